@@ -1,0 +1,87 @@
+import { spawnSync } from 'node:child_process'
+import * as fs from 'node:fs'
+import { join } from 'node:path'
+import { keepSecret } from '../env.ts'
+import { findPrograms, giveToPostgres, spawnOptions, type Programs } from './embedded-programs.ts'
+
+/** Where a cluster lives: `data` is PostgreSQL's own folder; its log, its password and its lock lie beside it. */
+export type Cluster = { dir: string; data: string; log: string; password: string; programs: Programs }
+
+/** The superuser of an embedded cluster, and the name of the application's database in it. */
+export const clusterOwner = 'leadhand'
+
+/**
+ * Opens the cluster of a folder, and makes it when there is none. It is made in a draft folder that is renamed
+ * at the end, so that a cluster is there whole or not at all, whenever the process is killed.
+ */
+export const openCluster = (dir: string, { fast = false } = {}): Cluster => {
+  fs.mkdirSync(dir, { recursive: true, mode: 0o700 })
+  refuseForeignFolder(dir)
+  const data = join(dir, 'pg')
+  const isMade = fs.existsSync(join(data, 'PG_VERSION'))
+  if (isMade && !fs.existsSync(join(dir, 'pg.password')))
+    throw new Error(`${join(dir, 'pg.password')} is missing: restore it, it opens the database in ${data}`)
+  const password = keepSecret(dir, 'pg.password')
+  const cluster = { dir, data, log: join(dir, 'postgres.log'), password, programs: findPrograms(dir) }
+  removeAbandonedDrafts(dir)
+  if (!isMade) makeCluster(cluster, fast)
+  giveToPostgres(cluster.programs, data)
+  return cluster
+}
+
+/** Whether a process of this number is there, whatever it is. */
+export const processRuns = (pid: number): boolean => {
+  if (!(pid > 0)) return false
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}
+
+const refuseForeignFolder = (dir: string): void => {
+  try {
+    fs.accessSync(dir, fs.constants.R_OK | fs.constants.W_OK | fs.constants.X_OK)
+  } catch (cause) {
+    const { uid } = fs.statSync(dir)
+    throw new Error(
+      `${dir} belongs to user ${uid} and this process is user ${process.getuid?.()}: ` +
+        'start as that user, or set DATA_DIR to a folder of your own',
+      { cause },
+    )
+  }
+}
+
+const removeAbandonedDrafts = (dir: string): void => {
+  for (const name of fs.readdirSync(dir)) {
+    const pid = /^pg\.draft-(\d+)/.exec(name)?.[1]
+    if (pid && (Number(pid) === process.pid || !processRuns(Number(pid))))
+      fs.rmSync(join(dir, name), { recursive: true, force: true })
+  }
+}
+
+const makeCluster = (cluster: Cluster, fast: boolean): void => {
+  const draft = `${cluster.data}.draft-${process.pid}`
+  const passwordFile = `${draft}.password`
+  try {
+    fs.mkdirSync(draft, { mode: 0o700 })
+    fs.writeFileSync(passwordFile, cluster.password, { mode: 0o600 })
+    for (const path of [draft, passwordFile]) giveToPostgres(cluster.programs, path)
+    const { file, args } = cluster.programs.command('initdb', [
+      ...['-D', draft, '-U', clusterOwner, '-A', 'scram-sha-256', `--pwfile=${passwordFile}`, '-E', 'UTF8'],
+      ...['--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C', '--no-instructions'],
+      `--lc-ctype=${process.platform === 'darwin' ? 'en_US.UTF-8' : 'C.UTF-8'}`,
+      ...(fast ? ['--no-sync'] : []),
+    ])
+    const made = spawnSync(file, args, { ...spawnOptions(cluster.programs), encoding: 'utf8' })
+    if (made.status !== 0)
+      throw new Error(`No database could be made in ${cluster.data}:\n${made.error?.message ?? made.stderr}`)
+    fs.renameSync(draft, cluster.data)
+  } catch (error) {
+    // another start on the same folder came first: its cluster has the same password
+    if (!fs.existsSync(join(cluster.data, 'PG_VERSION'))) throw error
+  } finally {
+    fs.rmSync(draft, { recursive: true, force: true })
+    fs.rmSync(passwordFile, { force: true })
+  }
+}

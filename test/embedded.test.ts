@@ -153,7 +153,7 @@ describe('the embedded database', () => {
   it('tells that the port it was given is taken', async () => {
     const squatter = createServer()
     const port = await new Promise<number>((resolve) =>
-      squatter.listen(0, '127.0.0.1', () => resolve(Number((squatter.address() as { port: number }).port))),
+      squatter.listen(0, '127.0.0.1', () => resolve((squatter.address() as { port: number }).port)),
     )
     leftovers.push(() => void squatter.close())
     await expect(startEmbedded({ dir: dataFolder(), fast: true, port })).rejects.toThrow(`Port ${port}`)

@@ -6,10 +6,10 @@ import { parseArgs } from 'node:util'
 import { z } from 'zod'
 
 // What `npm test` runs: the static checks, then the tests, then the browser tests. It stops at the first group that
-// fails and closes on a line with the counts. `--only checks|unit|e2e` runs one group.
+// fails and closes on a line with the counts. `--only checks|unit|e2e` runs one group; names of test files narrow it.
 
 type Counts = { passed: number; failed: number; skipped: number }
-type Group = { name: string; run: () => Promise<Counts> }
+type Group = { name: string; run: (files: string[]) => Promise<Counts> }
 
 const root = join(import.meta.dirname, '..')
 
@@ -45,7 +45,7 @@ const Report = z.object({
 })
 
 /** Runs one vitest project. A file that could not run, and a run that ended badly, count as failures. */
-const runTests = async (project: string): Promise<Counts> => {
+const runTests = async (project: string, files: string[]): Promise<Counts> => {
   const folder = mkdtempSync(join(tmpdir(), 'leadhand-report-'))
   try {
     const file = join(folder, 'report.json')
@@ -100,12 +100,12 @@ const seconds = (started: number): string => `${((performance.now() - started) /
 
 const groups: Group[] = [
   { name: 'checks', run: runChecks },
-  { name: 'unit', run: () => runTests('unit') },
-  { name: 'e2e', run: () => runTests('e2e') },
+  { name: 'unit', run: (files) => runTests('unit', files) },
+  { name: 'e2e', run: (files) => runTests('e2e', files) },
 ]
 
 /** Runs the groups that were asked for and answers whether all is well. */
-const runGroups = async (only: string | undefined): Promise<boolean> => {
+const runGroups = async (only: string | undefined, files: string[]): Promise<boolean> => {
   const asked = groups.filter(({ name }) => only === undefined || name === only)
   if (asked.length === 0)
     throw new Error(`--only: expected ${groups.map(({ name }) => name).join(', ')}, got ${only}`)
@@ -114,7 +114,7 @@ const runGroups = async (only: string | undefined): Promise<boolean> => {
   for (const { name, run: runGroup } of asked) {
     const started = performance.now()
     console.log(`\n── ${name}`)
-    const counts = await runGroup()
+    const counts = await runGroup(files)
     times.push(`${name} ${seconds(started)}`)
     // the closing line counts tests; a check is counted with them only when it failed, or when checks are all there is
     if (name !== 'checks' || only === 'checks') sum.passed += counts.passed
@@ -131,5 +131,5 @@ const runGroups = async (only: string | undefined): Promise<boolean> => {
   return sum.failed === 0 && sum.passed > 0
 }
 
-const { values } = parseArgs({ options: { only: { type: 'string' } } })
-process.exitCode = (await runGroups(values.only)) ? 0 : 1
+const { values, positionals } = parseArgs({ options: { only: { type: 'string' } }, allowPositionals: true })
+process.exitCode = (await runGroups(values.only, positionals)) ? 0 : 1

@@ -1,0 +1,244 @@
+import { createHash, randomBytes } from 'node:crypto'
+import canonicalize from 'canonicalize'
+import { v7 as uuidv7 } from 'uuid'
+import { describeActivity } from './activity-summary.ts'
+import { inTx, type Actor, type Ctx, type TxCtx } from './context.ts'
+import { page, type Page } from './page.ts'
+import { storableJson } from './text.ts'
+
+/** What an activity or approval is about. */
+export type Subject = { kind: string; id: string }
+
+/** The names of what can happen. New ones are added, none is ever renamed: old lines stay readable. */
+export type ActivityType =
+  | 'lead_imported'
+  | 'submission_joined'
+  | 'stage_changed'
+  | 'record_updated'
+  | 'contact_enriched'
+  | 'enrichment_failed'
+  | 'qualified'
+  | 'note_added'
+  | 'task_created'
+  | 'task_completed'
+  | 'email_drafted'
+  | 'email_sent'
+  | 'email_failed'
+  | 'email_opted_out'
+  | 'approval_requested'
+  | 'approval_stale'
+  | 'approval_executed'
+  | 'approval_failed'
+  | 'outcome_unknown'
+  | 'outcome_resolved'
+  | 'approved'
+  | 'rejected'
+  | 'restored'
+  | 'expired'
+  | 'withdrawn'
+  | 'undone'
+  | 'agent_run'
+  | 'agent_refused'
+  | 'settings_changed'
+
+/** One changed field, as undo and the timeline read it. */
+export type Change = { field: string; before: unknown; after: unknown }
+
+/** The call that takes an act back. */
+export type Inverse = { tool: string; input: Record<string, unknown> }
+
+/** What `recordActivity` takes; author, run and approval come from the context. */
+export type NewActivity = {
+  type: ActivityType
+  /** The first one is what it is mainly about. */
+  subjects: Subject[]
+  reason?: string | undefined
+  data?: { changes?: Change[]; undo?: Inverse; [key: string]: unknown }
+  record_version?: number
+}
+
+/** An activity as it is answered. */
+export type Activity = {
+  id: string
+  type: ActivityType
+  occurred_at: Date
+  actor: Actor
+  on_behalf_of?: Actor
+  reason?: string
+  run_id?: string
+  approval_id?: string
+  subjects: Subject[]
+  data: Record<string, unknown>
+  /** What happened, in the past tense, without the author's name. */
+  summary: string
+  seq: number | null
+  undone_by?: string
+}
+
+/** Writes one line of the timeline in the caller's transaction; the sequencer numbers and seals it after the commit. */
+export const recordActivity = async (ctx: TxCtx, activity: NewActivity): Promise<string> => {
+  const id = uuidv7()
+  const data = storableJson(activity.data ?? {})
+  const salt = randomBytes(16).toString('base64url')
+  const reason = activity.reason ?? null
+  const { actor, tx } = ctx
+  await tx`
+    with added as (
+      insert into activities ${tx({
+        organization_id: ctx.organization_id,
+        id,
+        type: activity.type,
+        occurred_at: new Date(),
+        actor_kind: actor.kind,
+        actor_id: actor.id,
+        actor_name: actor.name,
+        actor_version: actor.version ?? null,
+        on_behalf_of: ctx.on_behalf_of ? tx.json(ctx.on_behalf_of) : null,
+        reason,
+        run_id: ctx.run_id ?? null,
+        approval_id: ctx.approval_id ?? null,
+        subjects: tx.json(activity.subjects),
+        record_version: activity.record_version ?? null,
+        data: tx.json(data as never),
+        salt,
+        payload_hash: hashPayload(salt, { data, reason }),
+      })}
+      returning organization_id, id
+    )
+    insert into activity_subjects (organization_id, activity_id, kind, subject_id)
+    select added.organization_id, added.id, subject.kind, subject.id
+    from added, jsonb_to_recordset(${tx.json(activity.subjects)}) as subject (kind text, id uuid)
+    on conflict do nothing`
+  return id
+}
+
+/** SHA-256 over salt and payload (RFC 8785 canonical JSON), hex: what the chain keeps of the payload. */
+export const hashPayload = (salt: string, payload: { data: unknown; reason: string | null }): string =>
+  createHash('sha256')
+    .update(salt)
+    .update(canonicalize(payload) ?? '')
+    .digest('hex')
+
+export type TimelineFilter = {
+  actor?: 'human' | 'agent' | 'system' | undefined
+  run_id?: string | undefined
+  cursor?: string | undefined
+  limit: number
+}
+
+/** Everything that happened to one record, newest first. */
+export const listTimeline = (ctx: Ctx, subject: Subject, filter: TimelineFilter): Promise<Page<Activity>> =>
+  inTx(ctx, async ({ tx, organization_id }) => {
+    const rows = await tx<ActivityRow[]>`
+      select a.* from activity_subjects s
+      join activities a on a.organization_id = s.organization_id and a.id = s.activity_id
+      where s.organization_id = ${organization_id} and s.kind = ${subject.kind} and s.subject_id = ${subject.id}
+        ${filter.cursor ? tx`and s.activity_id < ${filter.cursor}` : tx``}
+        ${filter.actor ? tx`and a.actor_kind in ${tx(ACTOR_KINDS[filter.actor])}` : tx``}
+        ${filter.run_id ? tx`and a.run_id = ${filter.run_id}` : tx``}
+      order by s.activity_id desc limit ${filter.limit + 1}`
+    return page(rows.map(toActivity), filter.limit, (activity) => activity.id)
+  })
+
+/** Everything that happened in the organization, newest first. */
+export const listActivities = (ctx: Ctx, filter: TimelineFilter): Promise<Page<Activity>> =>
+  inTx(ctx, async ({ tx, organization_id }) => {
+    const rows = await tx<ActivityRow[]>`
+      select * from activities
+      where organization_id = ${organization_id}
+        ${filter.cursor ? tx`and id < ${filter.cursor}` : tx``}
+        ${filter.actor ? tx`and actor_kind in ${tx(ACTOR_KINDS[filter.actor])}` : tx``}
+        ${filter.run_id ? tx`and run_id = ${filter.run_id}` : tx``}
+      order by id desc limit ${filter.limit + 1}`
+    return page(rows.map(toActivity), filter.limit, (activity) => activity.id)
+  })
+
+/** What a reader of `/api/events` is told of one activity. */
+export type Event = {
+  id: number
+  type: ActivityType
+  subject: Subject
+  subjects: Subject[]
+  version: number | null
+  run_id: string | null
+  approval_id: string | null
+}
+
+/** Sealed activities after `seq`, in order: a reader that resumes misses none. */
+export const listEventsAfter = (ctx: Ctx, seq: number, limit: number): Promise<Event[]> =>
+  inTx(ctx, async ({ tx, organization_id }) => {
+    const rows = await tx<ActivityRow[]>`
+      select * from activities where organization_id = ${organization_id} and seq > ${seq} order by seq limit ${limit}`
+    return rows.map((row) => ({
+      id: row.seq ?? 0,
+      type: row.type,
+      subject: row.subjects[0] ?? { kind: 'organization', id: organization_id },
+      subjects: row.subjects,
+      version: row.record_version,
+      run_id: row.run_id,
+      approval_id: row.approval_id,
+    }))
+  })
+
+/** Where an event reader stands: the newest sealed number, and the oldest that is still told (7 days). */
+export const eventBounds = (ctx: Ctx): Promise<{ newest: number; oldest: number }> =>
+  inTx(ctx, async ({ tx, organization_id }) => {
+    const [head] = await tx<{ seq: number }[]>`
+      select seq from audit_heads where organization_id = ${organization_id}`
+    const [old] = await tx<{ seq: number | null }[]>`
+      select seq from activities where organization_id = ${organization_id} and seq is not null
+        and occurred_at < now() - interval '7 days' order by seq desc limit 1`
+    return { newest: head?.seq ?? 0, oldest: (old?.seq ?? 0) + 1 }
+  })
+
+const ACTOR_KINDS = {
+  human: ['user', 'visitor', 'api_key'],
+  agent: ['agent'],
+  system: ['system'],
+}
+
+/** A row of `activities`, as the audit reads it too. */
+export type ActivityRow = {
+  organization_id: string
+  id: string
+  type: ActivityType
+  occurred_at: Date
+  actor_kind: Actor['kind']
+  actor_id: string
+  actor_name: string
+  actor_version: string | null
+  on_behalf_of: Actor | null
+  reason: string | null
+  run_id: string | null
+  approval_id: string | null
+  subjects: Subject[]
+  record_version: number | null
+  data: Record<string, unknown>
+  salt: string | null
+  payload_hash: string
+  seq: number | null
+  key_id: string | null
+  hash: string | null
+  undone_by: string | null
+}
+
+const toActivity = (row: ActivityRow): Activity => ({
+  id: row.id,
+  type: row.type,
+  occurred_at: row.occurred_at,
+  actor: {
+    kind: row.actor_kind,
+    id: row.actor_id,
+    name: row.actor_name,
+    ...(row.actor_version ? { version: row.actor_version } : {}),
+  },
+  ...(row.on_behalf_of ? { on_behalf_of: row.on_behalf_of } : {}),
+  ...(row.reason ? { reason: row.reason } : {}),
+  ...(row.run_id ? { run_id: row.run_id } : {}),
+  ...(row.approval_id ? { approval_id: row.approval_id } : {}),
+  subjects: row.subjects,
+  data: row.data,
+  summary: describeActivity(row.type, row.data),
+  seq: row.seq,
+  ...(row.undone_by ? { undone_by: row.undone_by } : {}),
+})

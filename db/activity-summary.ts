@@ -1,0 +1,97 @@
+import type { ActivityType } from './activities.ts'
+
+/** One past-tense sentence without the author's name: what a person reads on a timeline. */
+export const describeActivity = (type: ActivityType, data: Record<string, unknown>): string => {
+  const text = (key: string): string => (typeof data[key] === 'string' ? data[key] : '')
+  switch (type) {
+    case 'lead_imported':
+      return `brought the lead in by ${DOORS[text('door')] ?? text('door')}`
+    case 'submission_joined':
+      return `sent another message by ${DOORS[text('door')] ?? text('door')}; it joined this lead (same ${text('matched_by')})`
+    case 'stage_changed':
+      return `moved it from ${text('from_label')} to ${text('to_label')}`
+    case 'record_updated':
+      return `changed ${fieldsOf(data)}`
+    case 'contact_enriched':
+      return `read ${text('website')} and found ${count(data['facts'], 'fact')}${fieldsOf(data) ? `; filled ${fieldsOf(data)}` : ''}`
+    case 'enrichment_failed':
+      return `could not read ${text('website') || 'a website'}: ${text('message')}`
+    case 'qualified':
+      return `scored it ${String(data['score'])} of 100: ${text('verdict').replaceAll('_', ' ')}`
+    case 'note_added':
+      return 'added a note'
+    case 'task_created':
+      return `created the task “${text('title')}”`
+    case 'task_completed':
+      return `completed the task “${text('title')}”`
+    case 'email_drafted':
+      return `drafted an e-mail to ${text('to')}`
+    case 'email_sent':
+      return data['transport'] === 'captured'
+        ? `released an e-mail to ${text('to')}; it was captured, because no mail server is set`
+        : `sent an e-mail to ${text('to')}`
+    case 'email_failed':
+      return `could not send the e-mail to ${text('to')}: ${text('error')}`
+    case 'email_opted_out':
+      return `asked not to be written to at ${text('email')}`
+    case 'approval_requested':
+      return `asked for approval: ${text('summary')}`
+    case 'approval_stale':
+      return `set an approval aside, because ${text('because')}: ${text('summary')}`
+    case 'approval_executed':
+      return `carried out what was approved: ${text('summary')}`
+    case 'approval_failed':
+      return `could not carry out what was approved: ${text('error')}`
+    case 'outcome_unknown':
+      return `cannot tell whether the e-mail to ${text('to')} was sent`
+    case 'outcome_resolved':
+      return data['outcome'] === 'sent' ? 'confirmed that it was sent' : 'said that it was not sent'
+    case 'approved':
+      return data['edited'] === true ? `approved after an edit: ${text('summary')}` : `approved: ${text('summary')}`
+    case 'rejected':
+      return `rejected: ${text('summary')}`
+    case 'restored':
+      return `took a rejection back: ${text('summary')}`
+    case 'expired':
+      return `let an approval expire: ${text('summary')}`
+    case 'withdrawn':
+      return `withdrew: ${text('summary')}`
+    case 'undone':
+      return `took back: ${text('summary')}`
+    case 'agent_run':
+      return RUN_OUTCOMES[text('status')] ?? `ended a run: ${text('status')}`
+    case 'agent_refused':
+      return `was refused ${text('tool')}: ${text('message')}`
+    case 'settings_changed':
+      return `changed ${text('what')}`
+  }
+}
+
+const DOORS: Record<string, string> = {
+  webhook: 'webhook',
+  form: 'web form',
+  chat: 'chat',
+  email: 'e-mail',
+  import: 'import',
+  api: 'the API',
+  ui: 'hand',
+  agent: 'an agent',
+}
+
+const RUN_OUTCOMES: Record<string, string> = {
+  done: 'finished working it',
+  stopped: 'stopped before the end',
+  failed: 'failed to work it',
+  dead: 'gave up working it after several attempts',
+  cancelled: 'was stopped by a person',
+}
+
+const fieldsOf = (data: Record<string, unknown>): string =>
+  Array.isArray(data['changes'])
+    ? data['changes'].map((change: { field?: string }) => (change.field ?? '').replaceAll('_', ' ')).join(', ')
+    : ''
+
+const count = (value: unknown, noun: string): string => {
+  const n = typeof value === 'number' ? value : Array.isArray(value) ? value.length : 0
+  return `${n} ${noun}${n === 1 ? '' : 's'}`
+}

@@ -1,0 +1,169 @@
+import { createHash } from 'node:crypto'
+import canonicalize from 'canonicalize'
+import { recordActivity, type Subject } from './activities.ts'
+import { inTx, type Ctx, type TxCtx } from './context.ts'
+
+/**
+ * What an approval was proposed upon: a named value and its hash. When one of them changes, what a person read is no
+ * longer what is true, and the approval goes stale. The record's `version` is deliberately not among them.
+ */
+export type Read = { name: ReadName; argument?: string | undefined }
+export type ReadName = 'recipient' | 'opt_out' | 'latest_inbound' | 'stage_kind' | 'stage' | 'field' | 'archived'
+export type ReadValue = Read & { label: string; hash: string; value: string | null }
+
+/** A value that is another one now. */
+export type ReadChange = { name: ReadName; label: string; before: string | null; after: string | null }
+
+/** Reads the named values as they are now, in the caller's transaction. */
+export const readValues = async (ctx: TxCtx, subject: Subject, reads: Read[]): Promise<ReadValue[]> => {
+  const values: ReadValue[] = []
+  for (const read of reads) {
+    const value = await readers[read.name].read(ctx, subject, read.argument ?? '')
+    values.push({ ...read, label: readers[read.name].label(read.argument ?? ''), hash: hashValue(value), value })
+  }
+  return values
+}
+
+/** Which of the stored values are other ones now. */
+export const changedReads = async (ctx: TxCtx, subject: Subject, stored: ReadValue[]): Promise<ReadChange[]> => {
+  const now = await readValues(ctx, subject, stored.map(({ name, argument }) => ({ name, argument })))
+  return stored.flatMap((before, n) => {
+    const after = now[n]
+    return after && after.hash !== before.hash
+      ? [{ name: before.name, label: before.label, before: before.value, after: after.value }]
+      : []
+  })
+}
+
+/**
+ * Looks at the open approvals of a record after it changed: one whose values changed goes stale, one whose values are
+ * back as they were is pending again. Called in the transaction of every change to a record.
+ * Fields that the proposing run or another approval wrote do not count: the proposer knew of them.
+ */
+export const recheckApprovals = (ctx: Ctx, subject: Subject): Promise<void> =>
+  inTx(ctx, async (ctx) => {
+    const { tx, organization_id } = ctx
+    const open = await tx<{ id: string; status: string; summary: string; read_set: ReadValue[]; run_id: string | null }[]>`
+      select id, status, summary, read_set, run_id from approvals
+      where organization_id = ${organization_id} and subject_kind = ${subject.kind} and subject_id = ${subject.id}
+        and status in ('pending', 'stale')
+      order by id for update`
+    for (const approval of open) {
+      const changes = await changedReads(ctx, subject, approval.read_set)
+      const own = (ctx.run_id !== undefined && ctx.run_id === approval.run_id) || ctx.approval_id !== undefined
+      const foreign = own ? changes.filter(({ name }) => name !== 'field') : changes
+      if (foreign.length === 0 && changes.length > 0) {
+        await tx`
+          update approvals set read_set = ${tx.json(await readValues(ctx, subject, approval.read_set))}
+          where organization_id = ${organization_id} and id = ${approval.id}`
+      } else if (foreign.length > 0) {
+        await markStale(ctx, { ...approval, subject }, foreign)
+      } else if (approval.status === 'stale') {
+        await tx`
+          update approvals set status = 'pending', stale_because = null, version = version + 1, updated_at = now()
+          where organization_id = ${organization_id} and id = ${approval.id}`
+      }
+    }
+  })
+
+/** Sets an approval aside until a person has read it again. */
+export const markStale = async (
+  ctx: TxCtx,
+  approval: { id: string; summary: string; status: string; subject: Subject },
+  changes: ReadChange[],
+): Promise<void> => {
+  const { tx, organization_id } = ctx
+  const marked = await tx`
+    update approvals set status = 'stale', stale_because = ${tx.json(changes)}, version = version + 1, updated_at = now()
+    where organization_id = ${organization_id} and id = ${approval.id}
+      and (status in ('pending', 'approved') or (status = 'stale' and stale_because is distinct from ${tx.json(changes)}))
+    returning id`
+  if (marked.length === 0 || approval.status === 'stale') return
+  await recordActivity(
+    { ...ctx, approval_id: approval.id },
+    {
+      type: 'approval_stale',
+      subjects: [approval.subject, { kind: 'approval', id: approval.id }],
+      data: { summary: approval.summary, because: changes.map(({ label }) => `${label} changed`).join(' and '), changed: changes },
+    },
+  )
+}
+
+type Reader = {
+  label: (argument: string) => string
+  read: (ctx: TxCtx, subject: Subject, argument: string) => Promise<string | null>
+}
+
+/** Fields of a card that an approval's arguments may rest on. */
+const READABLE_FIELDS = new Set([
+  'email', 'phone', 'contact_name', 'company_name', 'title', 'website', 'owner_id', 'source', 'value_minor', 'currency',
+  'expected_close_on', 'forecast_category', 'industry', 'city', 'state', 'country',
+])
+
+const readers: Record<ReadName, Reader> = {
+  recipient: {
+    label: () => 'the e-mail address',
+    read: (ctx, subject) => readField(ctx, subject, 'email'),
+  },
+  opt_out: {
+    label: () => 'the opt-out',
+    read: async ({ tx, organization_id }, _subject, email) => {
+      const [row] = await tx<{ reason: string }[]>`
+        select reason from opt_outs where organization_id = ${organization_id} and email = ${email.toLowerCase()}`
+      return row ? `asked not to be written to (${row.reason})` : null
+    },
+  },
+  latest_inbound: {
+    label: () => 'the latest message from outside',
+    read: async ({ tx, organization_id }, subject) => {
+      const [row] = await tx<{ id: string; received_at: Date }[]>`
+        select id, received_at from submissions
+        where organization_id = ${organization_id} and lead_id = ${subject.id} order by id desc limit 1`
+      return row ? `${row.received_at.toISOString()} (${row.id})` : null
+    },
+  },
+  stage_kind: {
+    label: () => 'open or closed',
+    read: async ({ tx, organization_id }, subject) => {
+      const [row] = await tx<{ kind: string }[]>`
+        select s.kind from opportunities o join stages s on s.organization_id = o.organization_id and s.id = o.stage_id
+        where o.organization_id = ${organization_id} and o.id = ${subject.id}`
+      return row?.kind ?? null
+    },
+  },
+  stage: {
+    label: () => 'the stage',
+    read: async ({ tx, organization_id }, subject) => {
+      const [row] = await tx<{ label: string }[]>`
+        select s.label from opportunities o join stages s on s.organization_id = o.organization_id and s.id = o.stage_id
+        where o.organization_id = ${organization_id} and o.id = ${subject.id}`
+      return row?.label ?? null
+    },
+  },
+  field: {
+    label: (field) => field.replaceAll('_', ' '),
+    read: readField,
+  },
+  archived: {
+    label: () => 'archived or not',
+    read: async ({ tx, organization_id }, subject) => {
+      const [row] = await tx<{ archived: boolean }[]>`
+        select archived_at is not null as archived from opportunities
+        where organization_id = ${organization_id} and id = ${subject.id}`
+      return row?.archived === false ? 'in use' : 'archived'
+    },
+  },
+}
+
+async function readField({ tx, organization_id }: TxCtx, subject: Subject, field: string): Promise<string | null> {
+  if (!READABLE_FIELDS.has(field)) throw new Error(`a read-set cannot name the field ${field}`)
+  const [row] = await tx<{ value: string | null }[]>`
+    select ${tx(field)}::text as value from opportunities
+    where organization_id = ${organization_id} and id = ${subject.id}`
+  return row?.value ?? null
+}
+
+const hashValue = (value: string | null): string =>
+  createHash('sha256')
+    .update(canonicalize(value) ?? '')
+    .digest('hex')

@@ -1,0 +1,77 @@
+import type { TransactionSql } from 'postgres'
+import type { Database } from './client.ts'
+
+/** Who acts. `agent` carries its version, `visitor` is somebody outside. */
+export type Actor = {
+  kind: 'user' | 'agent' | 'api_key' | 'system' | 'visitor'
+  id: string
+  name: string
+  version?: string
+}
+
+/** A worker's claim on a run: writes under it fail once another worker has claimed the run with a higher fence. */
+export type Lease = { run_id: string; fence: number }
+
+/** The first argument of every domain function: which organization, who acts, on whose behalf, in which run. */
+export type Ctx = {
+  readonly db: Database
+  readonly organization_id: string
+  readonly actor: Actor
+  readonly on_behalf_of?: Actor
+  readonly run_id?: string
+  readonly approval_id?: string
+  readonly lease?: Lease
+  /** The open transaction, when there is one. */
+  readonly tx?: TransactionSql
+}
+
+/** A `Ctx` inside a transaction that has the organization set: the only place statements run. */
+export type TxCtx = Ctx & { readonly tx: TransactionSql }
+
+/** The worker that held this run's lease was thought dead and another one has taken over: nothing was written. */
+export class LeaseLost extends Error {
+  constructor(lease: Lease) {
+    super(`run ${lease.run_id} was taken over by another worker (fence ${lease.fence} is old)`)
+    this.name = 'LeaseLost'
+  }
+}
+
+/**
+ * Runs `work` in one transaction with the organization set for row-level security; joins the open one if there is one.
+ * Everything in it commits together, or nothing does.
+ * @throws {LeaseLost} when `ctx.lease` is no longer the newest claim on its run.
+ */
+export const inTx = async <T>(ctx: Ctx, work: (ctx: TxCtx) => Promise<T>): Promise<T> => {
+  const open = ctx.tx
+  if (open) return work({ ...ctx, tx: open })
+  return ctx.db.sql.begin(async (tx) => {
+    // Not awaited before the next statement is queued: the driver pipelines them into one round trip.
+    const opened = tx`select set_config('app.organization_id', ${ctx.organization_id}, true)`
+    if (ctx.lease) await holdLease(tx, ctx.organization_id, ctx.lease)
+    const result = await work({ ...ctx, tx })
+    await opened
+    return result
+  }) as Promise<T>
+}
+
+/** Runs `work` after `ctx`'s actor was replaced: for acts that are the system's own, not the caller's. */
+export const asSystem = (ctx: Ctx, job: string): Ctx => ({
+  ...ctx,
+  actor: { kind: 'system', id: job, name: job },
+})
+
+/** A context of an organization for a job of the system. */
+export const systemCtx = (db: Database, organization_id: string, job: string): Ctx => ({
+  db,
+  organization_id,
+  actor: { kind: 'system', id: job, name: job },
+})
+
+const holdLease = async (tx: TransactionSql, organization_id: string, lease: Lease): Promise<void> => {
+  const held = await tx`
+    select 1 from runs
+    where organization_id = ${organization_id} and id = ${lease.run_id} and fence = ${lease.fence}
+      and status = 'running'
+    for share`
+  if (held.length === 0) throw new LeaseLost(lease)
+}

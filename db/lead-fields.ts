@@ -1,0 +1,88 @@
+import parsePhoneNumber, { isSupportedCountry } from 'libphonenumber-js/max'
+import { z } from 'zod'
+import { storableText, visibleText } from './text.ts'
+
+/** Something that could not be understood; the value is kept as it came. */
+export type Warning = { field: string; message: string }
+
+/** A phone as E.164, or null with the original kept when its country cannot be told. */
+export type NormalisedPhone = { phone: string | null; phone_original: string | null; warning?: Warning }
+
+/**
+ * Writes a phone number as E.164.
+ * @param country ISO 3166 code assumed for numbers without a country code; none assumes nothing
+ */
+export const normalisePhone = (text: string, country?: string | null): NormalisedPhone => {
+  const original = visibleText(text).trim()
+  const international = original.replace(/^\s*00(?=[1-9])/, '+')
+  const home = country && isSupportedCountry(country) ? country : undefined
+  const number = parsePhoneNumber(international, home)
+  if (number?.isPossible() && (number.isValid() || international.startsWith('+'))) {
+    return { phone: number.number, phone_original: original }
+  }
+  return {
+    phone: null,
+    phone_original: original,
+    warning: {
+      field: 'phone',
+      message: `“${original}” could not be read as a phone number with its country. Write it with the country code, such as +49 30 1234567.`,
+    },
+  }
+}
+
+/** ISO 3166 code of a country given by its code or its English or own name; null when it is none. */
+export const countryCode = (text: string): string | null => {
+  const wanted = text.trim()
+  if (/^[A-Za-z]{2}$/.test(wanted)) return wanted.toUpperCase()
+  const lower = wanted.toLowerCase()
+  return COUNTRIES.get(lower) ?? null
+}
+
+const COUNTRIES = new Map<string, string>()
+for (const language of ['en', 'de', 'fr', 'es', 'it', 'nl', 'pt']) {
+  const names = new Intl.DisplayNames([language], { type: 'region' })
+  for (let a = 65; a <= 90; a++) {
+    for (let b = 65; b <= 90; b++) {
+      const code = String.fromCharCode(a, b)
+      const name = names.of(code)
+      if (name && name !== code) COUNTRIES.set(name.toLowerCase(), code)
+    }
+  }
+}
+COUNTRIES.set('usa', 'US').set('uk', 'GB').set('england', 'GB').set('deutschland', 'DE')
+
+/** One line of text from outside: trimmed, whole and visible. */
+export const Line = (length = 300) =>
+  z
+    .string()
+    .transform((text) => visibleText(text).replaceAll(/\s+/g, ' ').trim())
+    .pipe(z.string().max(length))
+
+/** Several lines of text from outside. */
+export const Lines = (length = 20_000) =>
+  z
+    .string()
+    .transform((text) => storableText(visibleText(text)).trim())
+    .pipe(z.string().max(length))
+
+/** An e-mail address, trimmed and lower-cased. */
+export const Email = z
+  .string()
+  .transform((text) => visibleText(text).trim().toLowerCase())
+  .pipe(z.email('an e-mail address such as ana@example.com').max(254))
+
+/** A website, with scheme and port kept; one without a scheme gets none. */
+export const Website = z
+  .string()
+  .transform((text) => visibleText(text).trim())
+  .pipe(
+    z
+      .string()
+      .max(2_000)
+      .refine(isWebsite, 'an address such as https://example.com'),
+  )
+
+function isWebsite(text: string): boolean {
+  const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `https://${text}`)
+  return url !== null && /^https?:$/.test(url.protocol) && url.hostname !== ''
+}

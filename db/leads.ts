@@ -1,0 +1,280 @@
+import { v7 as uuidv7 } from 'uuid'
+import { z } from 'zod'
+import { recordActivity, type Change } from './activities.ts'
+import { recheckApprovals } from './approval-reads.ts'
+import { inTx, type Ctx, type TxCtx } from './context.ts'
+import { invalid, staleVersion } from './errors.ts'
+import { findKnownLead, keysOf, writeKeys, type LeadKey } from './lead-duplicates.ts'
+import { countryCode, Email, Line, Lines, normalisePhone, Website, type Warning } from './lead-fields.ts'
+import { getOpportunity, lastPosition, type Fact, type Opportunity } from './opportunities.ts'
+import { writeOrigins, type Origin } from './origins.ts'
+import { defaultPipeline, entryStage, getPipeline } from './pipelines.ts'
+import { readSettings } from './settings.ts'
+
+/** The fields of a lead that people, doors and agents write. */
+export const LeadFields = z.object({
+  name: Line(),
+  contact_name: Line(),
+  company_name: Line(),
+  title: Line(),
+  email: Email,
+  phone: z.string().max(100),
+  website: Website,
+  city: Line(),
+  state: Line(),
+  country: Line(),
+  industry: Line(),
+  message: Lines(),
+  source: Line(),
+  campaign: Line(),
+  landing_page: Line(2_000),
+  external_id: Line(),
+  owner_id: z.uuid(),
+  value_minor: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
+  currency: z.string().regex(/^[A-Z]{3}$/, 'an ISO 4217 code such as EUR'),
+  expected_close_on: z.iso.date(),
+  tags: z.array(Line(60)).max(50),
+})
+export type LeadFields = z.infer<typeof LeadFields>
+
+/** A lead made by hand, by the API or by an agent. */
+export const NewLead = LeadFields.partial().extend({
+  pipeline_id: z.uuid().optional(),
+  stage_id: z.uuid().optional(),
+  /** Whether `lead_worker` is woken for it. */
+  work: z.boolean().optional(),
+})
+export type NewLead = z.infer<typeof NewLead>
+
+/** A change of a lead: absent fields stay, null empties a field. */
+export const LeadChange = z
+  .object(Object.fromEntries(Object.entries(LeadFields.shape).map(([key, field]) => [key, field.nullable().optional()])))
+  .extend({ version: z.number().int().positive().optional(), agents_paused: z.boolean().optional() }) as unknown as z.ZodType<
+  Partial<{ [Field in keyof LeadFields]: LeadFields[Field] | null }> & { version?: number; agents_paused?: boolean }
+>
+export type LeadChange = z.infer<typeof LeadChange>
+
+/** How a lead came in. */
+export type LeadOrigin = { door: string; submission_id?: string; source_id?: string; extra?: Record<string, unknown>; warnings?: Warning[] }
+
+/**
+ * Makes a lead at the entry of its pipeline, with a `lead_imported` line on its timeline.
+ * @throws {DomainError} `lead_unidentified` when it has neither name, e-mail nor phone
+ */
+export const createLead = (ctx: Ctx, input: NewLead, origin: LeadOrigin): Promise<Opportunity> =>
+  inTx(ctx, async (ctx) => {
+    const { tx, organization_id } = ctx
+    const settings = await readSettings(ctx)
+    const fields = normalise(input, settings.default_country)
+    requireIdentity(fields.values)
+    const pipeline = input.pipeline_id ? await getPipeline(ctx, input.pipeline_id) : await defaultPipeline(ctx, 'lead')
+    const stage = input.stage_id ? pipeline.stages.find(({ id }) => id === input.stage_id) : entryStage(pipeline)
+    if (!stage || pipeline.record_kind !== 'lead') {
+      throw invalid('stage_of_other_pipeline', '/stage_id', 'This stage does not belong to the lead’s pipeline.', pipeline.stages)
+    }
+    const id = uuidv7()
+    const { values } = fields
+    const { extra = {}, warnings = [], ...from } = origin
+    await tx`
+      insert into opportunities ${tx({
+        ...values,
+        organization_id,
+        id,
+        kind: 'lead',
+        name: values['name'] ?? nameOf(values),
+        pipeline_id: pipeline.id,
+        stage_id: stage.id,
+        position: await lastPosition(ctx, stage.id),
+        currency: (values['currency'] as string | undefined) ?? settings.currency,
+        origin: tx.json(from),
+        extra: tx.json(extra as never),
+        warnings: tx.json([...warnings, ...fields.warnings]),
+      } as never)}`
+    await writeKeys(ctx, id, keysOf(values))
+    await writeOrigins(ctx, { kind: 'lead', id }, Object.keys(values), originOf(ctx, from))
+    await recordActivity(ctx, {
+      type: 'lead_imported',
+      subjects: [{ kind: 'lead', id }],
+      record_version: 1,
+      data: { ...from, name: nameOf(values), ...(input.source ? { source: input.source } : {}) },
+    })
+    return getOpportunity(ctx, id)
+  })
+
+/** What came of a lead at a door: a new one, or the open one that this person already is. */
+export type ReceivedLead = { lead: Opportunity; joined: boolean; matched_by?: LeadKey['kind'] }
+
+/**
+ * Takes a lead in at a door: the same person's open lead is joined, its blanks are filled, its timeline says so;
+ * otherwise a new lead is made.
+ */
+export const receiveLead = (ctx: Ctx, input: NewLead, origin: LeadOrigin): Promise<ReceivedLead> =>
+  inTx(ctx, async (ctx) => {
+    const settings = await readSettings(ctx)
+    const { values } = normalise(input, settings.default_country)
+    requireIdentity(values)
+    const known = await findKnownLead(ctx, keysOf(values))
+    if (!known) return { lead: await createLead(ctx, input, origin), joined: false }
+    const lead = await joinLead(ctx, known.id, input, origin, known.matched_by)
+    return { lead, joined: true, matched_by: known.matched_by }
+  })
+
+/**
+ * Changes fields of a lead, with before and after on its timeline.
+ * @throws {DomainError} stale when `version` is not the current one
+ */
+export const updateLead = (ctx: Ctx, id: string, input: LeadChange): Promise<Opportunity> =>
+  inTx(ctx, async (ctx) => {
+    const { version, agents_paused, ...fields } = input
+    const before = await lockLead(ctx, id)
+    if (version !== undefined && version !== before.version) throw staleVersion(before)
+    const settings = await readSettings(ctx)
+    const { values } = normalise(fields, settings.default_country)
+    if (agents_paused !== undefined) values['agents_paused'] = agents_paused
+    return writeFields(ctx, before, values, originOf(ctx, { door: 'api' }))
+  })
+
+/** Fields that were found outside, each with where; what is filled already stays. Answers what was filled. */
+export const fillBlanks = (
+  ctx: Ctx,
+  id: string,
+  found: { field: 'company_name' | 'industry' | 'phone' | 'email' | 'city' | 'state' | 'country' | 'website'; value: string; origin: Origin }[],
+): Promise<Change[]> =>
+  inTx(ctx, async (ctx) => {
+    const before = await lockLead(ctx, id)
+    const blanks = found.filter(({ field }, n) => before[field] === null && found.findIndex((other) => other.field === field) === n)
+    if (blanks.length === 0) return []
+    const { tx, organization_id } = ctx
+    const values = Object.fromEntries(blanks.map(({ field, value }) => [field, value]))
+    await tx`
+      update opportunities set ${tx(values)}, version = version + 1, updated_at = now()
+      where organization_id = ${organization_id} and id = ${id}`
+    for (const { field, origin } of blanks) await writeOrigins(ctx, { kind: 'lead', id }, [field], origin)
+    const after = await getOpportunity(ctx, id)
+    await writeKeys(ctx, id, keysOf(after))
+    await recheckApprovals(ctx, { kind: 'lead', id })
+    return blanks.map(({ field, value }) => ({ field, before: null, after: value }))
+  })
+
+/** What a lead's website said, kept beside the lead. */
+export const saveEnrichment = (
+  ctx: Ctx,
+  lead_id: string,
+  reading: { website: string; summary: string; facts: Fact[]; pages: { url: string; title: string | null; status: number }[] },
+): Promise<void> =>
+  inTx(ctx, async ({ tx, organization_id, run_id }) => {
+    await tx`
+      insert into enrichments ${tx({
+        organization_id,
+        opportunity_id: lead_id,
+        website: reading.website,
+        summary: reading.summary,
+        facts: tx.json(reading.facts),
+        pages: tx.json(reading.pages),
+        run_id: run_id ?? null,
+      })}
+      on conflict (organization_id, opportunity_id) do update set website = excluded.website, summary = excluded.summary,
+        facts = excluded.facts, pages = excluded.pages, run_id = excluded.run_id, read_at = now()`
+  })
+
+const lockLead = async (ctx: TxCtx, id: string): Promise<Opportunity> => {
+  await ctx.tx`
+    select 1 from opportunities where organization_id = ${ctx.organization_id} and id = ${id} and kind = 'lead' for update`
+  return getOpportunity(ctx, id, 'lead')
+}
+
+const joinLead = async (
+  ctx: TxCtx,
+  id: string,
+  input: NewLead,
+  origin: LeadOrigin,
+  matched_by: LeadKey['kind'],
+): Promise<Opportunity> => {
+  const before = await lockLead(ctx, id)
+  const settings = await readSettings(ctx)
+  const { values } = normalise(input, settings.default_country)
+  const blanks = Object.entries(values).filter(([field, value]) => {
+    const current = before[field as keyof Opportunity]
+    return value !== null && (current === null || (Array.isArray(current) && current.length === 0))
+  })
+  // The newest message is what has to be answered; the older ones stay on the timeline.
+  const changes = Object.fromEntries(values['message'] ? [...blanks, ['message', values['message']]] : blanks)
+  const { extra, warnings: _, ...from } = origin
+  await recordActivity(ctx, {
+    type: 'submission_joined',
+    subjects: [{ kind: 'lead', id }],
+    data: { ...from, matched_by, ...(input.message ? { message: input.message } : {}), ...(extra ? { extra } : {}) },
+  })
+  return writeFields(ctx, before, changes, originOf(ctx, from))
+}
+
+const writeFields = async (ctx: TxCtx, before: Opportunity, values: Record<string, unknown>, origin: Origin): Promise<Opportunity> => {
+  const { tx, organization_id } = ctx
+  const changes: Change[] = Object.entries(values)
+    .map(([field, after]) => ({ field, before: before[field as keyof Opportunity] ?? null, after }))
+    .filter((change) => JSON.stringify(change.before) !== JSON.stringify(change.after))
+  if (changes.length > 0) {
+    const changed = Object.fromEntries(changes.map(({ field, after }) => [field, after]))
+    await tx`
+      update opportunities set ${tx(changed as never)}, version = version + 1, updated_at = now()
+      where organization_id = ${organization_id} and id = ${before.id}`
+    await writeOrigins(ctx, { kind: 'lead', id: before.id }, Object.keys(changed), origin)
+    await recordActivity(ctx, {
+      type: 'record_updated',
+      subjects: [{ kind: 'lead', id: before.id }],
+      record_version: before.version + 1,
+      data: {
+        changes,
+        undo: { tool: 'update_lead', input: Object.fromEntries(changes.map(({ field, before }) => [field, before])) },
+      },
+    })
+  }
+  const after = await getOpportunity(ctx, before.id)
+  await writeKeys(ctx, before.id, keysOf(after))
+  await recheckApprovals(ctx, { kind: 'lead', id: before.id })
+  return after
+}
+
+/** Values ready for their columns; a phone that cannot be read becomes a warning, never an error. */
+const normalise = (input: object, country: string | null): { values: Record<string, unknown>; warnings: Warning[] } => {
+  const warnings: Warning[] = []
+  const values: Record<string, unknown> = {}
+  for (const [field, value] of Object.entries(input)) {
+    if (value === undefined || !(field in LeadFields.shape)) continue
+    if (field === 'phone') {
+      const { warning, ...phone } =
+        typeof value === 'string' && value.trim() !== '' ? normalisePhone(value, country) : { phone: null, phone_original: null }
+      Object.assign(values, phone)
+      if (warning) warnings.push(warning as Warning)
+    } else if (field === 'country' && typeof value === 'string') {
+      values[field] = countryCode(value) ?? value
+    } else {
+      values[field] = value === '' ? null : value
+    }
+  }
+  return { values, warnings }
+}
+
+const requireIdentity = (values: Record<string, unknown>): void => {
+  if (values['contact_name'] || values['name'] || values['email'] || values['phone_original']) return
+  throw unidentified()
+}
+
+/** A lead that nobody could call, write to or ask for. */
+export const unidentified = () => {
+  const error = invalid('lead_unidentified', '/name', 'A lead needs a name, an e-mail address or a phone number; this one has none of them.')
+  error.errors.push(
+    { pointer: '/email', message: 'give an e-mail address, or a name, or a phone number' },
+    { pointer: '/phone', message: 'give a phone number, or a name, or an e-mail address' },
+  )
+  return error
+}
+
+const nameOf = (values: Record<string, unknown>): string =>
+  [values['contact_name'], values['company_name'], values['email'], values['phone'], values['phone_original']]
+    .find((value): value is string => typeof value === 'string' && value !== '') ?? 'Unnamed lead'
+
+const originOf = (ctx: Ctx, from: { door: string; submission_id?: string }): Origin =>
+  from.submission_id
+    ? { kind: 'submission', submission_id: from.submission_id, name: from.door }
+    : { kind: ctx.actor.kind === 'user' ? 'person' : ctx.actor.kind === 'visitor' ? 'submission' : ctx.actor.kind, name: ctx.actor.name, ...(ctx.run_id ? { run_id: ctx.run_id } : {}) }

@@ -1,0 +1,36 @@
+import { inTx, type Ctx } from './context.ts'
+
+/** Caps of one run; it stops with a reason at the first that is reached. */
+export type Budget = { max_steps: number; max_input_tokens: number; max_output_tokens: number; max_cost_minor?: number }
+
+/** What an organization set for an agent: another model, other caps, or a pause. */
+export type AgentSettings = { enabled: boolean; model: string | null; budget: Partial<Budget>; version: number }
+
+/** An agent's settings; as declared where nothing was set. */
+export const readAgentSettings = (ctx: Ctx, name: string): Promise<AgentSettings> =>
+  inTx(ctx, async ({ tx, organization_id }) => {
+    const [row] = await tx<AgentSettings[]>`
+      select enabled, model, budget, version from agents where organization_id = ${organization_id} and name = ${name}`
+    return row ?? { enabled: true, model: null, budget: {}, version: 1 }
+  })
+
+/** Pauses or resumes an agent, or gives it another model or other caps; looked at before its next act. */
+export const changeAgentSettings = (
+  ctx: Ctx,
+  name: string,
+  change: { enabled?: boolean | undefined; model?: string | null | undefined; budget?: Partial<Budget> | undefined },
+): Promise<AgentSettings> =>
+  inTx(ctx, async (ctx) => {
+    const { tx, organization_id } = ctx
+    const now = await readAgentSettings(ctx, name)
+    const next = {
+      enabled: change.enabled ?? now.enabled,
+      model: change.model === undefined ? now.model : change.model,
+      budget: { ...now.budget, ...change.budget },
+    }
+    await tx`
+      insert into agents ${tx({ organization_id, name, enabled: next.enabled, model: next.model, budget: tx.json(next.budget) })}
+      on conflict (organization_id, name) do update set enabled = excluded.enabled, model = excluded.model,
+        budget = excluded.budget, version = agents.version + 1, updated_at = now()`
+    return readAgentSettings(ctx, name)
+  })

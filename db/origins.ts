@@ -1,0 +1,46 @@
+import type { Subject } from './activities.ts'
+import { inTx, type Ctx, type TxCtx } from './context.ts'
+
+/** Where a field's present value came from. */
+export type Origin = {
+  kind: 'submission' | 'url' | 'person' | 'agent' | 'api_key' | 'system'
+  submission_id?: string
+  url?: string
+  snippet?: string
+  run_id?: string
+  name?: string
+}
+
+export type FieldOrigin = { field: string; origin: Origin; tainted: boolean; set_at: Date }
+
+/** Values that somebody outside wrote: a run that reads one may do nothing consequential by itself. */
+const OUTSIDE = new Set<Origin['kind']>(['submission', 'url', 'api_key'])
+
+/** Notes where these fields' values came from; the last writer counts. */
+export const writeOrigins = async (ctx: TxCtx, record: Subject, fields: string[], origin: Origin): Promise<void> => {
+  if (fields.length === 0) return
+  const { tx, organization_id } = ctx
+  await tx`
+    insert into record_origins ${tx(
+      fields.map((field) => ({
+        organization_id,
+        record_kind: record.kind,
+        record_id: record.id,
+        field,
+        origin: tx.json(origin),
+        tainted: OUTSIDE.has(origin.kind),
+      })),
+    )}
+    on conflict (organization_id, record_kind, record_id, field)
+    do update set origin = excluded.origin, tainted = excluded.tainted, set_at = now()`
+}
+
+/** Where each field of a record came from. */
+export const listOrigins = (ctx: Ctx, record: Subject): Promise<FieldOrigin[]> =>
+  inTx(ctx, async ({ tx, organization_id }) => {
+    const rows = await tx<FieldOrigin[]>`
+      select field, origin, tainted, set_at from record_origins
+      where organization_id = ${organization_id} and record_kind = ${record.kind} and record_id = ${record.id}
+      order by field`
+    return [...rows]
+  })

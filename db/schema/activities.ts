@@ -1,0 +1,71 @@
+import { bigint, foreignKey, index, integer, jsonb, pgTable, primaryKey, text, timestamp, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { sql } from 'drizzle-orm'
+
+const at = (name: string) => timestamp(name, { withTimezone: true })
+
+/** What happened, by whom and why. `seq` and `hash` are given by the sequencer after the commit. */
+export const activities = pgTable(
+  'activities',
+  {
+    organization_id: uuid().notNull(),
+    id: uuid().notNull(),
+    type: text().notNull(),
+    occurred_at: at('occurred_at').notNull(),
+    actor_kind: text().notNull(),
+    actor_id: text().notNull(),
+    actor_name: text().notNull(),
+    actor_version: text(),
+    on_behalf_of: jsonb(),
+    reason: text(),
+    run_id: uuid(),
+    approval_id: uuid(),
+    /** `[{kind, id}]`, the first one is what it is mainly about. */
+    subjects: jsonb().notNull(),
+    /** The record's version after the change, where it has one. */
+    record_version: integer(),
+    data: jsonb().notNull(),
+    /** Random, so that a hash that stays behind after an erasure says nothing. */
+    salt: text(),
+    payload_hash: text().notNull(),
+    seq: bigint({ mode: 'number' }),
+    key_id: text(),
+    hash: text(),
+    undone_by: uuid(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.organization_id, t.id] }),
+    uniqueIndex('activities_seq').on(t.organization_id, t.seq),
+    index('activities_unsealed')
+      .on(t.organization_id, t.id)
+      .where(sql`seq is null`),
+    index('activities_run')
+      .on(t.organization_id, t.run_id)
+      .where(sql`run_id is not null`),
+  ],
+)
+
+export const activity_subjects = pgTable(
+  'activity_subjects',
+  {
+    organization_id: uuid().notNull(),
+    kind: text().notNull(),
+    subject_id: uuid().notNull(),
+    activity_id: uuid().notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.organization_id, t.kind, t.subject_id, t.activity_id] }),
+    foreignKey({
+      name: 'activity_subjects_activity',
+      columns: [t.organization_id, t.activity_id],
+      foreignColumns: [activities.organization_id, activities.id],
+    }),
+  ],
+)
+
+/** The last sealed link of each organization's chain. */
+export const audit_heads = pgTable('audit_heads', {
+  organization_id: uuid().primaryKey(),
+  seq: bigint({ mode: 'number' }).notNull(),
+  hash: text().notNull(),
+  sealed_at: at('sealed_at').notNull().defaultNow(),
+})

@@ -1,0 +1,6 @@
+export * from './identity.ts'
+export * from './record.ts'
+export * from './activities.ts'
+export * from './intake.ts'
+export * from './work.ts'
+export * from './mail.ts'

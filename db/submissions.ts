@@ -1,0 +1,194 @@
+import { v7 as uuidv7 } from 'uuid'
+import { z } from 'zod'
+import type { Database } from './client.ts'
+import { inTx, systemCtx, type Ctx, type TxCtx } from './context.ts'
+import { DomainError, notFound } from './errors.ts'
+import type { OpenSource } from './intake-sources.ts'
+import { receiveLead, unidentified } from './leads.ts'
+import { page, type Page } from './page.ts'
+import { enqueue } from './queue.ts'
+import { queueRun } from './runs.ts'
+import { mapPayload } from './submission-mapping.ts'
+import { storableJson } from './text.ts'
+
+export type SubmissionStatus = 'received' | 'processed' | 'joined' | 'rejected' | 'needs_attention'
+export type SubmissionProblem = { code: string; message: string; errors?: { pointer: string; message: string }[] }
+
+/** A raw lead as it came in at a door. */
+export type Submission = {
+  id: string
+  source_id: string | null
+  door: string
+  delivery_id: string | null
+  status: SubmissionStatus
+  problem: SubmissionProblem | null
+  payload: unknown
+  lead_id: string | null
+  received_at: Date
+  processed_at: Date | null
+}
+
+export type Delivery = {
+  delivery_id?: string | undefined
+  content_type: string
+  raw: Uint8Array
+  payload: unknown
+}
+
+/** What the door answers: the submission, whether it was delivered before, and whether it can become a lead at all. */
+export type Stored = { submission_id: string; replayed: boolean; rejected?: DomainError }
+
+/**
+ * Stores a delivery before anything else happens to it, with the job that will read it, in one transaction.
+ * A delivery id that was seen before answers the first submission. With the default mapping, a payload in which nobody
+ * can be recognised is kept as `rejected`; with a mapping of its own, that is found when it is read.
+ */
+export const storeSubmission = (db: Database, source: OpenSource, delivery: Delivery): Promise<Stored> =>
+  inTx(systemCtx(db, source.organization_id, 'intake'), async (ctx) => {
+    const { tx, organization_id } = ctx
+    const rejected = source.mapping === null ? refusalOf(delivery.payload, source) : undefined
+    const id = uuidv7()
+    const added = await tx`
+      insert into submissions ${tx({
+        organization_id,
+        id,
+        source_id: source.id,
+        door: source.kind,
+        delivery_id: delivery.delivery_id ?? null,
+        content_type: delivery.content_type,
+        raw: Buffer.from(delivery.raw),
+        payload: tx.json(storableJson(delivery.payload) as never),
+        status: rejected ? 'rejected' : 'received',
+        problem: rejected ? tx.json(problemOf(rejected)) : null,
+        processed_at: rejected ? new Date() : null,
+      })}
+      on conflict do nothing returning id`
+    if (added.length === 0) return firstDelivery(ctx, source, delivery)
+    if (!rejected) await enqueue(ctx, 'submission.received', { submission_id: id })
+    return { submission_id: id, replayed: false, ...(rejected ? { rejected } : {}) }
+  })
+
+/**
+ * Reads a stored submission: the lead it makes or joins, and the agent that is woken for it, in one transaction.
+ * What cannot be read is kept as needing attention, with the reason. Runs twice without effect.
+ */
+export const processSubmission = async (db: Database, organization_id: string, id: string): Promise<void> => {
+  const visitor = { kind: 'visitor' as const, id, name: 'visitor' }
+  try {
+    await inTx({ ...systemCtx(db, organization_id, 'intake'), actor: visitor }, (ctx) => readSubmission(ctx, id))
+  } catch (error) {
+    if (!(error instanceof DomainError)) throw error
+    await inTx(systemCtx(db, organization_id, 'intake'), (ctx) => setAside(ctx, id, problemOf(error)))
+  }
+}
+
+/** Reads a submission that needed attention once more, after its source's mapping was mended. */
+export const retrySubmission = (ctx: Ctx, id: string): Promise<void> =>
+  inTx(ctx, async (ctx) => {
+    const { tx, organization_id } = ctx
+    const submission = await getSubmission(ctx, id)
+    const rows = await tx`
+      update submissions set status = 'received', problem = null, processed_at = null
+      where organization_id = ${organization_id} and id = ${id} and status in ('needs_attention', 'rejected') returning id`
+    if (rows.length === 0) {
+      throw new DomainError('conflict', 'submission_read', `This submission is ${submission.status}; it needs nothing.`, {
+        extra: { status: submission.status },
+      })
+    }
+    await enqueue(ctx, 'submission.received', { submission_id: id })
+  })
+
+/** Submissions, newest first. */
+export const listSubmissions = (
+  ctx: Ctx,
+  filter: { status?: SubmissionStatus | undefined; lead_id?: string | undefined; source_id?: string | undefined; cursor?: string | undefined; limit: number },
+): Promise<Page<Submission>> =>
+  inTx(ctx, async ({ tx, organization_id }) => {
+    const rows = await tx<Submission[]>`
+      select id, source_id, door, delivery_id, status, problem, payload, lead_id, received_at, processed_at
+      from submissions where organization_id = ${organization_id}
+        ${filter.status ? tx`and status = ${filter.status}` : tx``}
+        ${filter.lead_id ? tx`and lead_id = ${filter.lead_id}` : tx``}
+        ${filter.source_id ? tx`and source_id = ${filter.source_id}` : tx``}
+        ${filter.cursor ? tx`and id < ${filter.cursor}` : tx``}
+      order by id desc limit ${filter.limit + 1}`
+    return page([...rows], filter.limit, (submission) => submission.id)
+  })
+
+/** One submission. */
+export const getSubmission = (ctx: Ctx, id: string): Promise<Submission> =>
+  inTx(ctx, async ({ tx, organization_id }) => {
+    const [row] = await tx<Submission[]>`
+      select id, source_id, door, delivery_id, status, problem, payload, lead_id, received_at, processed_at
+      from submissions where organization_id = ${organization_id} and id = ${id}`
+    if (!row) throw notFound('submission', id)
+    return row
+  })
+
+type Reading = Pick<OpenSource, 'mapping' | 'defaults' | 'pipeline_id' | 'wake_agent'>
+
+const readSubmission = async (ctx: TxCtx, id: string): Promise<void> => {
+  const { tx, organization_id } = ctx
+  const [submission] = await tx<Submission[]>`
+    select * from submissions where organization_id = ${organization_id} and id = ${id} and status = 'received' for update`
+  if (!submission) return
+  const [source] = await tx<Reading[]>`
+    select mapping, defaults, pipeline_id, wake_agent from intake_sources
+    where organization_id = ${organization_id} and id = ${submission.source_id}`
+  const mapped = mapPayload(submission.payload, source?.mapping ?? null, source?.defaults ?? {})
+  if (mapped.faults.length > 0) {
+    throw new DomainError('invalid', 'mapping_broken', 'The source’s mapping does not fit what was sent. Mend the mapping, then retry.', {
+      errors: mapped.faults.map(({ field, message }) => ({ pointer: `/mapping/${field}`, message })),
+    })
+  }
+  const received = await receiveLead(
+    ctx,
+    { ...mapped.lead, ...(source?.pipeline_id ? { pipeline_id: source.pipeline_id } : {}) },
+    {
+      door: submission.door,
+      submission_id: id,
+      ...(submission.source_id ? { source_id: submission.source_id } : {}),
+      extra: mapped.extra,
+      warnings: mapped.warnings,
+    },
+  )
+  await tx`
+    update submissions set status = ${received.joined ? 'joined' : 'processed'}, lead_id = ${received.lead.id}, processed_at = now()
+    where organization_id = ${organization_id} and id = ${id}`
+  if (source?.wake_agent ?? true) {
+    await queueRun(ctx, {
+      agent: 'lead_worker',
+      subject: { kind: 'lead', id: received.lead.id },
+      trigger: { kind: 'submission', submission_id: id },
+    })
+  }
+}
+
+const setAside = async ({ tx, organization_id }: TxCtx, id: string, problem: SubmissionProblem): Promise<void> => {
+  await tx`
+    update submissions set status = 'needs_attention', problem = ${tx.json(problem)}, processed_at = now()
+    where organization_id = ${organization_id} and id = ${id} and status = 'received'`
+}
+
+const firstDelivery = async (ctx: TxCtx, source: OpenSource, delivery: Delivery): Promise<Stored> => {
+  const { tx, organization_id } = ctx
+  const [first] = await tx<{ id: string; problem: SubmissionProblem | null; status: SubmissionStatus }[]>`
+    select id, problem, status from submissions where organization_id = ${organization_id} and source_id = ${source.id}
+      and delivery_id = ${delivery.delivery_id ?? null}`
+  if (!first) throw new Error('a delivery id is taken by a submission that cannot be seen')
+  return { submission_id: first.id, replayed: true }
+}
+
+const refusalOf = (payload: unknown, source: Reading): DomainError | undefined => {
+  const { lead } = mapPayload(payload, source.mapping, source.defaults)
+  return lead.contact_name || lead.email || lead.phone ? undefined : unidentified()
+}
+
+const Problem = z.object({
+  code: z.string(),
+  message: z.string(),
+  errors: z.array(z.object({ pointer: z.string(), message: z.string() })),
+})
+
+const problemOf = (error: DomainError): SubmissionProblem =>
+  Problem.parse({ code: error.code, message: error.message, errors: error.errors })

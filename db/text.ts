@@ -1,0 +1,30 @@
+// oxlint-disable-next-line no-control-regex -- control characters are what this is about
+const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/g
+/** Zero-width, bidirectional and tag characters: they hide text from the person who reads an approval. */
+const INVISIBLE = /[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/gu
+
+/** Text that a person can see whole: no control, zero-width or bidirectional characters, no lone surrogates. */
+export const visibleText = (text: string): string =>
+  text.toWellFormed().replaceAll('\r\n', '\n').replace(CONTROL, '').replace(INVISIBLE, '')
+
+/** A JSON value as PostgreSQL can store it: NUL characters and lone surrogates are replaced, nothing else changes. */
+export const storableJson = (value: unknown): unknown => {
+  if (typeof value === 'string') return storableText(value)
+  if (Array.isArray(value)) return value.map(storableJson)
+  if (value !== null && typeof value === 'object') {
+    if (value instanceof Date) return value.toISOString()
+    return Object.fromEntries(
+      Object.entries(value)
+        .filter(([, member]) => member !== undefined)
+        .map(([key, member]) => [storableText(key), storableJson(member)]),
+    )
+  }
+  return value
+}
+
+/** Text as PostgreSQL can store it. */
+export const storableText = (text: string): string => text.toWellFormed().replaceAll('\u0000', '\ufffd')
+
+/** Cuts at a number of characters, with an ellipsis where something was cut. */
+export const clip = (text: string, length: number): string =>
+  text.length <= length ? text : `${text.slice(0, Math.max(0, length - 1)).trimEnd()}…`

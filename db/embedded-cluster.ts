@@ -25,7 +25,6 @@ export const openCluster = (dir: string, { fast = false } = {}): Cluster => {
   const cluster = { dir, data, log: join(dir, 'postgres.log'), password, programs: findPrograms(dir) }
   removeAbandonedDrafts(dir)
   if (!isMade) makeCluster(cluster, fast)
-  giveToPostgres(cluster.programs, data)
   return cluster
 }
 

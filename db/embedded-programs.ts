@@ -3,10 +3,11 @@ import * as fs from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 
-/** How PostgreSQL's programs are started: `file` and `arguments` for a program, and the user it runs as where that is another one. */
+/** How PostgreSQL's programs are started: as `user` where that is another one, and the files have to be `owner`'s. */
 export type Programs = {
   command: (program: 'initdb' | 'postgres', args: string[]) => { file: string; args: string[] }
   user?: User
+  owner?: User
 }
 
 /** A user of the operating system, by its numbers. */
@@ -21,12 +22,13 @@ export const findPrograms = (dir: string): Programs => {
   const plain = (program: string, args: string[]) => ({ file: join(bin, program), args })
   if (process.getuid?.() !== 0) return { command: plain }
   const namespace: Programs = {
+    owner: { uid: 0, gid: 0 },
     command: (program, args) => ({
       file: 'unshare',
       args: ['--user', '--map-user=65534', '--map-group=65534', '--', join(bin, program), ...args],
     }),
   }
-  const users = unprivilegedUsers(dir).map((user): Programs => ({ command: plain, user }))
+  const users = unprivilegedUsers(dir).map((user): Programs => ({ command: plain, user, owner: user }))
   for (const programs of process.platform === 'linux' ? [namespace, ...users] : users) {
     if (programs.user) fs.chmodSync(dir, 0o711) // the other user has to get through to its own folder
     if (canRun(programs, dir)) return programs
@@ -37,13 +39,14 @@ export const findPrograms = (dir: string): Programs => {
   )
 }
 
-/** Hands a file or a folder with all it holds to the user that PostgreSQL runs as. */
-export const giveToPostgres = ({ user }: Programs, path: string): void => {
-  if (!user || fs.statSync(path).uid === user.uid) return
-  fs.chownSync(path, user.uid, user.gid)
-  if (!fs.statSync(path).isDirectory()) return
-  for (const entry of fs.readdirSync(path, { recursive: true, encoding: 'utf8' }))
-    fs.lchownSync(join(path, entry), user.uid, user.gid)
+/** Hands a file, or a folder with all it holds, to the user whose PostgreSQL's files have to be. */
+export const giveToPostgres = ({ owner }: Programs, path: string): void => {
+  if (!owner || fs.statSync(path).uid === owner.uid) return
+  const inside = fs.statSync(path).isDirectory()
+    ? fs.readdirSync(path, { recursive: true, encoding: 'utf8' })
+    : []
+  for (const entry of inside) fs.lchownSync(join(path, entry), owner.uid, owner.gid)
+  fs.chownSync(path, owner.uid, owner.gid) // last: a hand-over that was cut short is done again
 }
 
 /** What every start of a program has in common: nothing of our environment, and no folder of ours kept busy. */

@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { processRuns, type Cluster } from './embedded-cluster.ts'
-import { spawnOptions } from './embedded-programs.ts'
+import { giveToPostgres, spawnOptions } from './embedded-programs.ts'
 
 const limits = {
   ready_ms: 60_000,
@@ -55,6 +55,7 @@ export const launchServer = async (
     throw new Error(
       `Port ${port} on 127.0.0.1 is taken by another program: name another one, or none for a free one`,
     )
+  giveToPostgres(cluster.programs, cluster.data)
   const { file, args } = cluster.programs.command('postgres', [
     ...['-D', cluster.data, '-p', String(port ?? (await freePort()))],
     ...Object.entries(settings(fast)).flatMap(([name, value]) => ['-c', `${name}=${value}`]),

@@ -45,8 +45,8 @@ export const inTx = async <T>(ctx: Ctx, work: (ctx: TxCtx) => Promise<T>): Promi
   const open = ctx.tx
   if (open) return work({ ...ctx, tx: open })
   return ctx.db.sql.begin(async (tx) => {
-    // Not awaited before the next statement is queued: the driver pipelines them into one round trip.
-    const opened = tx`select set_config('app.organization_id', ${ctx.organization_id}, true)`
+    // Sent, not awaited: the next statement follows in the same round trip.
+    const opened = tx`select set_config('app.organization_id', ${ctx.organization_id}, true)`.execute()
     if (ctx.lease) await holdLease(tx, ctx.organization_id, ctx.lease)
     const result = await work({ ...ctx, tx })
     await opened

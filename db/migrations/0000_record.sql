@@ -268,6 +268,7 @@ CREATE TABLE "stages" (
 	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"version" integer DEFAULT 1 NOT NULL,
 	CONSTRAINT "stages_organization_id_id_pk" PRIMARY KEY("organization_id","id"),
+	CONSTRAINT "stages_of_pipeline" UNIQUE("organization_id","pipeline_id","id"),
 	CONSTRAINT "stages_kind" CHECK (kind in ('open', 'won', 'lost')),
 	CONSTRAINT "stages_probability" CHECK ((kind = 'open' and close_probability between 1 and 99) or (kind = 'won' and close_probability = 100) or (kind = 'lost' and close_probability = 0))
 );
@@ -569,7 +570,6 @@ CREATE UNIQUE INDEX "opportunities_external" ON "opportunities" USING btree ("or
 CREATE INDEX "opportunity_keys_opportunity" ON "opportunity_keys" USING btree ("organization_id","opportunity_id");--> statement-breakpoint
 CREATE INDEX "opportunity_scores_score" ON "opportunity_scores" USING btree ("organization_id","score");--> statement-breakpoint
 CREATE UNIQUE INDEX "pipelines_default" ON "pipelines" USING btree ("organization_id","record_kind") WHERE is_default and archived_at is null;--> statement-breakpoint
-CREATE UNIQUE INDEX "stages_of_pipeline" ON "stages" USING btree ("organization_id","pipeline_id","id");--> statement-breakpoint
 CREATE UNIQUE INDEX "stages_one_won_one_lost" ON "stages" USING btree ("organization_id","pipeline_id","kind") WHERE kind in ('won', 'lost');--> statement-breakpoint
 CREATE INDEX "stages_position" ON "stages" USING btree ("organization_id","pipeline_id","position");--> statement-breakpoint
 CREATE INDEX "task_subjects_subject" ON "task_subjects" USING btree ("organization_id","kind","subject_id");--> statement-breakpoint

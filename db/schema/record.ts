@@ -12,6 +12,7 @@ import {
   primaryKey,
   text,
   timestamp,
+  unique,
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core'
@@ -80,7 +81,7 @@ export const stages = pgTable(
   },
   (t) => [
     primaryKey({ columns: [t.organization_id, t.id] }),
-    uniqueIndex('stages_of_pipeline').on(t.organization_id, t.pipeline_id, t.id),
+    unique('stages_of_pipeline').on(t.organization_id, t.pipeline_id, t.id),
     uniqueIndex('stages_one_won_one_lost')
       .on(t.organization_id, t.pipeline_id, t.kind)
       .where(sql`kind in ('won', 'lost')`),

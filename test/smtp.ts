@@ -60,24 +60,30 @@ export const startSmtp = async (initial: SmtpBehaviour = {}): Promise<Smtp> => {
     onConnect: (session, callback) => (behaviour.drop === 'connection' ? void hangUp(session) : callback()),
     onAuth: ({ username, password }, _session, callback) => {
       if (behaviour.refuse?.at === 'auth') return callback(reply(behaviour.refuse.code))
-      return username === behaviour.login?.user && password === behaviour.login?.pass ? callback(null, { user: username }) : callback(reply(535))
+      return username === behaviour.login?.user && password === behaviour.login?.pass
+        ? callback(null, { user: username })
+        : callback(reply(535))
     },
-    onMailFrom: (_address, _session, callback) => callback(behaviour.refuse?.at === 'mail' ? reply(behaviour.refuse.code) : null),
-    onRcptTo: (_address, _session, callback) => callback(behaviour.refuse?.at === 'rcpt' ? reply(behaviour.refuse.code) : null),
+    onMailFrom: (_address, _session, callback) =>
+      callback(behaviour.refuse?.at === 'mail' ? reply(behaviour.refuse.code) : null),
+    onRcptTo: (_address, _session, callback) =>
+      callback(behaviour.refuse?.at === 'rcpt' ? reply(behaviour.refuse.code) : null),
     onData: (stream, session, callback) => {
       if (behaviour.drop === 'mid_message') return void stream.once('data', () => hangUp(session))
       const chunks: Buffer[] = []
       stream.on('data', (chunk: Buffer) => chunks.push(chunk))
       stream.on('end', () => {
-        void parse(Buffer.concat(chunks), session).then(async (mail) => {
-          arrived.push(mail)
-          if (behaviour.refuse?.at === 'message') return callback(reply(behaviour.refuse.code))
-          if (behaviour.drop === 'before_reply') return hangUp(session)
-          if (behaviour.hang) return undefined
-          await behaviour.onMessage?.(mail)
-          received.push(mail)
-          return callback(null, `OK queued as ${received.length}`)
-        }).catch(() => hangUp(session))
+        void parse(Buffer.concat(chunks), session)
+          .then(async (mail) => {
+            arrived.push(mail)
+            if (behaviour.refuse?.at === 'message') return callback(reply(behaviour.refuse.code))
+            if (behaviour.drop === 'before_reply') return hangUp(session)
+            if (behaviour.hang) return undefined
+            await behaviour.onMessage?.(mail)
+            received.push(mail)
+            return callback(null, `OK queued as ${received.length}`)
+          })
+          .catch(() => hangUp(session))
       })
     },
   })
@@ -109,10 +115,21 @@ export const startSmtp = async (initial: SmtpBehaviour = {}): Promise<Smtp> => {
 export type SmtpScript = Record<string, string>
 
 /** A bare server that answers each command with exactly what the script says, for answers that no real server library gives. */
-export const startScriptedSmtp = async (script: SmtpScript): Promise<{ url: string; messages: string[]; stop: () => Promise<void> }> => {
+export const startScriptedSmtp = async (
+  script: SmtpScript,
+): Promise<{ url: string; messages: string[]; stop: () => Promise<void> }> => {
   const messages: string[] = []
   const sockets = new Set<Socket>()
-  const answers: SmtpScript = { connect: '220 ready', EHLO: '250 hello', MAIL: '250 ok', RCPT: '250 ok', DATA: '354 go on', '.': '250 taken', QUIT: '221 bye', ...script }
+  const answers: SmtpScript = {
+    connect: '220 ready',
+    EHLO: '250 hello',
+    MAIL: '250 ok',
+    RCPT: '250 ok',
+    DATA: '354 go on',
+    '.': '250 taken',
+    QUIT: '221 bye',
+    ...script,
+  }
   const server = createServer((socket) => {
     sockets.add(socket)
     let rest = ''
@@ -154,7 +171,8 @@ export const startScriptedSmtp = async (script: SmtpScript): Promise<{ url: stri
   }
 }
 
-const reply = (code: number): Error => Object.assign(new Error(code < 500 ? 'try again later' : 'not wanted here'), { responseCode: code })
+const reply = (code: number): Error =>
+  Object.assign(new Error(code < 500 ? 'try again later' : 'not wanted here'), { responseCode: code })
 
 const parse = async (raw: Buffer, session: SMTPServerSession): Promise<ReceivedMail> => {
   const mail = await PostalMime.parse(raw)

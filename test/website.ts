@@ -40,7 +40,11 @@ export const startWebsite = async (pages: Record<string, Page> = brightside): Pr
   const server = createServer((request, response) => {
     const path = request.url ?? '/'
     requests.push(path)
-    void answer(published.get(path) ?? published.get(path.split('?')[0] ?? '/') ?? notFound, request, response)
+    void answer(
+      published.get(path) ?? published.get(path.split('?')[0] ?? '/') ?? notFound,
+      request,
+      response,
+    )
   })
   server.on('connection', () => {
     connections += 1
@@ -64,11 +68,19 @@ export const startWebsite = async (pages: Record<string, Page> = brightside): Pr
 const notFound: Page = { status: 404, body: '<!doctype html><title>Not found</title><h1>Not found</h1>' }
 
 const answer = async (page: Page, request: IncomingMessage, response: ServerResponse): Promise<void> => {
-  const { status = 200, headers = {}, body = '', delay_ms, hang, drip_ms } = typeof page === 'string' ? { body: page } : page
+  const {
+    status = 200,
+    headers = {},
+    body = '',
+    delay_ms,
+    hang,
+    drip_ms,
+  } = typeof page === 'string' ? { body: page } : page
   if (hang) return
   if (delay_ms) await delay(delay_ms)
   if (request.destroyed || response.destroyed) return
-  const content_type = request.url === '/robots.txt' ? 'text/plain; charset=utf-8' : 'text/html; charset=utf-8'
+  const content_type =
+    request.url === '/robots.txt' ? 'text/plain; charset=utf-8' : 'text/html; charset=utf-8'
   response.writeHead(status, { 'content-type': content_type, ...headers })
   if (drip_ms === undefined) return void response.end(body)
   const drip = setInterval(() => response.write('.'), drip_ms)
@@ -123,7 +135,10 @@ const organization = {
 
 /** The fictional Brightside Coffee Roasters: a small company's site as they really look. */
 export const brightside: Record<string, Page> = {
-  '/robots.txt': { headers: { 'content-type': 'text/plain' }, body: 'User-agent: *\nDisallow: /admin/\nDisallow: /cart\n' },
+  '/robots.txt': {
+    headers: { 'content-type': 'text/plain' },
+    body: 'User-agent: *\nDisallow: /admin/\nDisallow: /cart\n',
+  },
   '/': layout(
     'Brightside Coffee Roasters | Organic coffee from Portland',
     `<h1>Coffee that starts your day bright</h1>
@@ -147,7 +162,10 @@ export const brightside: Record<string, Page> = {
     'Contact | Brightside Coffee Roasters',
     `<h1>Contact</h1><p>Write to <a href="mailto:wholesale@brightside.example?subject=Hi">wholesale@brightside.example</a> or call <a href="tel:+15035550142">(503) 555-0142</a>.</p><p>1200 SE Morrison Street, Portland, OR 97214</p>`,
   ),
-  '/imprint': layout('Imprint | Brightside Coffee Roasters', '<h1>Imprint</h1><p>Brightside Coffee Roasters LLC, Portland, Oregon.</p>'),
+  '/imprint': layout(
+    'Imprint | Brightside Coffee Roasters',
+    '<h1>Imprint</h1><p>Brightside Coffee Roasters LLC, Portland, Oregon.</p>',
+  ),
   '/blog/how-to-brew': layout('How to brew', '<h1>How to brew</h1><p>Sixty grams per litre.</p>'),
   '/admin/login': layout('Staff', '<h1>Staff only</h1>'),
 }

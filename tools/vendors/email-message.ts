@@ -42,9 +42,17 @@ export const parseAddress = (text: string, field = 'address'): Mailbox => {
   refuseControls(field, text)
   const found = parseAddresses(text, { flatten: true })
   const [mailbox] = found
-  if (!mailbox || found.length !== 1) throw new MailError(field, `“${shorten(text)}” is not one e-mail address. Write it as name@example.com or Name <name@example.com>.`)
+  if (!mailbox || found.length !== 1)
+    throw new MailError(
+      field,
+      `“${shorten(text)}” is not one e-mail address. Write it as name@example.com or Name <name@example.com>.`,
+    )
   const address = mailbox.address.trim()
-  if (!isDeliverable(address)) throw new MailError(field, `“${shorten(address || text)}” is not an e-mail address that mail can be sent to.`)
+  if (!isDeliverable(address))
+    throw new MailError(
+      field,
+      `“${shorten(address || text)}” is not an e-mail address that mail can be sent to.`,
+    )
   const name = mailbox.name.trim()
   return name ? { address, name } : { address }
 }
@@ -60,7 +68,9 @@ export const composeMail = async (mail: OutgoingMail): Promise<ComposedMail> => 
   const node = new MailComposer({
     from: nodemailerMailbox(from),
     to: nodemailerMailbox(to),
-    ...(mail.reply_to === undefined ? {} : { replyTo: nodemailerMailbox(parseAddress(mail.reply_to, 'reply_to')) }),
+    ...(mail.reply_to === undefined
+      ? {}
+      : { replyTo: nodemailerMailbox(parseAddress(mail.reply_to, 'reply_to')) }),
     ...(mail.in_reply_to === undefined ? {} : { inReplyTo: mail.in_reply_to }),
     ...(mail.references === undefined ? {} : { references: mail.references }),
     messageId: mail.message_id,
@@ -71,7 +81,10 @@ export const composeMail = async (mail: OutgoingMail): Promise<ComposedMail> => 
     disableFileAccess: true,
     disableUrlAccess: true,
   }).compile()
-  return { envelope: { from: asciiDomain(from.address), to: asciiDomain(to.address) }, bytes: await node.build() }
+  return {
+    envelope: { from: asciiDomain(from.address), to: asciiDomain(to.address) },
+    bytes: await node.build(),
+  }
 }
 
 const MAX_ADDRESS_LENGTH = 254
@@ -80,15 +93,21 @@ const CONTROLS = /[\u0000-\u001f\u007f\u0085\u2028\u2029]/
 const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,76}$/
 const MESSAGE_ID = /^<[^\s<>@]{1,200}@[^\s<>@]{1,200}>$/
 /** Headers that have a field of their own here or that the message's encoding owns. */
-const OWNED_HEADERS = /^(from|sender|to|cc|bcc|reply-to|subject|date|message-id|in-reply-to|references|list-unsubscribe|list-unsubscribe-post|mime-version|content-.*|received|return-path|dkim-signature)$/i
+const OWNED_HEADERS =
+  /^(from|sender|to|cc|bcc|reply-to|subject|date|message-id|in-reply-to|references|list-unsubscribe|list-unsubscribe-post|mime-version|content-.*|received|return-path|dkim-signature)$/i
 
 const refuseControls = (field: string, text: string): void => {
-  if (CONTROLS.test(text)) throw new MailError(field, `The ${field.replaceAll('_', ' ')} contains a line break or another control character and would change the message’s headers.`)
+  if (CONTROLS.test(text))
+    throw new MailError(
+      field,
+      `The ${field.replaceAll('_', ' ')} contains a line break or another control character and would change the message’s headers.`,
+    )
 }
 
 const requireMessageId = (field: string, id: string): void => {
   refuseControls(field, id)
-  if (!MESSAGE_ID.test(id)) throw new MailError(field, `“${shorten(id)}” is not a message id: it must look like <id@example.com>.`)
+  if (!MESSAGE_ID.test(id))
+    throw new MailError(field, `“${shorten(id)}” is not a message id: it must look like <id@example.com>.`)
 }
 
 const isDeliverable = (address: string): boolean => {
@@ -96,9 +115,18 @@ const isDeliverable = (address: string): boolean => {
   const local = address.slice(0, at)
   const domain = address.slice(at + 1)
   if (at < 1 || address.length > MAX_ADDRESS_LENGTH || local.length > 64) return false
-  if (!/^[^\s"(),:;<>@[\\\]]+$/.test(local) || local.startsWith('.') || local.endsWith('.') || local.includes('..')) return false
+  if (
+    !/^[^\s"(),:;<>@[\\\]]+$/.test(local) ||
+    local.startsWith('.') ||
+    local.endsWith('.') ||
+    local.includes('..')
+  )
+    return false
   const ascii = domainToASCII(domain)
-  return isIP(ascii) === 0 && /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i.test(ascii)
+  return (
+    isIP(ascii) === 0 &&
+    /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i.test(ascii)
+  )
 }
 
 const asciiDomain = (address: string): string => {
@@ -108,22 +136,39 @@ const asciiDomain = (address: string): string => {
 
 const nodemailerMailbox = ({ address, name }: Mailbox) => ({ address, name: name ?? '' })
 
-const checkedHeaders = (headers: Record<string, string>): Record<string, { prepared: true; value: string }> => {
+const checkedHeaders = (
+  headers: Record<string, string>,
+): Record<string, { prepared: true; value: string }> => {
   const entries = Object.entries(headers).map(([name, value]) => {
     refuseControls(name, value)
     if (!HEADER_NAME.test(name)) throw new MailError('headers', `“${shorten(name)}” is not a header name.`)
-    if (OWNED_HEADERS.test(name)) throw new MailError('headers', `The header ${name} has a field of its own or belongs to the message’s encoding.`)
+    if (OWNED_HEADERS.test(name))
+      throw new MailError(
+        'headers',
+        `The header ${name} has a field of its own or belongs to the message’s encoding.`,
+      )
     // oxlint-disable-next-line no-control-regex
-    if (/[^\x20-\x7e]/.test(value) || value.length > 900) throw new MailError('headers', `The header ${name} must be at most 900 plain ASCII characters.`)
+    if (/[^\x20-\x7e]/.test(value) || value.length > 900)
+      throw new MailError('headers', `The header ${name} must be at most 900 plain ASCII characters.`)
     return [name, { prepared: true as const, value }] as const
   })
   return Object.fromEntries(entries)
 }
 
-const unsubscribeHeaders = (unsubscribe: OutgoingMail['list_unsubscribe']): Record<string, { prepared: true; value: string }> => {
+const unsubscribeHeaders = (
+  unsubscribe: OutgoingMail['list_unsubscribe'],
+): Record<string, { prepared: true; value: string }> => {
   if (!unsubscribe) return {}
-  if (!URL.canParse(unsubscribe.url) || !/^https?:$/.test(new URL(unsubscribe.url).protocol) || /[\s<>,]/.test(unsubscribe.url) || unsubscribe.url.length > 900) {
-    throw new MailError('list_unsubscribe', 'The unsubscribe link must be an http or https address without blanks, commas or angle brackets.')
+  if (
+    !URL.canParse(unsubscribe.url) ||
+    !/^https?:$/.test(new URL(unsubscribe.url).protocol) ||
+    /[\s<>,]/.test(unsubscribe.url) ||
+    unsubscribe.url.length > 900
+  ) {
+    throw new MailError(
+      'list_unsubscribe',
+      'The unsubscribe link must be an http or https address without blanks, commas or angle brackets.',
+    )
   }
   return {
     'List-Unsubscribe': { prepared: true, value: `<${new URL(unsubscribe.url).href}>` },

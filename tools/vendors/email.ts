@@ -50,18 +50,34 @@ type SmtpServer = {
   login: { user: string; pass: string; method: string | false } | undefined
 }
 
-const ACCEPTED_OPTIONS = ['requireTLS', 'ignoreTLS', 'name', 'authMethod', 'tls.rejectUnauthorized', 'tls.servername', 'tls.minVersion']
+const ACCEPTED_OPTIONS = [
+  'requireTLS',
+  'ignoreTLS',
+  'name',
+  'authMethod',
+  'tls.rejectUnauthorized',
+  'tls.servername',
+  'tls.minVersion',
+]
 
 const parseSmtpUrl = (smtp_url: string): SmtpServer => {
   const url = URL.canParse(smtp_url) ? new URL(smtp_url) : undefined
   if (!url || !/^smtps?:$/.test(url.protocol) || !url.hostname) {
-    throw new MailError('SMTP_URL', 'SMTP_URL must look like smtp://user:password@mail.example.com:587 or smtps://user:password@mail.example.com:465.')
+    throw new MailError(
+      'SMTP_URL',
+      'SMTP_URL must look like smtp://user:password@mail.example.com:587 or smtps://user:password@mail.example.com:465.',
+    )
   }
   const unknown = [...url.searchParams.keys()].find((key) => !ACCEPTED_OPTIONS.includes(key))
-  if (unknown !== undefined) throw new MailError('SMTP_URL', `SMTP_URL has the unknown option “${unknown}”; accepted are ${ACCEPTED_OPTIONS.join(', ')}.`)
+  if (unknown !== undefined)
+    throw new MailError(
+      'SMTP_URL',
+      `SMTP_URL has the unknown option “${unknown}”; accepted are ${ACCEPTED_OPTIONS.join(', ')}.`,
+    )
   const option = (key: string) => url.searchParams.get(key) ?? undefined
   const minVersion = option('tls.minVersion')
-  if (minVersion !== undefined && minVersion !== 'TLSv1.2' && minVersion !== 'TLSv1.3') throw new MailError('SMTP_URL', 'SMTP_URL: tls.minVersion must be TLSv1.2 or TLSv1.3.')
+  if (minVersion !== undefined && minVersion !== 'TLSv1.2' && minVersion !== 'TLSv1.3')
+    throw new MailError('SMTP_URL', 'SMTP_URL: tls.minVersion must be TLSv1.2 or TLSv1.3.')
   const servername = option('tls.servername')
   const name = option('name')
   return {
@@ -78,7 +94,13 @@ const parseSmtpUrl = (smtp_url: string): SmtpServer => {
         ...(minVersion === undefined ? {} : { minVersion }),
       },
     },
-    login: url.username ? { user: decodeURIComponent(url.username), pass: decodeURIComponent(url.password), method: option('authMethod') ?? false } : undefined,
+    login: url.username
+      ? {
+          user: decodeURIComponent(url.username),
+          pass: decodeURIComponent(url.password),
+          method: option('authMethod') ?? false,
+        }
+      : undefined,
   }
 }
 
@@ -113,21 +135,31 @@ const converse = (server: SmtpServer, mail: ComposedMail, limits: MailTimeouts):
       resolve(delivery)
     }
     const fail = (error: SmtpFailure): void => settle(classify(error, progress.handed_over))
-    const timer = setTimeout(() => fail(Object.assign(new Error('The conversation took too long'), { code: 'ETIMEDOUT' })), limits.total_ms)
+    const timer = setTimeout(
+      () => fail(Object.assign(new Error('The conversation took too long'), { code: 'ETIMEDOUT' })),
+      limits.total_ms,
+    )
     connection.on('error', fail)
     connection.once('end', () => fail(new Error('The connection was closed')))
 
     const handOver = (): void => {
       const started_at = performance.now()
       const roundTrip = () => Math.min(Math.max(performance.now() - started_at, PAUSE_MS.min), PAUSE_MS.max)
-      const body = Readable.from(releaseLast(mail.bytes, progress, roundTrip), { objectMode: false, highWaterMark: 1 })
-      connection.send({ ...mail.envelope, size: mail.bytes.byteLength }, body, (error, info) => (error ? fail(error) : settle({ outcome: 'sent', response: info?.response ?? '' })))
+      const body = Readable.from(releaseLast(mail.bytes, progress, roundTrip), {
+        objectMode: false,
+        highWaterMark: 1,
+      })
+      connection.send({ ...mail.envelope, size: mail.bytes.byteLength }, body, (error, info) =>
+        error ? fail(error) : settle({ outcome: 'sent', response: info?.response ?? '' }),
+      )
     }
     connection.connect((error) => {
       if (error) return fail(error)
       if (!server.login || !connection.allowsAuth) return handOver()
       const { user, pass, method } = server.login
-      connection.login({ user, pass, method, credentials: { user, pass } }, (refused) => (refused ? fail(refused) : handOver()))
+      connection.login({ user, pass, method, credentials: { user, pass } }, (refused) =>
+        refused ? fail(refused) : handOver(),
+      )
     })
   })
 
@@ -138,45 +170,63 @@ const PAUSE_MS = { min: 25, max: 250 }
  * Yields the message and ends, which releases the final dot, only a round trip after the last byte was taken:
  * a server that hung up in the middle is noticed while the message still certainly was not accepted.
  */
-async function* releaseLast(bytes: Buffer, progress: { handed_over: boolean }, roundTrip: () => number): AsyncGenerator<Buffer> {
+async function* releaseLast(
+  bytes: Buffer,
+  progress: { handed_over: boolean },
+  roundTrip: () => number,
+): AsyncGenerator<Buffer> {
   const pause_ms = roundTrip()
-  for (let from = 0; from < bytes.byteLength; from += CHUNK_BYTES) yield bytes.subarray(from, from + CHUNK_BYTES)
+  for (let from = 0; from < bytes.byteLength; from += CHUNK_BYTES)
+    yield bytes.subarray(from, from + CHUNK_BYTES)
   await delay(pause_ms)
   progress.handed_over = true
 }
 
-type SmtpFailure = Error & { code?: string | undefined; command?: string | undefined; response?: string | undefined; responseCode?: number | undefined }
+type SmtpFailure = Error & {
+  code?: string | undefined
+  command?: string | undefined
+  response?: string | undefined
+  responseCode?: number | undefined
+}
 
 /** A complete reply of the server decides by its class (RFC 5321 4.2.1); without one it depends on whether the message was handed over. */
 const classify = (error: SmtpFailure, handed_over: boolean): Delivery => {
   const sentence = explain(error)
   // A reply to a command of ours; `CONN` marks what came unasked or was cut off by the closing connection.
   const reply = error.command === 'CONN' ? undefined : error.responseCode
-  if (reply !== undefined && reply >= 500 && reply < 600) return { outcome: 'refused', permanent: true, error: sentence }
+  if (reply !== undefined && reply >= 500 && reply < 600)
+    return { outcome: 'refused', permanent: true, error: sentence }
   if (reply !== undefined && reply >= 400 && reply < 500) return { outcome: 'retry', error: sentence }
-  if (handed_over) return { outcome: 'unknown', error: `The message was handed over, but the mail server never said whether it took it. ${sentence}` }
+  if (handed_over)
+    return {
+      outcome: 'unknown',
+      error: `The message was handed over, but the mail server never said whether it took it. ${sentence}`,
+    }
   // Refused before a word was sent: the greeting was a no, or the message is larger than the server announced to take.
-  const turned_away = error.responseCode === undefined ? error.code === 'EMESSAGE' || error.code === 'EENVELOPE' : error.responseCode >= 500 && error.responseCode < 600
+  const turned_away =
+    error.responseCode === undefined
+      ? error.code === 'EMESSAGE' || error.code === 'EENVELOPE'
+      : error.responseCode >= 500 && error.responseCode < 600
   if (turned_away) return { outcome: 'refused', permanent: true, error: sentence }
   return { outcome: 'retry', error: sentence }
 }
 
 const explain = (error: SmtpFailure): string => {
   const said = error.response ? ` It said: ${error.response.replace(/\s+/g, ' ').slice(0, 300)}` : ''
-  switch (error.code) {
-    case 'EDNS':
-      return 'The mail server’s name could not be found.'
-    case 'ETIMEDOUT':
-      return 'The mail server did not answer in time.'
-    case 'EAUTH':
-      return `The mail server refused the user name or password in SMTP_URL.${said}`
-    case 'ETLS':
-      return `No secure connection to the mail server could be made (${error.message.slice(0, 200)}).`
-    case 'EENVELOPE':
-      return `The mail server refused the ${error.command === 'MAIL FROM' ? 'sender' : error.command === 'RCPT TO' ? 'recipient' : 'message'}.${said}`
-    case 'EMESSAGE':
-      return error.response ? `The mail server refused the message.${said}` : 'The message is larger than the mail server takes.'
-    default:
-      return `The connection to the mail server failed (${error.message.replace(/\s+/g, ' ').slice(0, 200)}).`
+  const sentences: Record<string, string> = {
+    EDNS: 'The mail server’s name could not be found.',
+    ETIMEDOUT: 'The mail server did not answer in time.',
+    EAUTH: `The mail server refused the user name or password in SMTP_URL.${said}`,
+    ETLS: `No secure connection to the mail server could be made (${error.message.slice(0, 200)}).`,
+    EENVELOPE: `The mail server refused the ${REFUSED_PART[error.command ?? ''] ?? 'message'}.${said}`,
+    EMESSAGE: error.response
+      ? `The mail server refused the message.${said}`
+      : 'The message is larger than the mail server takes.',
   }
+  return (
+    sentences[error.code ?? ''] ??
+    `The connection to the mail server failed (${error.message.replace(/\s+/g, ' ').slice(0, 200)}).`
+  )
 }
+
+const REFUSED_PART: Record<string, string> = { 'MAIL FROM': 'sender', 'RCPT TO': 'recipient' }

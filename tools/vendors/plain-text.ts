@@ -15,20 +15,37 @@ export const plainBlock = (text: string): string =>
 /** Cuts to a length at a word, with an ellipsis where something is missing. */
 export const shorten = (text: string, max_length: number): string => {
   if (text.length <= max_length) return text
-  const cut = text.slice(0, max_length - 1).toWellFormed().replace(/\uFFFD$/, '')
+  const cut = text
+    .slice(0, max_length - 1)
+    .toWellFormed()
+    .replace(/\uFFFD$/, '')
   const word = cut.lastIndexOf(' ')
   return `${cut.slice(0, word > max_length / 2 ? word : undefined).trimEnd()}…`
 }
 
 /** The sentence or line around a match, at most `max_length` characters, the match inside it. */
-export const sentenceAround = (text: string, index: number, length: number, max_length = SNIPPET_LENGTH): string => {
+export const sentenceAround = (
+  text: string,
+  index: number,
+  length: number,
+  max_length = SNIPPET_LENGTH,
+): string => {
   const room = Math.max(0, max_length - length - 2)
   const before = text.slice(Math.max(0, index - Math.floor(room / 2)), index)
   const after = text.slice(index + length, index + length + Math.ceil(room / 2))
-  const start = Math.max(...[...before.matchAll(SENTENCE_END)].map((end) => end.index + end[0].length), before.lastIndexOf('\n') + 1, 0)
+  const start = Math.max(
+    ...[...before.matchAll(SENTENCE_END)].map((end) => end.index + end[0].length),
+    before.lastIndexOf('\n') + 1,
+    0,
+  )
   const end = /[.!?…](?=\s|$)/.exec(after)
-  const stop = Math.min(end ? end.index + 1 : after.length, after.includes('\n') ? after.indexOf('\n') : after.length)
-  return plainText(before.slice(start) + text.slice(index, index + length).slice(0, max_length) + after.slice(0, stop))
+  const stop = Math.min(
+    end ? end.index + 1 : after.length,
+    after.includes('\n') ? after.indexOf('\n') : after.length,
+  )
+  return plainText(
+    before.slice(start) + text.slice(index, index + length).slice(0, max_length) + after.slice(0, stop),
+  )
 }
 
 /** The first sentence of a text. */
@@ -40,5 +57,7 @@ export const firstSentence = (text: string, max_length: number): string => {
 /** The longest snippet that is kept as evidence. */
 export const SNIPPET_LENGTH = 200
 
-const INVISIBLE = /(?!\n)[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Cn}\u034F\u115F\u1160\u17B4\u17B5\u180B-\u180F\u2800\u3164\uFE00-\uFE0F\uFFA0\u{E0000}-\u{E0FFF}]/gu
+// Beside the Unicode categories: fillers and joiners that are letters by category, and variation selectors.
+const INVISIBLE =
+  /(?!\n)(?:[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Cn}\u{E0000}-\u{E0FFF}]|\p{Variation_Selector}|\p{Default_Ignorable_Code_Point}|\u2800)/gu
 const SENTENCE_END = /[.!?…]\s+/g

@@ -9,7 +9,10 @@ export type Robots = { allows: (url: string) => boolean }
  * Reads `/robots.txt` of an origin by RFC 9309: missing (4xx) allows everything, a server error or 429 forbids everything,
  * the first 500 KB count. A site that cannot be reached at all throws its `WebError`.
  */
-export const readRobots = async (origin: string, options: Pick<FetchOptions, 'allow' | 'signal' | 'timeout_ms' | 'resolve' | 'ports'> = {}): Promise<Robots> => {
+export const readRobots = async (
+  origin: string,
+  options: Pick<FetchOptions, 'allow' | 'signal' | 'timeout_ms' | 'resolve' | 'ports'> = {},
+): Promise<Robots> => {
   const url = new URL('/robots.txt', origin).href
   try {
     const { text } = await safeFetch(url, { ...options, accept: [], max_bytes: MAX_BYTES, truncate: true })
@@ -25,7 +28,11 @@ export const readRobots = async (origin: string, options: Pick<FetchOptions, 'al
 
 /** The refusal of a page that robots.txt keeps for people. */
 export const disallowedByRobots = (url: string): WebError =>
-  new WebError('robots_disallowed', url, `${new URL(url).host} asks robots not to read ${new URL(url).pathname} (robots.txt), so it was left alone.`)
+  new WebError(
+    'robots_disallowed',
+    url,
+    `${new URL(url).host} asks robots not to read ${new URL(url).pathname} (robots.txt), so it was left alone.`,
+  )
 
 // Its types describe an ES module while its code is CommonJS: the default import is the function itself.
 const parseRobots = robotsParser as unknown as typeof robotsParser.default

@@ -23,7 +23,13 @@ export const choosePages = (start: SitePage, count: number): URL[] => {
   const home = new URL(start.url)
   const seen = new Set([pageKey(home)])
   const chosen: URL[] = []
-  const candidates = start.links.filter(({ url }) => /^https?:$/.test(url.protocol) && isSameSite(home, url) && !NOT_A_PAGE.test(url.pathname) && !url.search)
+  const candidates = start.links.filter(
+    ({ url }) =>
+      /^https?:$/.test(url.protocol) &&
+      isSameSite(home, url) &&
+      !NOT_A_PAGE.test(url.pathname) &&
+      !url.search,
+  )
   for (const topic of TOPIC_ORDER) {
     const best = candidates
       .filter((link) => topicOf(link.url, link.text) === topic && !seen.has(pageKey(link.url)))
@@ -46,25 +52,43 @@ export const topicOf = (url: URL, link_text = ''): Topic | undefined => {
 }
 
 /** The same page whatever its scheme, `www.`, fragment or trailing slash. */
-export const pageKey = (url: URL): string => `${url.host.replace(/^www\./, '')}${url.pathname.replace(/\/(index\.\w+)?$/, '')}${url.search}`
+export const pageKey = (url: URL): string =>
+  `${url.host.replace(/^www\./, '')}${url.pathname.replace(/\/(index\.\w+)?$/, '')}${url.search}`
 
 const TOPIC_ORDER: readonly Topic[] = ['about', 'contact', 'imprint', 'offers', 'team', 'pricing']
 
-const words = (list: string): RegExp => new RegExp(`(?:^|[^a-z])(?:${list.trim().split(/\s*\n\s*|\s+/).map((word) => word.replaceAll('_', '[-_ ’\']?')).join('|')})(?![a-z])`)
+const words = (list: string): RegExp =>
+  new RegExp(
+    `(?:^|[^a-z])(?:${list
+      .trim()
+      .split(/\s*\n\s*|\s+/)
+      .map((word) => word.replaceAll('_', "[-_ ’']?"))
+      .join('|')})(?![a-z])`,
+  )
 
 const TOPICS: Record<Topic, RegExp> = {
-  about: words(`about about_us about_me who_we_are our_story our_company company story mission uber_uns ueber_uns unternehmen wir_uber_uns firma a_propos qui_sommes_nous
+  about:
+    words(`about about_us about_me who_we_are our_story our_company company story mission uber_uns ueber_uns unternehmen wir_uber_uns firma a_propos qui_sommes_nous
     entreprise notre_histoire nosotros sobre_nosotros quienes_somos quienessomos empresa acerca_de sobre sobre_nos chi_siamo azienda over_ons om_oss om_os tietoa_meista o_nas`),
-  contact: words('contacts? contact_us get_in_touch kontakte? nous_contacter contactez_nous contacto contactanos contatti contato contattaci yhteystiedot kontakta_oss'),
-  imprint: words('imprint impressum legal_notice legal_disclosure mentions_legales aviso_legal note_legali informazioni_legali colofon'),
-  offers: words(`products? our_products services? solutions? offers? offerings? what_we_do our_work menu shop produkte leistungen angebote? loesungen losungen dienstleistungen
+  contact: words(
+    'contacts? contact_us get_in_touch kontakte? nous_contacter contactez_nous contacto contactanos contatti contato contattaci yhteystiedot kontakta_oss',
+  ),
+  imprint: words(
+    'imprint impressum legal_notice legal_disclosure mentions_legales aviso_legal note_legali informazioni_legali colofon',
+  ),
+  offers:
+    words(`products? our_products services? solutions? offers? offerings? what_we_do our_work menu shop produkte leistungen angebote? loesungen losungen dienstleistungen
     produits prestations nos_services nos_produits productos servicios soluciones prodotti servizi producten diensten tjenester tjanster produkter`),
-  team: words('team our_team people leadership management das_team equipe notre_equipe equipo nuestro_equipo staff ledelse'),
+  team: words(
+    'team our_team people leadership management das_team equipe notre_equipe equipo nuestro_equipo staff ledelse',
+  ),
   pricing: words('pricing prices plans rates preise tarife tarifs precios planes prezzi prijzen priser'),
 }
 
-const IGNORED = /(?:^|\/)(?:blog|news|press|jobs?|careers?|karriere|login|signin|sign-in|account|cart|warenkorb|checkout|privacy|datenschutz|terms|agb|cookies?|tag|category|wp-json|feed)(?:[/.-]|$)/
-const NOT_A_PAGE = /\.(?:pdf|jpe?g|png|gif|webp|svg|zip|gz|mp[34]|mov|docx?|xlsx?|pptx?|ics|vcf|xml|json|css|js)$/i
+const IGNORED =
+  /(?:^|\/)(?:blog|news|press|jobs?|careers?|karriere|login|signin|sign-in|account|cart|warenkorb|checkout|privacy|datenschutz|terms|agb|cookies?|tag|category|wp-json|feed)(?:[/.-]|$)/
+const NOT_A_PAGE =
+  /\.(?:pdf|jpe?g|png|gif|webp|svg|zip|gz|mp[34]|mov|docx?|xlsx?|pptx?|ics|vcf|xml|json|css|js)$/i
 
 const fold = (text: string): string => text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase()
 

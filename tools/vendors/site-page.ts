@@ -1,5 +1,5 @@
 import { load, type CheerioAPI } from 'cheerio/slim'
-import { DomHandler, Parser } from 'htmlparser2'
+import { DomHandler, ElementType, Parser } from 'htmlparser2'
 import { plainBlock, plainText, shorten } from './plain-text.ts'
 import type { Fetched } from './web.ts'
 
@@ -44,7 +44,8 @@ export const parsePage = (fetched: Fetched): SitePage => {
 }
 
 /** The text of a heading, a link or another small element. */
-export const elementText = ($: CheerioAPI, element: Parameters<CheerioAPI>[0]): string => shorten(plainText($(element).text()), 300)
+export const elementText = ($: CheerioAPI, element: Parameters<CheerioAPI>[0]): string =>
+  shorten(plainText($(element).text()), 300)
 
 class TooDeep extends Error {}
 
@@ -71,13 +72,55 @@ const parseDocument = (source: string): DomHandler['root'] => {
 
 type Node = DomHandler['root'] | DomHandler['dom'][number]
 
-const UNSEEN = new Set(['script', 'style', 'noscript', 'template', 'svg', 'iframe', 'object', 'canvas', 'head', 'select', 'textarea', 'datalist', 'math'])
+const UNSEEN = new Set([
+  'script',
+  'style',
+  'noscript',
+  'template',
+  'svg',
+  'iframe',
+  'object',
+  'canvas',
+  'head',
+  'select',
+  'textarea',
+  'datalist',
+  'math',
+])
 const ASIDE = new Set(['nav', 'footer'])
-const INLINE = new Set(['a', 'abbr', 'b', 'bdi', 'bdo', 'cite', 'code', 'em', 'font', 'i', 'img', 'kbd', 'mark', 'q', 's', 'small', 'span', 'strong', 'sub', 'sup', 'time', 'u', 'wbr'])
-const HIDING_STYLE = /display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|opacity\s*:\s*0(?:\.0*)?(?:\s*[;!%]|\s*$)|font-size\s*:\s*0(?:\.0*)?(?:px|em|rem|%|pt)?(?:\s*[;!]|\s*$)|text-indent\s*:\s*-\d{3,}|(?:left|top)\s*:\s*-\d{3,}|clip\s*:\s*rect\(\s*0/i
+const INLINE = new Set([
+  'a',
+  'abbr',
+  'b',
+  'bdi',
+  'bdo',
+  'cite',
+  'code',
+  'em',
+  'font',
+  'i',
+  'img',
+  'kbd',
+  'mark',
+  'q',
+  's',
+  'small',
+  'span',
+  'strong',
+  'sub',
+  'sup',
+  'time',
+  'u',
+  'wbr',
+])
+const HIDING_STYLE =
+  /display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|opacity\s*:\s*0(?:\.0*)?(?:\s*[;!%]|\s*$)|font-size\s*:\s*0(?:\.0*)?(?:px|em|rem|%|pt)?(?:\s*[;!]|\s*$)|text-indent\s*:\s*-\d{3,}|(?:left|top)\s*:\s*-\d{3,}|clip\s*:\s*rect\(\s*0/i
 
 const isHidden = (name: string, attributes: Record<string, string>): boolean =>
-  UNSEEN.has(name) || attributes.hidden !== undefined || attributes['aria-hidden'] === 'true' || (attributes.style !== undefined && HIDING_STYLE.test(attributes.style))
+  UNSEEN.has(name) ||
+  attributes.hidden !== undefined ||
+  attributes['aria-hidden'] === 'true' ||
+  (attributes.style !== undefined && HIDING_STYLE.test(attributes.style))
 
 const readText = (document: Node): { text: string; main: string } => {
   const all: string[] = []
@@ -89,10 +132,12 @@ const readText = (document: Node): { text: string; main: string } => {
     length += piece.length
   }
   // A stack of our own: recursion would follow the page's nesting.
-  const open: { node: Node; aside: boolean; leaving: boolean }[] = [{ node: document, aside: false, leaving: false }]
+  const open: { node: Node; aside: boolean; leaving: boolean }[] = [
+    { node: document, aside: false, leaving: false },
+  ]
   for (let next = open.pop(); next && length < PAGE.text_chars; next = open.pop()) {
     const { node, aside, leaving } = next
-    if (node.type === 'text') emit(node.data.replace(/\s+/g, ' '), aside)
+    if (node.type === ElementType.Text) emit(node.data.replace(/\s+/g, ' '), aside)
     if (!('children' in node)) continue
     const name = 'name' in node ? node.name : ''
     if (leaving || name === 'br') emit('\n', aside)
@@ -118,14 +163,16 @@ const tidy = (pieces: string[]): string =>
 
 const readLinks = ($: CheerioAPI, page_url: string): SitePage['links'] => {
   const declared = $('base[href]').first().attr('href')
-  const base = declared !== undefined && URL.canParse(declared, page_url) ? new URL(declared, page_url).href : page_url
+  const base =
+    declared !== undefined && URL.canParse(declared, page_url) ? new URL(declared, page_url).href : page_url
   return $('a[href]')
     .slice(0, PAGE.links)
     .toArray()
     .flatMap((link) => {
       const href = $(link).attr('href')?.trim() ?? ''
       if (href.length > 500 || !URL.canParse(href, base)) return []
-      const text = elementText($, link) || plainText($(link).attr('aria-label') ?? $(link).attr('title') ?? '')
+      const text =
+        elementText($, link) || plainText($(link).attr('aria-label') ?? $(link).attr('title') ?? '')
       return [{ url: new URL(href, base), text }]
     })
 }

@@ -29,7 +29,8 @@ export const readOrganizations = (page: SitePage): StructuredOrganization[] =>
 type Thing = Record<string, unknown>
 
 const LIMITS = { scripts: 20, script_chars: 300_000, things: 500, depth: 8, values: 10 }
-const ORGANIZATION = /(?:Organization|Business|Corporation|Company|Store|Shop|Restaurant|Bakery|Brewery|Winery|Hotel|Motel|Lodging\w*|Resort|Dentist|Physician|Hospital|Clinic|Pharmacy|Attorney|Notary|Service|Agency|Agent|Contractor|Electrician|Plumber|Salon|Spa|Gym|Club|School|University|NGO|Library|Museum|Dealer|Repair)$/
+const ORGANIZATION =
+  /(?:Organization|Business|Corporation|Company|Store|Shop|Restaurant|Bakery|Brewery|Winery|Hotel|Motel|Lodging\w*|Resort|Dentist|Physician|Hospital|Clinic|Pharmacy|Attorney|Notary|Service|Agency|Agent|Contractor|Electrician|Plumber|Salon|Spa|Gym|Club|School|University|NGO|Library|Museum|Dealer|Repair)$/
 const OFFER = /^(?:Product|Service|Offer|Course|SoftwareApplication)$/
 
 const readJsonLd = ({ $ }: SitePage): Thing[] => {
@@ -40,7 +41,19 @@ const readJsonLd = ({ $ }: SitePage): Thing[] => {
     if (Array.isArray(value)) return value.slice(0, LIMITS.things).forEach((item) => collect(item, depth + 1))
     if (!isThing(value)) return
     things.push(value)
-    for (const key of ['@graph', 'mainEntity', 'publisher', 'about', 'provider', 'itemListElement', 'item', 'makesOffer', 'itemOffered', 'hasOfferCatalog']) collect(value[key], depth + 1)
+    for (const key of [
+      '@graph',
+      'mainEntity',
+      'publisher',
+      'about',
+      'provider',
+      'itemListElement',
+      'item',
+      'makesOffer',
+      'itemOffered',
+      'hasOfferCatalog',
+    ])
+      collect(value[key], depth + 1)
   }
   for (const script of scripts) collect(parseJson($(script).text()), 0)
   return things
@@ -57,26 +70,50 @@ const parseJson = (source: string): unknown => {
 
 /** Microdata in the shape of JSON-LD, so that both are read by the same rules. */
 const readMicrodata = ({ $ }: SitePage): Thing[] => {
-  const scopes = $('[itemscope][itemtype*="schema.org/"]').slice(0, 20).toArray()
-  return scopes.map((scope) => {
-    const thing: Thing = { '@type': ($(scope).attr('itemtype') ?? '').split('/').at(-1) ?? '' }
-    const properties = $(scope).find('[itemprop]').slice(0, 60).toArray()
-    const address: Thing = {}
-    for (const property of properties) {
-      const name = $(property).attr('itemprop') ?? ''
-      const value = $(property).attr('content') ?? $(property).attr('href')?.replace(/^(?:mailto|tel):/, '') ?? plainText($(property).text())
-      if (ADDRESS_PROPERTIES.has(name)) address[name] ??= value
-      else if (name !== 'address') thing[name] ??= value
-    }
-    return Object.keys(address).length > 0 ? { ...thing, address } : thing
+  const scopes = $('[itemscope][itemtype*="schema.org/"]').slice(0, LIMITS.scripts).toArray()
+  const typeOf = (scope: (typeof scopes)[number]): Thing => ({
+    '@type': ($(scope).attr('itemtype') ?? '').split('/').at(-1) ?? '',
   })
+  const things = new Map(scopes.map((scope) => [scope, typeOf(scope)]))
+  for (const property of $('[itemprop]').slice(0, LIMITS.things).toArray()) {
+    const name = $(property).attr('itemprop') ?? ''
+    const value =
+      $(property).attr('content') ??
+      $(property)
+        .attr('href')
+        ?.replace(/^(?:mailto|tel):/, '') ??
+      plainText($(property).text().slice(0, 2000))
+    // A property belongs to the scope around it; those of an address also to the company around the address.
+    const [own, outer] = $(property)
+      .parents('[itemscope]')
+      .toArray()
+      .map((scope) => things.get(scope))
+      .filter((thing) => thing !== undefined)
+    if (ADDRESS_PROPERTIES.has(name))
+      [own, outer].forEach((thing) => thing && addToAddress(thing, name, value))
+    else if (own && name !== 'address') own[name] ??= value
+  }
+  return [...things.values()]
 }
 
-const ADDRESS_PROPERTIES = new Set(['streetAddress', 'addressLocality', 'addressRegion', 'postalCode', 'addressCountry'])
+const addToAddress = (thing: Thing, name: string, value: string): void => {
+  const address = first(thing.address) ?? {}
+  address[name] ??= value
+  thing.address = address
+}
+
+const ADDRESS_PROPERTIES = new Set([
+  'streetAddress',
+  'addressLocality',
+  'addressRegion',
+  'postalCode',
+  'addressCountry',
+])
 
 const toOrganization = (thing: Thing): StructuredOrganization | undefined => {
   const types = texts(thing['@type']).map((type) => type.split('/').at(-1) ?? type)
-  if (types.some((type) => OFFER.test(type)) || !types.some((type) => ORGANIZATION.test(type))) return undefined
+  if (types.some((type) => OFFER.test(type)) || !types.some((type) => ORGANIZATION.test(type)))
+    return undefined
   const address = first(thing.address) ?? first(first(thing.location)?.address)
   const contacts = list(thing.contactPoint).filter(isThing)
   return {
@@ -84,7 +121,9 @@ const toOrganization = (thing: Thing): StructuredOrganization | undefined => {
     name: texts(thing.name)[0] ?? texts(thing.legalName)[0],
     description: texts(thing.description)[0],
     telephones: [...texts(thing.telephone), ...contacts.flatMap((contact) => texts(contact.telephone))],
-    emails: [...texts(thing.email), ...contacts.flatMap((contact) => texts(contact.email))].map((email) => email.replace(/^mailto:/i, '')),
+    emails: [...texts(thing.email), ...contacts.flatMap((contact) => texts(contact.email))].map((email) =>
+      email.replace(/^mailto:/i, ''),
+    ),
     street: texts(address?.streetAddress)[0],
     city: texts(address?.addressLocality)[0],
     state: texts(address?.addressRegion)[0],
@@ -93,22 +132,36 @@ const toOrganization = (thing: Thing): StructuredOrganization | undefined => {
     founded: texts(thing.foundingDate)[0],
     employees: employees(thing.numberOfEmployees),
     profiles: texts(thing.sameAs),
-    offers: [...list(thing.makesOffer), ...list(first(thing.hasOfferCatalog)?.itemListElement)].filter(isThing).flatMap((offer) => texts(first(offer.itemOffered)?.name ?? offer.name)),
+    offers: [...list(thing.makesOffer), ...list(first(thing.hasOfferCatalog)?.itemListElement)]
+      .filter(isThing)
+      .flatMap((offer) => texts(first(offer.itemOffered)?.name ?? offer.name)),
   }
 }
 
 const employees = (value: unknown): string | undefined => {
   const quantity = first(value)
   const [low, high] = [texts(quantity?.minValue)[0], texts(quantity?.maxValue)[0]]
-  return texts(quantity?.value)[0] ?? (low !== undefined && high !== undefined ? `${low}–${high}` : (low ?? texts(value)[0]))
+  return (
+    texts(quantity?.value)[0] ??
+    (low !== undefined && high !== undefined ? `${low}–${high}` : (low ?? texts(value)[0]))
+  )
 }
 
 const completeness = (organization: StructuredOrganization): number =>
-  [organization.name, organization.city, organization.street, organization.description, organization.telephones[0], organization.emails[0]].filter((value) => value !== undefined).length
+  [
+    organization.name,
+    organization.city,
+    organization.street,
+    organization.description,
+    organization.telephones[0],
+    organization.emails[0],
+  ].filter((value) => value !== undefined).length
 
-const isThing = (value: unknown): value is Thing => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isThing = (value: unknown): value is Thing =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const list = (value: unknown): unknown[] => (Array.isArray(value) ? value.slice(0, LIMITS.values) : value === undefined || value === null ? [] : [value])
+const list = (value: unknown): unknown[] =>
+  Array.isArray(value) ? value.slice(0, LIMITS.values) : value === undefined || value === null ? [] : [value]
 
 const first = (value: unknown): Thing | undefined => list(value).find(isThing)
 

@@ -7,19 +7,37 @@ export const recognizeTechnologies = (page: SitePage): Fact[] => {
   const places: Record<Place, string> = {
     source: page.source.slice(0, 300_000),
     header: [...page.headers].map(([name, value]) => `${name}: ${value}`).join('\n'),
-    generator: page.$('meta[name="generator" i]').toArray().map((meta) => page.$(meta).attr('content') ?? '').join('\n'),
+    generator: page
+      .$('meta[name="generator" i]')
+      .toArray()
+      .map((meta) => page.$(meta).attr('content') ?? '')
+      .join('\n'),
   }
   return TECHNOLOGIES.flatMap(([name, place, pattern]) => {
     const match = pattern.exec(places[place])
     if (!match) return []
-    const around = place === 'header' ? lineOf(places.header, match.index) : places[place].slice(Math.max(0, match.index - 40), match.index + match[0].length + 60)
-    return [{ key: 'technology' as const, value: name, source_url: page.url, snippet: shorten(plainText(`${place}: ${around}`), SNIPPET_LENGTH) }]
+    const around =
+      place === 'header'
+        ? lineOf(places.header, match.index)
+        : places[place].slice(Math.max(0, match.index - 40), match.index + match[0].length + 60)
+    return [
+      {
+        key: 'technology' as const,
+        value: name,
+        source_url: page.url,
+        snippet: shorten(plainText(`${place}: ${around}`), SNIPPET_LENGTH),
+      },
+    ]
   })
 }
 
 type Place = 'source' | 'header' | 'generator'
 
-const lineOf = (text: string, index: number): string => text.slice(text.lastIndexOf('\n', index) + 1, text.indexOf('\n', index) === -1 ? undefined : text.indexOf('\n', index))
+const lineOf = (text: string, index: number): string =>
+  text.slice(
+    text.lastIndexOf('\n', index) + 1,
+    text.indexOf('\n', index) === -1 ? undefined : text.indexOf('\n', index),
+  )
 
 /** Signatures name a file, a host or a header that only this technology leaves behind; patterns are linear in the text. */
 const TECHNOLOGIES: [string, Place, RegExp][] = [

@@ -9,7 +9,13 @@ import { WebError, type WebErrorCode } from './web-error.ts'
 import { safeFetch } from './web.ts'
 
 /** The limits of reading one company's site. */
-export const SITE = { further_pages: 4, at_once: 2, total_ms: 25_000, robots_ms: 5_000, text_chars: 8_000 } as const
+export const SITE = {
+  further_pages: 4,
+  at_once: 2,
+  total_ms: 25_000,
+  robots_ms: 5_000,
+  text_chars: 8_000,
+} as const
 
 /** How a site may be read; everything is optional. */
 export type SiteOptions = {
@@ -53,10 +59,12 @@ export const readSite = async (website: string, options: SiteOptions = {}): Prom
   const others = await readInTurn(choosePages(start.page, SITE.further_pages), (url) => visit(url.href, home))
   options.signal?.throwIfAborted()
   const seen = new Set([pageKey(home)])
-  const pages = [start.page, ...others.flatMap((other) => ('page' in other ? [other.page] : []))].filter((page, i) => {
-    const key = pageKey(new URL(page.url))
-    return i === 0 || (!seen.has(key) && seen.add(key))
-  })
+  const pages = [start.page, ...others.flatMap((other) => ('page' in other ? [other.page] : []))].filter(
+    (page, i) => {
+      const key = pageKey(new URL(page.url))
+      return i === 0 || (!seen.has(key) && seen.add(key))
+    },
+  )
   const facts = extractFacts(pages)
   return {
     url: start.page.url,
@@ -76,22 +84,40 @@ const visitor = (options: SiteOptions & { signal: AbortSignal }): Visit => {
   const shared = { signal, ...(allow ? { allow } : {}), ...(resolve ? { resolve } : {}) }
   const robots = new Map<string, Promise<Robots>>()
   const askRobots = (origin: string): Promise<Robots> => {
-    const asked = robots.get(origin) ?? readRobots(origin, { ...shared, timeout_ms: Math.min(timeout_ms ?? SITE.robots_ms, SITE.robots_ms) })
+    const asked =
+      robots.get(origin) ??
+      readRobots(origin, { ...shared, timeout_ms: Math.min(timeout_ms ?? SITE.robots_ms, SITE.robots_ms) })
     robots.set(origin, asked)
     return asked
   }
   return async (address, home) => {
     const before_hop = async (url: URL) => {
-      if (home && !isSameSite(home, url)) throw new WebError('blocked_url', url.href, `${home.host}${new URL(address).pathname} leads to another site (${url.host}), which was not read.`)
+      if (home && !isSameSite(home, url))
+        throw new WebError(
+          'blocked_url',
+          url.href,
+          `${home.host}${new URL(address).pathname} leads to another site (${url.host}), which was not read.`,
+        )
       if (!(await askRobots(url.origin)).allows(url.href)) throw disallowedByRobots(url.href)
     }
-    return parsePage(await safeFetch(address, { ...shared, before_hop, ...(timeout_ms === undefined ? {} : { timeout_ms }) }))
+    return parsePage(
+      await safeFetch(address, {
+        ...shared,
+        before_hop,
+        ...(timeout_ms === undefined ? {} : { timeout_ms }),
+      }),
+    )
   }
 }
 
-const openStart = async (website: string, visit: Visit): Promise<{ page: SitePage; problems: SiteProblem[] }> => {
+const openStart = async (
+  website: string,
+  visit: Visit,
+): Promise<{ page: SitePage; problems: SiteProblem[] }> => {
   const written = website.trim()
-  const addresses = /^[a-z][a-z0-9+.-]*:\/\//i.test(written) ? [written] : [`https://${written}`, `http://${written}`]
+  const addresses = /^[a-z][a-z0-9+.-]*:\/\//i.test(written)
+    ? [written]
+    : [`https://${written}`, `http://${written}`]
   const failures: WebError[] = []
   for (const address of addresses) {
     try {
@@ -104,7 +130,8 @@ const openStart = async (website: string, visit: Visit): Promise<{ page: SitePag
     }
   }
   // What plain http answered says more than a failed connection; of two failed connections the first one counts.
-  throw failures.findLast((failure) => !NO_CONNECTION.has(failure.code)) ?? failures[0]
+  const telling = failures.findLast((failure) => !NO_CONNECTION.has(failure.code)) ?? failures[0]
+  throw telling ?? new WebError('blocked_url', website, 'There is no web address.')
 }
 
 const NO_CONNECTION: ReadonlySet<WebErrorCode> = new Set(['unreachable', 'tls', 'timeout'])
@@ -112,7 +139,13 @@ const NO_CONNECTION: ReadonlySet<WebErrorCode> = new Set(['unreachable', 'tls', 
 const redirectProblem = (asked: URL, found: URL): SiteProblem[] =>
   ownerOf(asked) === ownerOf(found)
     ? []
-    : [{ url: found.href, code: 'redirected', message: `${asked.host} leads to ${found.host}; what follows was read there.` }]
+    : [
+        {
+          url: found.href,
+          code: 'redirected',
+          message: `${asked.host} leads to ${found.host}; what follows was read there.`,
+        },
+      ]
 
 const ownerOf = (url: URL): string => registrableDomain(url.hostname) ?? url.host
 
@@ -139,10 +172,21 @@ const readInTurn = async (urls: URL[], read: (url: URL) => Promise<SitePage>): P
 const summarize = (home: URL, facts: Fact[]): string => {
   const of = (key: Fact['key']) => facts.find((fact) => fact.key === key)?.value
   const name = of('company_name') ?? home.host
-  const [industry, city, country, description] = [of('industry'), of('city'), of('country'), of('description')]
+  const [industry, city, country, description] = [
+    of('industry'),
+    of('city'),
+    of('country'),
+    of('description'),
+  ]
   const place = [city, country].filter((part) => part !== undefined).join(', ')
-  const traits = [industry === undefined ? '' : `is in ${industry.charAt(0).toLowerCase()}${industry.slice(1)}`, place === '' ? '' : `is based in ${place}`].filter(Boolean)
-  const sentences = [traits.length === 0 ? '' : `${name} ${traits.join(' and ')}.`, description === undefined ? '' : firstSentence(description, 300)].filter(Boolean)
+  const traits = [
+    industry === undefined ? '' : `is in ${industry.charAt(0).toLowerCase()}${industry.slice(1)}`,
+    place === '' ? '' : `is based in ${place}`,
+  ].filter(Boolean)
+  const sentences = [
+    traits.length === 0 ? '' : `${name} ${traits.join(' and ')}.`,
+    description === undefined ? '' : firstSentence(description, 300),
+  ].filter(Boolean)
   return sentences.length === 0 ? `${name} says little about itself on its site.` : sentences.join(' ')
 }
 

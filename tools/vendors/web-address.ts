@@ -35,17 +35,30 @@ export const isPublicAddress = (address: string): boolean => {
 /** Parses an address and refuses what no website has: other schemes, credentials, odd ports, private literals. */
 export const checkUrl = (raw: string, reach: Reach): URL => {
   const url = raw.length <= MAX_URL_LENGTH && URL.canParse(raw) ? new URL(raw) : undefined
-  if (!url) throw new WebError('blocked_url', raw.slice(0, 200), `“${raw.slice(0, 80)}” is not a web address.`)
+  if (!url)
+    throw new WebError('blocked_url', raw.slice(0, 200), `“${raw.slice(0, 80)}” is not a web address.`)
   const shown = url.href
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    throw new WebError('blocked_url', shown, `“${shown.slice(0, 80)}” is not a web page: only http and https are read.`)
+    throw new WebError(
+      'blocked_url',
+      shown,
+      `“${shown.slice(0, 80)}” is not a web page: only http and https are read.`,
+    )
   }
   if (url.username || url.password) {
-    throw new WebError('blocked_url', shown, `The address on ${url.host} contains a user name or password and is not opened.`)
+    throw new WebError(
+      'blocked_url',
+      shown,
+      `The address on ${url.host} contains a user name or password and is not opened.`,
+    )
   }
   if (reach.allow.has(endpointOf(url))) return url
   if (!reach.ports.has(portOf(url))) {
-    throw new WebError('blocked_url', shown, `${url.host} is not a public website: only the ports 80 and 443 are read.`)
+    throw new WebError(
+      'blocked_url',
+      shown,
+      `${url.host} is not a public website: only the ports 80 and 443 are read.`,
+    )
   }
   const literal = unbracket(url.hostname)
   if (isIP(literal) !== 0 && !isPublicAddress(literal)) throw blockedAddress(shown)
@@ -57,8 +70,14 @@ export const checkUrl = (raw: string, reach: Reach): URL => {
  * and connects to exactly the addresses it checked: a name that changes its mind afterwards changes nothing.
  */
 export const guardedConnector = (reach: Reach, timeout_ms: number): buildConnector.connector => {
-  const connectAnywhere = buildConnector({ timeout: timeout_ms, lookup: lookupWith(reach.resolve, () => true) })
-  const connectPublic = buildConnector({ timeout: timeout_ms, lookup: lookupWith(reach.resolve, isPublicAddress) })
+  const connectAnywhere = buildConnector({
+    timeout: timeout_ms,
+    lookup: lookupWith(reach.resolve, () => true),
+  })
+  const connectPublic = buildConnector({
+    timeout: timeout_ms,
+    lookup: lookupWith(reach.resolve, isPublicAddress),
+  })
   return (options, callback) => {
     const url = `${options.protocol}//${options.hostname.includes(':') && !options.hostname.startsWith('[') ? `[${options.hostname}]` : options.hostname}:${options.port || (options.protocol === 'https:' ? 443 : 80)}`
     try {
@@ -90,10 +109,15 @@ const lookupWith =
   (hostname, options, callback) => {
     resolve(hostname).then(
       (found) => {
-        const addresses = options.family === 4 || options.family === 6 ? found.filter(({ family }) => family === options.family) : found
+        const addresses =
+          options.family === 4 || options.family === 6
+            ? found.filter(({ family }) => family === options.family)
+            : found
         const first = addresses[0]
-        if (!first) return callback(Object.assign(new Error(`no address for ${hostname}`), { code: 'ENOTFOUND' }), [])
-        if (!found.every(({ address }) => permitted(address))) return callback(blockedAddress(`http://${hostname}/`), [])
+        if (!first)
+          return callback(Object.assign(new Error(`no address for ${hostname}`), { code: 'ENOTFOUND' }), [])
+        if (!found.every(({ address }) => permitted(address)))
+          return callback(blockedAddress(`http://${hostname}/`), [])
         return options.all ? callback(null, addresses) : callback(null, first.address, first.family)
       },
       (error: NodeJS.ErrnoException) => callback(error, []),

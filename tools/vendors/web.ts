@@ -86,33 +86,65 @@ const follow = async (start: string, options: Hop): Promise<Fetched> => {
     if (!REDIRECTS.has(response.status)) return readBody(response, url, redirects, { ...options, accept })
     const location = response.headers.get('location')
     await response.body?.cancel()
-    if (!location) throw new WebError('http_status', url.href, `${url.host} forwards to nowhere (${response.status} without an address).`, { status: response.status })
+    if (!location)
+      throw new WebError(
+        'http_status',
+        url.href,
+        `${url.host} forwards to nowhere (${response.status} without an address).`,
+        { status: response.status },
+      )
     if (redirects.length >= max_redirects) {
-      throw new WebError('too_many_redirects', url.href, `${hostOf(start)} forwards more than ${max_redirects} times without showing a page.`)
+      throw new WebError(
+        'too_many_redirects',
+        url.href,
+        `${hostOf(start)} forwards more than ${max_redirects} times without showing a page.`,
+      )
     }
     redirects.push(url.href)
     url = checkUrl(URL.canParse(location, url.href) ? new URL(location, url).href : location, reach)
   }
 }
 
-const request = (url: URL, { accept, signal, agent }: { accept: readonly string[]; signal: AbortSignal; agent: Agent }): Promise<Response> => {
-  const headers = { 'user-agent': WEB.user_agent, accept: accept.length > 0 ? `${accept.join(',')};q=1` : '*/*', 'accept-language': 'en,*;q=0.5' }
+const request = (
+  url: URL,
+  { accept, signal, agent }: { accept: readonly string[]; signal: AbortSignal; agent: Agent },
+): Promise<Response> => {
+  const headers = {
+    'user-agent': WEB.user_agent,
+    accept: accept.length > 0 ? `${accept.join(',')};q=1` : '*/*',
+    'accept-language': 'en,*;q=0.5',
+  }
   const init: RequestInit & { dispatcher: Agent } = { redirect: 'manual', headers, signal, dispatcher: agent }
   return fetch(url, init)
 }
 
-const readBody = async (response: Response, url: URL, redirects: string[], options: Hop & { accept: readonly string[] }): Promise<Fetched> => {
+const readBody = async (
+  response: Response,
+  url: URL,
+  redirects: string[],
+  options: Hop & { accept: readonly string[] },
+): Promise<Fetched> => {
   const refuse = async (error: WebError): Promise<never> => {
     await response.body?.cancel()
     throw error
   }
   if (!response.ok) {
-    return refuse(new WebError('http_status', url.href, `${url.host} answered ${describeStatus(response.status)}.`, { status: response.status }))
+    return refuse(
+      new WebError('http_status', url.href, `${url.host} answered ${describeStatus(response.status)}.`, {
+        status: response.status,
+      }),
+    )
   }
   const content_type = response.headers.get('content-type') ?? ''
   const media_type = content_type.split(';', 1)[0]?.trim().toLowerCase() ?? ''
   if (options.accept.length > 0 && media_type !== '' && !options.accept.includes(media_type)) {
-    return refuse(new WebError('not_html', url.href, `${url.host} answers with a file (${media_type.slice(0, 60)}), not with a web page.`))
+    return refuse(
+      new WebError(
+        'not_html',
+        url.href,
+        `${url.host} answers with a file (${media_type.slice(0, 60)}), not with a web page.`,
+      ),
+    )
   }
   const declared = Number(response.headers.get('content-length') ?? 0)
   if (declared > options.max_bytes && !options.truncate) return refuse(tooLarge(url.href, options.max_bytes))
@@ -121,10 +153,22 @@ const readBody = async (response: Response, url: URL, redirects: string[], optio
   if (options.accept.length > 0 && media_type === '' && !/^\s*</.test(text)) {
     throw new WebError('not_html', url.href, `${url.host} answers with something that is not a web page.`)
   }
-  return { url: url.href, status: response.status, headers: response.headers, content_type, text, bytes: body.byteLength, redirects }
+  return {
+    url: url.href,
+    status: response.status,
+    headers: response.headers,
+    content_type,
+    text,
+    bytes: body.byteLength,
+    redirects,
+  }
 }
 
-const readBounded = async (response: Response, url: URL, { max_bytes, truncate }: Hop): Promise<Uint8Array> => {
+const readBounded = async (
+  response: Response,
+  url: URL,
+  { max_bytes, truncate }: Hop,
+): Promise<Uint8Array> => {
   const chunks: Uint8Array[] = []
   let bytes = 0
   for await (const chunk of response.body ?? []) {

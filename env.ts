@@ -123,6 +123,12 @@ const Variables = z.object({
     .describe(logLevels.join(', ')),
 })
 
+/** The name of every variable that is read. */
+export const variableNames: readonly string[] = Object.keys(Variables.shape)
+
+// a blank variable counts as unset for libraries too: one refuses to load with an empty OPENAI_BASE_URL
+for (const name of variableNames) if (process.env[name]?.trim() === '') delete process.env[name]
+
 type Parsed = z.infer<typeof Variables>
 
 /**
@@ -194,7 +200,7 @@ export const keepSecret = (folder: string, name: string): string => {
 
 const givenVariables = (source: NodeJS.ProcessEnv): Record<string, string> =>
   Object.fromEntries(
-    Object.keys(Variables.shape).flatMap((name) => {
+    variableNames.flatMap((name) => {
       const value = source[name]
       return value === undefined || value.trim() === '' ? [] : [[name, value]]
     }),

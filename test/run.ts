@@ -51,6 +51,7 @@ const runTests = async (project: string, files: string[]): Promise<Counts> => {
     const file = join(folder, 'report.json')
     const args = [
       'run',
+      ...files,
       '--project',
       project,
       '--reporter=default',

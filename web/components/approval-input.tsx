@@ -1,0 +1,113 @@
+import type { InputSchema } from '../records.ts'
+import { fieldLabel, valueText } from '../words.ts'
+import { SelectField, Switch, TextAreaField, TextField } from './field.tsx'
+
+/** The arguments of a tool as labelled fields, for reading. */
+export const InputFields = ({ input, schema }: { input: Record<string, unknown>; schema: InputSchema | null }) => (
+  <dl className="grid grid-cols-[7rem_minmax(0,1fr)] gap-x-3 gap-y-2 rounded-card border border-line bg-surface px-4 py-3">
+    {orderedKeys(input, schema).map((key) => (
+      <div key={key} className="contents">
+        <dt className="text-ink-3">{titleOf(key, schema)}</dt>
+        <dd className="min-w-0 break-words whitespace-pre-wrap">{valueText(input[key]) ?? <span className="text-ink-3">empty</span>}</dd>
+      </div>
+    ))}
+  </dl>
+)
+
+/** The same as a form: text, numbers, switches and choices keep their types; ids and lists stay as proposed. */
+export const InputForm = ({
+  input,
+  schema,
+  onChange,
+  problem,
+}: {
+  input: Record<string, unknown>
+  schema: InputSchema | null
+  onChange: (input: Record<string, unknown>) => void
+  problem?: (field: string) => string | undefined
+}) => {
+  const keys = orderedKeys(input, schema)
+  const editable = keys.filter((key) => kindOf(key, input[key], schema) !== 'fixed')
+  const fixed = keys.filter((key) => kindOf(key, input[key], schema) === 'fixed' && valueText(input[key]) !== undefined)
+  return (
+    <div className="flex flex-col gap-4">
+      {editable.map((key) => (
+        <InputControl key={key} name={key} value={input[key]} schema={schema} error={problem?.(key)} onChange={(value) => onChange({ ...input, [key]: value })} />
+      ))}
+      {fixed.length > 0 && <InputFields input={Object.fromEntries(fixed.map((key) => [key, input[key]]))} schema={schema} />}
+    </div>
+  )
+}
+
+type Kind = 'line' | 'text' | 'number' | 'switch' | 'choice' | 'fixed'
+
+const InputControl = ({
+  name,
+  value,
+  schema,
+  error,
+  onChange,
+}: {
+  name: string
+  value: unknown
+  schema: InputSchema | null
+  error?: string
+  onChange: (value: unknown) => void
+}) => {
+  const property = schema?.properties?.[name]
+  const label = titleOf(name, schema)
+  const text = typeof value === 'string' ? value : ''
+  switch (kindOf(name, value, schema)) {
+    case 'switch':
+      return (
+        <div className="flex items-center gap-3">
+          <Switch label={label} checked={value === true} onChange={onChange} />
+          <span aria-hidden>{label}</span>
+        </div>
+      )
+    case 'choice':
+      return (
+        <SelectField
+          label={label}
+          value={text}
+          onChoose={onChange}
+          choices={(property?.enum ?? []).map((choice) => ({ value: String(choice), label: valueText(choice) ?? String(choice) }))}
+        />
+      )
+    case 'number':
+      return (
+        <TextField
+          label={label}
+          inputMode="decimal"
+          error={error}
+          defaultValue={typeof value === 'number' ? String(value) : ''}
+          onChange={(event) => onChange(event.target.value === '' ? undefined : Number(event.target.value))}
+        />
+      )
+    case 'text':
+      return <TextAreaField label={label} error={error} rows={10} value={text} onChange={(event) => onChange(event.target.value)} />
+    default:
+      return <TextField label={label} error={error} type={name === 'to' ? 'email' : 'text'} value={text} onChange={(event) => onChange(event.target.value)} />
+  }
+}
+
+const longTexts = ['body', 'message', 'text', 'description', 'note', 'reason']
+
+const kindOf = (name: string, value: unknown, schema: InputSchema | null): Kind => {
+  const property = schema?.properties?.[name]
+  const type = Array.isArray(property?.type) ? property.type.find((item) => item !== 'null') : property?.type
+  if (property?.format === 'uuid' || name === 'id' || name.endsWith('_id') || Array.isArray(value)) return 'fixed'
+  if (property?.enum) return 'choice'
+  if (type === 'boolean' || typeof value === 'boolean') return 'switch'
+  if (type === 'number' || type === 'integer' || typeof value === 'number') return 'number'
+  if (typeof value === 'object' && value !== null) return 'fixed'
+  if (type !== undefined && type !== 'string') return 'fixed'
+  return longTexts.includes(name) || (typeof value === 'string' && (value.includes('\n') || value.length > 120)) ? 'text' : 'line'
+}
+
+const titleOf = (key: string, schema: InputSchema | null) => schema?.properties?.[key]?.title ?? fieldLabel(key)
+
+const orderedKeys = (input: Record<string, unknown>, schema: InputSchema | null) => {
+  const declared = Object.keys(schema?.properties ?? {}).filter((key) => key in input)
+  return [...declared, ...Object.keys(input).filter((key) => !declared.includes(key))]
+}

@@ -1,0 +1,35 @@
+import { Check, Copy } from 'lucide-react'
+import { useState } from 'react'
+import { IconButton } from './button.tsx'
+import { announceError } from './toaster.tsx'
+
+/** A value to take elsewhere, with a button that copies it. */
+export const CopyLine = ({ label, value, multiline = false }: { label: string; value: string; multiline?: boolean }) => {
+  const [copied, setCopied] = useState(false)
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(value)
+      setCopied(true)
+      setTimeout(() => setCopied(false), 2000)
+    } catch (error) {
+      announceError('Not copied. Select the text and copy it by hand.', error)
+    }
+  }
+  return (
+    <div className="flex flex-col gap-1">
+      <span className="text-12 font-medium text-ink-2">{label}</span>
+      <div className="flex items-start gap-1 rounded-control border border-line bg-canvas py-0.5 pr-0.5 pl-2.5">
+        <code
+          tabIndex={0}
+          aria-label={label}
+          className={`min-w-0 flex-1 rounded-tag py-1 font-mono text-12 leading-5 text-ink-1 ${multiline ? 'overflow-x-auto whitespace-pre' : 'overflow-x-auto whitespace-nowrap'}`}
+        >
+          {value}
+        </code>
+        <IconButton label={copied ? 'Copied' : `Copy ${label}`} onClick={() => void copy()}>
+          {copied ? <Check size={14} className="text-ok-mark" aria-hidden /> : <Copy size={14} aria-hidden />}
+        </IconButton>
+      </div>
+    </div>
+  )
+}

@@ -1,0 +1,70 @@
+import type { Step } from '../records.ts'
+import { count, sentence } from '../words.ts'
+
+/** What kind of thing a step was. */
+export type Chapter = 'Read' | 'Decided' | 'Did' | 'Waited' | 'Refused'
+
+/** The chapter of the story that a step belongs to. */
+export const chapterOf = (step: Step): Chapter => {
+  if (step.kind === 'model') return 'Decided'
+  if (step.verdict === 'park') return 'Waited'
+  if (step.verdict === 'deny') return 'Refused'
+  return reads.includes(step.tool ?? '') ? 'Read' : 'Did'
+}
+
+/** Model turns are how a run works, not what it did. */
+export const isPlumbing = (step: Step): boolean => step.kind === 'model'
+
+/** Whether a step is where the run went wrong. */
+export const stepFailed = (step: Step): boolean => step.verdict === 'error' || Boolean(step.error) || textIn(step.output, 'error') !== undefined
+
+/** A step as one past-tense sentence. */
+export const stepSentence = (step: Step): string => {
+  if (step.summary) return step.summary
+  if (step.kind === 'model') return 'Thought about the next step'
+  const tool = step.tool ?? 'tool'
+  if (step.verdict === 'park') return `Asked before: ${sentence(tool).toLowerCase()}`
+  if (step.verdict === 'deny') return `Was refused: ${sentence(tool).toLowerCase()}`
+  return sentences[tool]?.(step) ?? `Used ${sentence(tool).toLowerCase()}`
+}
+
+const reads = ['read_lead', 'enrich_lead', 'read_timeline']
+
+const sentences: Record<string, (step: Step) => string | undefined> = {
+  read_lead: () => 'Read the lead',
+  enrich_lead: ({ output }) => {
+    const facts = listIn(output, 'facts')
+    return facts ? `Read the website and found ${count(facts.length, 'fact')}` : 'Read the website'
+  },
+  qualify: ({ output }) => {
+    const score = partOf(output, 'score')
+    return typeof score === 'number' ? `Scored it ${score} of 100` : 'Qualified the lead'
+  },
+  move_stage: ({ input, output }) => {
+    const stage = textIn(output, 'stage') ?? textIn(partOf(output, 'stage'), 'label') ?? textIn(input, 'stage')
+    return stage ? `Moved it to ${stage}` : 'Moved the lead'
+  },
+  suggest_next_actions: ({ input }) => {
+    const actions = listIn(input, 'actions') ?? listIn(input, 'suggestions')
+    return actions ? `Proposed ${count(actions.length, 'next action')}` : 'Proposed next actions'
+  },
+  draft_email: ({ input }) => {
+    const subject = textIn(input, 'subject')
+    return subject ? `Drafted the e-mail “${subject}”` : 'Drafted an e-mail'
+  },
+  send_email: ({ input }) => `Sent an e-mail to ${textIn(input, 'to') ?? 'the lead'}`,
+  create_task: ({ input }) => `Created the task “${textIn(input, 'title') ?? ''}”`,
+  add_note: () => 'Added a note',
+}
+
+const partOf = (value: unknown, key: string): unknown => (typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined)
+
+const textIn = (value: unknown, key: string): string | undefined => {
+  const part = partOf(value, key)
+  return typeof part === 'string' && part !== '' ? part : undefined
+}
+
+const listIn = (value: unknown, key: string): unknown[] | undefined => {
+  const part = partOf(value, key)
+  return Array.isArray(part) ? part : undefined
+}

@@ -1,0 +1,344 @@
+/** The JSON the API answers with, as the pages use it. */
+
+/** Who did something: a person, an agent, a key, the system, a visitor. */
+export type Actor = { kind: 'user' | 'agent' | 'api_key' | 'system' | 'visitor'; id: string; name: string; version?: number | string }
+
+/** A pointer to a record. */
+export type Subject = { kind: string; id: string }
+
+/** One page of a list; `next_cursor` is null on the last one. */
+export type Page<T> = { data: T[]; next_cursor: string | null }
+
+/** The signed-in person, their organization and what is switched on in it. */
+export type Me = {
+  user: { id: string; name: string; email: string }
+  organization: { id: string; name: string; slug: string }
+  role: string
+  permissions: string[]
+  ai_enabled: boolean
+  model: string
+  mail: { transport: 'smtp' | 'capture'; from: string }
+  agents: { name: string; enabled: boolean }[]
+}
+
+/** A step of a pipeline; `kind` says whether it ends the lead. */
+export type Stage = {
+  id: string
+  label: string
+  kind: 'open' | 'won' | 'lost'
+  position: number
+  color?: string | null
+  close_probability?: number | null
+  rot_days?: number | null
+  count?: number
+}
+
+/** The stages that records of one kind move through. */
+export type Pipeline = {
+  id: string
+  name: string
+  description?: string | null
+  record_kind: string
+  is_default: boolean
+  stages: Stage[]
+  version: number
+}
+
+/** One reason behind a score, with its points. */
+export type ScoreReason = { factor: string; points: number; reason: string }
+
+/** A finding about a lead and the page it was read on. */
+export type Fact = { key: string; value: string; source_url?: string | null; snippet?: string | null }
+
+/** What an agent read about a lead from the outside. */
+export type Enrichment = { website?: string | null; summary?: string | null; facts: Fact[]; read_at?: string | null }
+
+/** A lead. */
+export type Lead = {
+  id: string
+  kind: string
+  name: string
+  contact_name: string | null
+  company_name: string | null
+  title: string | null
+  email: string | null
+  phone: string | null
+  website: string | null
+  city: string | null
+  state: string | null
+  country: string | null
+  pipeline_id: string
+  stage_id: string
+  stage: Pick<Stage, 'id' | 'label' | 'kind' | 'position'>
+  owner_id: string | null
+  owner: { id: string; name: string } | null
+  source: string | null
+  value_minor: number | null
+  currency: string | null
+  score: number | null
+  score_reasons: ScoreReason[]
+  tags: string[]
+  industry: string | null
+  message: string | null
+  verdict: string | null
+  verdict_reason: string | null
+  origin?: { door: string; submission_id?: string | null } | null
+  enrichment: Enrichment | null
+  warnings: { field: string; message: string }[]
+  pending_approvals: number
+  run_status: RunStatus | null
+  stage_entered_at: string
+  created_at: string
+  updated_at: string
+  version: number
+}
+
+/** One field before and after a change. */
+export type Change = { field: string; label?: string; before?: unknown; after?: unknown }
+
+/** One line of a timeline. */
+export type Activity = {
+  id: string
+  type: string
+  occurred_at: string
+  actor: Actor
+  on_behalf_of?: Actor | null
+  reason?: string | null
+  run_id?: string | null
+  approval_id?: string | null
+  subjects: Subject[]
+  data: { changes?: Change[]; [key: string]: unknown }
+  summary: string
+  undoable?: boolean
+  undone_by?: string | null
+}
+
+/** Where an approval stands. */
+export type ApprovalStatus =
+  | 'pending'
+  | 'approved'
+  | 'executing'
+  | 'executed'
+  | 'failed'
+  | 'outcome_unknown'
+  | 'rejected'
+  | 'expired'
+  | 'withdrawn'
+  | 'stale'
+
+/** An e-mail exactly as it will be, or was, sent. */
+export type Mail = { from: string; to: string; cc?: string | null; subject: string; body: string; headers?: Record<string, string> }
+
+/** The parts of JSON Schema that tool inputs use. */
+export type InputSchema = {
+  type?: string | string[]
+  title?: string
+  description?: string
+  format?: string
+  enum?: unknown[]
+  maxLength?: number
+  properties?: Record<string, InputSchema>
+  required?: string[]
+  items?: InputSchema
+}
+
+/** A value that an approval rests on and that is another one now. */
+export type ReadChange = { name: string; label?: string; before: unknown; after: unknown }
+
+/** An act that waits for, or had, a person's decision. */
+export type Approval = {
+  id: string
+  status: ApprovalStatus
+  tool: string
+  tool_title: string
+  effect: string
+  irreversible: boolean
+  summary: string
+  input: Record<string, unknown>
+  input_schema: InputSchema | null
+  reason: string | null
+  purpose: string | null
+  rule: string | null
+  rule_text: string | null
+  evidence: { label: string; url?: string | null; snippet?: string | null }[]
+  subject: Subject
+  subject_label: string | null
+  proposed_by: Actor
+  run_id: string | null
+  risk: string | null
+  before_after: { field: string; label: string; before: unknown; after: unknown }[]
+  mail: Mail | null
+  consequence: string | null
+  changed: ReadChange[] | null
+  stale_because?: ReadChange[] | null
+  decision_code?: string | null
+  decision_reason?: string | null
+  executed_at?: string | null
+  edited: boolean
+  created_at: string
+  expires_at: string | null
+  decided_at: string | null
+  decided_by: Actor | null
+  result: unknown
+  restorable_until: string | null
+  version: number
+}
+
+/** How many approvals need somebody, by state. */
+export type ApprovalCounts = { pending: number; stale: number; outcome_unknown: number; failed: number }
+
+/** Why a person turned an act down. */
+export type RejectReason =
+  | 'wrong_content'
+  | 'wrong_tone'
+  | 'wrong_recipient'
+  | 'wrong_timing'
+  | 'not_needed'
+  | 'factually_wrong'
+  | 'other'
+
+/** Where a run stands. */
+export type RunStatus = 'queued' | 'running' | 'paused' | 'done' | 'failed' | 'stopped' | 'cancelled' | 'dead'
+
+/** One journalled step of a run. */
+export type Step = {
+  n: number
+  kind: string
+  tool?: string | null
+  summary?: string | null
+  input?: unknown
+  verdict?: string | null
+  rule?: string | null
+  output?: unknown
+  error?: string | null
+  approval_id?: string | null
+  started_at: string
+  finished_at: string | null
+}
+
+/** One time an agent worked. */
+export type Run = {
+  id: string
+  agent: string
+  agent_title?: string | null
+  subject: Subject | null
+  subject_label?: string | null
+  status: RunStatus
+  model: string | null
+  prompt_version: string | number | null
+  created_at?: string | null
+  started_at: string | null
+  finished_at: string | null
+  usage: { input_tokens: number; output_tokens: number; cost_minor?: number | null; currency?: string | null } | null
+  stop_reason: string | null
+  outcome?: string | null
+  error?: { code: string; message: string } | null
+  attempts?: number
+  steps?: Step[]
+}
+
+/** What may happen when an agent calls a tool. */
+export type PolicyLevel = 'off' | 'deny' | 'suggest' | 'act'
+
+/** An agent, what it is for and how it has been judged. */
+export type Agent = {
+  name: string
+  title: string
+  description: string
+  enabled: boolean
+  model: string
+  autonomy: { tool: string; level: PolicyLevel }[]
+  stats: { runs: number; approved_unchanged: number; decided: number }
+}
+
+/** A tool agents can be given. */
+export type Tool = { name: string; effect: string; title: string; description: string; input_schema: InputSchema | null }
+
+/** The organization's settings. */
+export type Settings = {
+  organization: { id: string; name: string }
+  ai_enabled: boolean
+  currency: string
+  default_country: string | null
+  timezone: string
+  business_hours: unknown
+  version: number
+}
+
+/** A door that takes leads in by webhook. */
+export type IntakeSource = {
+  id: string
+  name: string
+  kind: string
+  token_prefix: string
+  signature_required: boolean
+  mapping: Record<string, string> | null
+  target_pipeline_id: string | null
+  wake_agent: boolean
+  archived_at: string | null
+  version: number
+}
+
+/** A new door, with the secrets that are shown once. */
+export type NewIntakeSource = IntakeSource & { token: string; url: string; signing_secret?: string }
+
+/** What came in through a door, as it came. */
+export type Submission = {
+  id: string
+  source_id: string | null
+  door: string
+  status: 'received' | 'processed' | 'joined' | 'rejected' | 'needs_attention'
+  problem?: string | { title?: string; detail?: string; errors?: { pointer: string; message: string }[] } | null
+  payload: unknown
+  lead_id: string | null
+  received_at: string
+}
+
+/** An e-mail in the outbox. */
+export type Message = Mail & {
+  id: string
+  status: 'queued' | 'sending' | 'sent' | 'captured' | 'failed' | 'outcome_unknown' | 'cancelled'
+  approval_id: string | null
+  subject_record: Subject | null
+  created_at: string
+  sent_at: string | null
+  error: string | null
+}
+
+/** Work that was given up on and waits for a person. */
+export type Failure = {
+  id: string
+  kind: 'run' | 'job'
+  name: string
+  subject?: Subject | null
+  subject_label?: string | null
+  error: string
+  attempts: number
+  failed_at: string
+}
+
+/** A key of the API; the key itself is shown once. */
+export type ApiKey = {
+  id: string
+  name: string
+  prefix: string
+  scopes: string[]
+  created_at: string
+  last_used_at: string | null
+  expires_at: string | null
+  revoked_at: string | null
+}
+
+/** A person in the organization. */
+export type Member = { id: string; user_id: string; name: string; email: string; role: string }
+
+/** A task on a record. */
+export type Task = {
+  id: string
+  title: string
+  status: string
+  priority: string | null
+  due_at: string | null
+  assignee: { kind: string; id: string; name?: string } | null
+  subjects: Subject[]
+}

@@ -46,6 +46,16 @@ export const log: Logger = pino({
   base: undefined,
   timestamp: pino.stdTimeFunctions.isoTime,
   formatters: { level: (label) => ({ level: label }) },
+  hooks: {
+    logMethod(args, method) {
+      const [subject, message] = args
+      // without a message of ours pino takes the error's, as it is
+      const error: unknown = Object(subject) instanceof Error ? subject : Object(subject).err
+      if (message === undefined && error instanceof Error)
+        method.apply(this, [subject, withoutParameters(error.message)])
+      else method.apply(this, args)
+    },
+  },
   serializers: { err: describeError, error: describeError },
   redact: { paths: secretPaths, censor: '[redacted]' },
 })

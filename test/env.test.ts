@@ -1,8 +1,9 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { parseEnv } from 'node:util'
 import { afterEach, describe, expect, it } from 'vitest'
-import { appUrl, ConfigurationError, loadAppSecret, readEnv } from '../env.ts'
+import { appUrl, ConfigurationError, loadAppSecret, readEnv, variableNames } from '../env.ts'
 
 const folders: string[] = []
 const temporaryFolder = () => {
@@ -36,6 +37,12 @@ describe('the environment', () => {
       MAX_UPLOAD_MB: 512,
       LOG_LEVEL: 'info',
     })
+  })
+
+  it('is told in .env.example, every variable with its default', () => {
+    const example = parseEnv(readFileSync(new URL('../.env.example', import.meta.url), 'utf8'))
+    expect(Object.keys(example).toSorted()).toEqual(variableNames.toSorted())
+    expect(readEnv(example)).toEqual(readEnv({}))
   })
 
   it('counts a blank variable as unset', () => {

@@ -59,6 +59,10 @@ export const parseSort = (fields: FilterFields, sort: string): { name: string; c
     return { name, column: field.column, type: field.type, descending }
   })
 
+/** The known name that is spelled most like this one. */
+export const nearest = (known: readonly string[], name: string): string | undefined =>
+  known.toSorted((a, b) => distance(a, name) - distance(b, name))[0]
+
 const joined = (tx: TransactionSql, fields: FilterFields, parts: Filter[], word: 'and' | 'or', pointer: string): Fragment => {
   if (parts.length === 0) return word === 'and' ? tx`true` : tx`false`
   return parts
@@ -153,8 +157,7 @@ const parseOperand = (type: FieldType, value: unknown, pointer: string): unknown
 
 const unknownField = (fields: FilterFields, name: string, pointer: string) => {
   const known = Object.keys(fields)
-  const nearest = known.toSorted((a, b) => distance(a, name) - distance(b, name))[0]
-  return invalid('unknown_field', pointer, `There is no field “${name}”. Did you mean “${nearest}”?`, known)
+  return invalid('unknown_field', pointer, `There is no field “${name}”. Did you mean “${nearest(known, name)}”?`, known)
 }
 
 /** Levenshtein distance. */

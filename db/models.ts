@@ -34,3 +34,16 @@ export const changeAgentSettings = (
         budget = excluded.budget, version = agents.version + 1, updated_at = now()`
     return readAgentSettings(ctx, name)
   })
+
+/** What a model charges, in minor units of `currency` per million tokens. */
+export type ModelPrice = { input_minor_per_million: number; output_minor_per_million: number; currency: string }
+
+/** The price that the organization set for a model; the built-in rules cost nothing. */
+export const readModelPrice = (ctx: Ctx, spec: string): Promise<ModelPrice | undefined> =>
+  inTx(ctx, async ({ tx, organization_id }) => {
+    const [row] = await tx<{ currency: string; price: Omit<ModelPrice, 'currency'> | null }[]>`
+      select currency, model_prices -> ${spec}::text as price from settings where organization_id = ${organization_id}`
+    if (!row) return undefined
+    if (spec === 'rules') return { input_minor_per_million: 0, output_minor_per_million: 0, currency: row.currency }
+    return row.price ? { ...row.price, currency: row.currency } : undefined
+  })

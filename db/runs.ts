@@ -8,7 +8,7 @@ import { enqueue } from './queue.ts'
 import { storableJson } from './text.ts'
 
 export type RunStatus = 'queued' | 'running' | 'paused' | 'done' | 'failed' | 'stopped' | 'cancelled' | 'dead'
-export type RunTrigger = { kind: 'submission' | 'request' | 'retry'; submission_id?: string }
+export type RunTrigger = { kind: 'submission' | 'request' | 'retry'; submission_id?: string; ask?: 'enrich' | 'suggest' | 'work' }
 /** Something from outside that a run has read. */
 export type TaintSource = { kind: 'record' | 'url'; id?: string; url?: string }
 
@@ -130,6 +130,8 @@ export const journalStep = (ctx: Ctx, n: number, step: NewStep): Promise<void> =
   inTx(ctx, async (ctx) => {
     const { tx, organization_id, lease } = ctx
     if (!lease) throw new Error('a step is journalled under the lease of its run')
+    // A turn that a crash of the database itself loses is thought again; the acts after it flush the log before they answer.
+    if (step.kind === 'model') await tx`set local synchronous_commit = off`
     await tx`
       insert into run_steps ${tx({
         organization_id,
@@ -167,13 +169,21 @@ export const listSteps = (ctx: Ctx, run_id: string): Promise<RunStep[]> =>
     return [...rows]
   })
 
-/** Notes which model and prompt a run is thought with, and what from outside it starts from. */
-export const beginRun = (ctx: Ctx, input: { model: string; prompt_version: string; agent_version: string; tainted_by: TaintSource[] }): Promise<void> =>
+/** Notes which model and prompt a run is thought with. */
+export const beginRun = (ctx: Ctx, input: { model: string; prompt_version: string; agent_version: string }): Promise<void> =>
   inTx(ctx, async ({ tx, organization_id, lease }) => {
     await tx`
-      update runs set model = ${input.model}, prompt_version = ${input.prompt_version}, agent_version = ${input.agent_version},
-        tainted_by = case when tainted_by = '[]' then ${tx.json(input.tainted_by)} else tainted_by end
-      where organization_id = ${organization_id} and id = ${lease?.run_id ?? null}`
+      update runs set ${tx(input)} where organization_id = ${organization_id} and id = ${lease?.run_id ?? null}`
+  })
+
+/** Gives a run back as it stands, because its worker stops: another one goes on at once, and this attempt does not count. */
+export const releaseRun = (ctx: Ctx, run: Run): Promise<void> =>
+  inTx(ctx, async (ctx) => {
+    const { tx, organization_id } = ctx
+    await tx`
+      update runs set status = 'queued', attempts = attempts - 1, lease_until = null, next_attempt_at = now()
+      where organization_id = ${organization_id} and id = ${run.id}`
+    await enqueue(ctx, 'run.queued', { run_id: run.id })
   })
 
 export type RunEnd = {

@@ -22,6 +22,10 @@ export const SettingsChange = z.object({
   timezone: z.string().refine(isTimezone, 'an IANA time zone such as Europe/Berlin'),
   business_hours: BusinessHours,
   sender_name: z.string().trim().min(1).max(120).nullable(),
+  model_prices: z.record(
+    z.string().max(200),
+    z.object({ input_minor_per_million: z.number().min(0), output_minor_per_million: z.number().min(0) }),
+  ),
 })
 export type SettingsChange = z.infer<typeof SettingsChange>
 
@@ -34,6 +38,7 @@ export type Settings = {
   timezone: string
   business_hours: BusinessHours
   sender_name: string | null
+  model_prices: Record<string, { input_minor_per_million: number; output_minor_per_million: number }>
   version: number
 }
 
@@ -67,7 +72,7 @@ export const changeSettings = (
     const changed = Object.entries(input.changes).filter(([, value]) => value !== undefined)
     if (changed.length > 0) {
       const values = Object.fromEntries(
-        changed.map(([key, value]) => [key, key === 'business_hours' ? tx.json(value as never) : value]),
+        changed.map(([key, value]) => [key, ['business_hours', 'model_prices'].includes(key) ? tx.json(value as never) : value]),
       )
       const updated = await tx`
         update settings set ${tx(values)}, version = version + 1, updated_at = now()

@@ -25,10 +25,10 @@ export type World = {
   stop(): Promise<void>
 }
 
-/** Opens a fresh world; `stop` ends its connections and drops it. */
-export const openWorld = async (): Promise<World> => {
+/** Opens a fresh world; `works` lets a worker run in it. `stop` ends its connections and drops it. */
+export const openWorld = async (options: { works?: boolean } = {}): Promise<World> => {
   const database = await createTestDatabase()
-  const db = await openTestDatabase(database.app_url)
+  const db = await openTestDatabase(database.app_url, options.works ?? false)
   const folder = await mkdtemp(path.join(tmpdir(), 'leadhand-test-'))
   const first = await makeOrganization(db, 'Northwind')
   return {
@@ -47,9 +47,9 @@ export const openWorld = async (): Promise<World> => {
   }
 }
 
-const openTestDatabase = async (app_url: string): Promise<Database> => ({
+const openTestDatabase = async (app_url: string, works: boolean): Promise<Database> => ({
   sql: connect(app_url, { name: 'leadhand-test' }),
-  queue: await openQueue(app_url, { works: false }),
+  queue: await openQueue(app_url, { works }),
   keys: deriveKeys(testSecret),
 })
 

@@ -249,6 +249,7 @@ CREATE TABLE "settings" (
 	"timezone" text DEFAULT 'UTC' NOT NULL,
 	"business_hours" jsonb NOT NULL,
 	"sender_name" text,
+	"model_prices" jsonb DEFAULT '{}'::jsonb NOT NULL,
 	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"version" integer DEFAULT 1 NOT NULL
 );

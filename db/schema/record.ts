@@ -37,6 +37,8 @@ export const settings = pgTable('settings', {
   business_hours: jsonb().notNull(),
   /** What an e-mail is signed with. */
   sender_name: text(),
+  /** Model name → `{input_minor_per_million, output_minor_per_million}` in the organization's currency. */
+  model_prices: jsonb().notNull().default({}),
   updated_at: at('updated_at').notNull().defaultNow(),
   version: integer().notNull().default(1),
 })

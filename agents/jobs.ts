@@ -1,0 +1,208 @@
+import { randomUUID } from 'node:crypto'
+import { log } from '../log.ts'
+import type { Ctx, Lease } from '../db/context.ts'
+import { LeaseLost } from '../db/context.ts'
+import { readAgentSettings, readModelPrice } from '../db/models.ts'
+import { agentActor, readLevels, readSwitches } from '../db/policies.ts'
+import {
+  beginRun,
+  claimRun,
+  endRun,
+  findDueRuns,
+  heartbeat,
+  listSteps,
+  postponeRun,
+  releaseRun,
+  runLimits,
+  type ClaimedRun,
+  type Run,
+} from '../db/runs.ts'
+import { loadPrompt } from '../prompts/load.ts'
+import { tools } from '../tools/index.ts'
+import type { Outside } from '../tools/tool.ts'
+import type { Agent } from './agent.ts'
+import { lead_worker } from './lead_worker.ts'
+import { explainModelError, isTransient, openModel } from './model.ts'
+import { rulesModel } from './rules-model.ts'
+import { think, ToolFault } from './run.ts'
+
+/** Who can be woken. */
+const agents: Readonly<Record<string, Agent>> = { lead_worker }
+
+/** What the thinking part of a worker needs. */
+export type AgentWorker = {
+  db: Ctx['db']
+  outside: Outside
+  /** Default model, and how to reach one that needs a key. */
+  model: string
+  openai_api_key?: string | undefined
+  openai_base_url?: string | undefined
+  /** Runs at once. */
+  concurrency?: number
+  /** How long one answer of the model may take. */
+  turn_timeout_ms?: number
+}
+
+const workerLimits = { concurrency: 4, poll_ms: 1_000, drain_ms: 8_000, turn_timeout_ms: 60_000 }
+
+/** Starts working runs: woken by `run.queued`, and by a look around each second for runs whose worker fell silent. */
+export const startAgentJobs = async (worker: AgentWorker): Promise<{ stop: () => Promise<void> }> => {
+  const { db } = worker
+  const name = `${process.pid}-${randomUUID().slice(0, 8)}`
+  const slots = worker.concurrency ?? workerLimits.concurrency
+  const stopping = new AbortController()
+  const active = new Set<Promise<void>>()
+  let looking: Promise<void> | undefined
+  let again = false
+
+  const fill = async (): Promise<void> => {
+    while (!stopping.signal.aborted && active.size < slots) {
+      const due = await findDueRuns(db, slots - active.size)
+      let claimed = 0
+      for (const { organization_id, id } of due) {
+        const run = await claimRun(db, organization_id, id, name)
+        if (!run) continue
+        claimed += 1
+        const working = workRun(worker, run, stopping.signal)
+          .catch((error: unknown) => log.error({ err: error, run_id: id }, 'a run could not be settled; it is taken up again when its lease ends'))
+          .finally(() => {
+            active.delete(working)
+            look()
+          })
+        active.add(working)
+      }
+      if (claimed === 0) return
+    }
+  }
+  /** One look at a time; a wake-up during one leads to another. */
+  const look = (): void => {
+    if (looking) {
+      again = true
+      return
+    }
+    looking = fill()
+      .catch((error: unknown) => log.error({ err: error }, 'looking for runs failed; it is tried again'))
+      .finally(() => {
+        looking = undefined
+        if (again && !stopping.signal.aborted) {
+          again = false
+          look()
+        }
+      })
+  }
+
+  await db.queue.work('run.queued', { concurrency: 1 }, () => {
+    look()
+    return Promise.resolve()
+  })
+  const timer = setInterval(look, workerLimits.poll_ms)
+  return {
+    stop: async () => {
+      clearInterval(timer)
+      const drained = Promise.allSettled(active)
+      const late = setTimeout(() => stopping.abort(new Stopping()), workerLimits.drain_ms)
+      again = false
+      await looking
+      await drained
+      clearTimeout(late)
+      stopping.abort(new Stopping())
+    },
+  }
+}
+
+/** The process stops: the run is given back as it stands. */
+class Stopping extends Error {}
+
+/** Works one claimed run to an end that is visible: done, stopped, failed, dead, or postponed for another attempt. */
+export const workRun = async (worker: AgentWorker, claimed: ClaimedRun, stopping?: AbortSignal): Promise<void> => {
+  const { run, lease, organization_id } = claimed
+  const ctx: Ctx = {
+    db: worker.db,
+    organization_id,
+    actor: agentActor(run.agent),
+    ...(run.requested_by.kind === 'user' ? { on_behalf_of: run.requested_by } : {}),
+    run_id: run.id,
+    lease,
+  }
+  const lost = new AbortController()
+  const beat = keepLease(ctx, lease, lost)
+  try {
+    const agent = agents[run.agent]
+    if (!agent) return await endRun(ctx, run, { status: 'failed', stop_reason: 'unknown_agent' })
+    if (run.attempts > runLimits.max_attempts) return await endRun(ctx, run, givenUp(run))
+    const signal = stopping ? AbortSignal.any([lost.signal, stopping]) : lost.signal
+    await endRun(ctx, run, await thinkAs(worker, ctx, agent, run, signal))
+  } catch (error) {
+    await settleFault(ctx, run, error)
+  } finally {
+    clearInterval(beat)
+  }
+}
+
+const thinkAs = async (worker: AgentWorker, ctx: Ctx, agent: Agent, run: Run, signal: AbortSignal): Promise<Parameters<typeof endRun>[2]> => {
+  const switches = await readSwitches(ctx, agent.name, run.subject)
+  if (!switches.ai_enabled) return { status: 'stopped', stop_reason: 'ai_off' }
+  if (!switches.agent_enabled) return { status: 'stopped', stop_reason: 'agent_off' }
+  if (switches.record_paused) return { status: 'stopped', stop_reason: 'record_off' }
+  const settings = await readAgentSettings(ctx, agent.name)
+  const spec = settings.model ?? worker.model
+  const model = openModel(spec, {
+    rules: rulesModel,
+    openai_api_key: worker.openai_api_key,
+    openai_base_url: worker.openai_base_url,
+    price: await readModelPrice(ctx, spec),
+  })
+  const prompt = loadPrompt(agent.prompt)
+  const levels = await readLevels(ctx, agent.name)
+  await beginRun(ctx, { model: spec, prompt_version: prompt.version, agent_version: agent.version })
+  return think({
+    ctx,
+    run,
+    agent: agent.name,
+    instructions: prompt.render({ agent: agent.name }),
+    request: requestOf(run),
+    model,
+    tools,
+    // A tool that was switched off does not exist for the model.
+    offered: agent.tools.filter((name) => levels[name] !== undefined && levels[name] !== 'off'),
+    budget: { ...agent.budget, ...settings.budget },
+    steps: await listSteps(ctx, run.id),
+    outside: worker.outside,
+    signal,
+    turn_timeout_ms: worker.turn_timeout_ms ?? workerLimits.turn_timeout_ms,
+  })
+}
+
+const requestOf = (run: Run): string =>
+  `Work the ${run.subject.kind} ${run.subject.id}.${run.trigger.ask && run.trigger.ask !== 'work' ? ` A person asked for: ${run.trigger.ask}. Do only that.` : ''}`
+
+const keepLease = (ctx: Ctx, lease: Lease, lost: AbortController): NodeJS.Timeout =>
+  setInterval(() => {
+    heartbeat(ctx.db, ctx.organization_id, lease)
+      .then((held) => {
+        if (!held) lost.abort(new LeaseLost(lease))
+      })
+      .catch((error: unknown) => log.warn({ err: error, run_id: lease.run_id }, 'a heartbeat failed'))
+  }, runLimits.heartbeat_ms)
+
+const settleFault = async (ctx: Ctx, run: Run, error: unknown): Promise<void> => {
+  if (error instanceof LeaseLost) return log.info({ run_id: run.id }, 'another worker has this run')
+  if (error instanceof Stopping) return releaseRun(ctx, run)
+  const fault = error instanceof ToolFault ? { code: 'tool_failed', message: error.message } : explainModelError(error)
+  log.warn({ err: error, run_id: run.id, attempt: run.attempts }, 'a run met a fault')
+  try {
+    if (!(error instanceof ToolFault) && !isTransient(error)) {
+      return await endRun(ctx, run, { status: 'failed', stop_reason: fault.code, error: fault })
+    }
+    if (run.attempts >= runLimits.max_attempts) return await endRun(ctx, run, { ...givenUp(run), error: fault })
+    await postponeRun(ctx, run, fault)
+  } catch (settling) {
+    if (!(settling instanceof LeaseLost)) throw settling
+  }
+}
+
+const givenUp = (run: Run) => ({
+  status: 'dead' as const,
+  stop_reason: `gave up after ${runLimits.max_attempts} attempts`,
+  error: run.error ?? { code: 'worker_died', message: 'Its workers stopped before they could finish it.' },
+})

@@ -1,0 +1,191 @@
+import { z } from 'zod'
+import { composeReply, topicOf } from './rules-email.ts'
+import type { RulesDecision, RulesSituation } from './rules-model.ts'
+
+const LeadRead = z.object({
+  lead: z.object({
+    id: z.string(),
+    name: z.string().nullable(),
+    company: z.string().nullable(),
+    email: z.string().nullable(),
+    phone: z.string().nullable(),
+    website: z.string().nullable(),
+    stage: z.object({ id: z.string(), label: z.string(), kind: z.string() }),
+  }),
+  message: z.string().nullable(),
+  facts: z.array(z.object({ key: z.string(), value: z.string(), source_url: z.string() })),
+  stages: z.array(z.object({ id: z.string(), label: z.string(), kind: z.string() })),
+  waiting: z.array(z.object({ tool: z.string(), summary: z.string() })),
+  sender: z.object({ name: z.string(), organization: z.string() }),
+})
+/** The lead as `read_lead` showed it, with what was found since. */
+export type LeadRead = z.infer<typeof LeadRead>
+
+const Enriched = z.object({
+  found: z.boolean(),
+  website: z.string().nullable(),
+  summary: z.string(),
+  facts: z.array(z.object({ key: z.string(), value: z.string(), source_url: z.string() })),
+  problem: z.object({ message: z.string() }).nullable(),
+})
+const Qualified = z.object({ score: z.number(), verdict: z.string(), verdict_reason: z.string() })
+
+/** What is known at this point of the conversation. */
+type Known = {
+  lead_id: string
+  read: LeadRead
+  enriched: z.infer<typeof Enriched> | undefined
+  qualified: z.infer<typeof Qualified> | undefined
+}
+
+/** Works a lead in the order of its prompt: one call at a time, each at most once, a refused draft mended once. */
+export const decideLeadWork = (situation: RulesSituation): RulesDecision => {
+  const lead_id = /lead ([0-9a-f-]{36})/.exec(situation.request)?.[1]
+  if (!lead_id) return { text: 'There is no lead in this request, so there is nothing to do.' }
+  const read = lastOutput(situation, 'read_lead', LeadRead)
+  if (!read) {
+    return called(situation, 'read_lead') || !situation.offered.has('read_lead')
+      ? { text: 'The lead could not be read, so nothing was done.' }
+      : { call: { tool: 'read_lead', input: { lead_id } } }
+  }
+  const enriched = lastOutput(situation, 'enrich_lead', Enriched)
+  const known: Known = {
+    lead_id,
+    read: { ...read, facts: enriched?.found ? enriched.facts : read.facts },
+    enriched,
+    qualified: lastOutput(situation, 'qualify', Qualified),
+  }
+  const wanted = /asked for: (enrich|suggest)/.exec(situation.request)?.[1]
+  for (const step of wanted ? shortened[wanted as keyof typeof shortened] : everything) {
+    const decision = steps[step](situation, known)
+    if (decision && situation.offered.has(step)) return { call: { tool: step, input: decision } }
+  }
+  return { text: conclude(situation, known) }
+}
+
+const everything = ['enrich_lead', 'qualify', 'move_stage', 'suggest_next_actions', 'draft_email', 'add_note'] as const
+const shortened = {
+  enrich: ['enrich_lead', 'qualify'],
+  suggest: ['qualify', 'suggest_next_actions'],
+} as const satisfies Record<string, readonly (typeof everything)[number][]>
+
+type Step = (situation: RulesSituation, known: Known) => Record<string, unknown> | undefined
+
+const steps: Record<(typeof everything)[number], Step> = {
+  enrich_lead: (situation, { lead_id }) => once(situation, 'enrich_lead', { lead_id }),
+  qualify: (situation, { lead_id }) => once(situation, 'qualify', { lead_id }),
+  move_stage: (situation, known) => {
+    const { read, qualified, lead_id } = known
+    const open = read.stages.filter(({ kind }) => kind === 'open')
+    if (!qualified || read.lead.stage.kind !== 'open') return undefined
+    if (qualified.verdict === 'unqualified' && REFUSES.test(qualified.verdict_reason)) {
+      const lost = read.stages.find(({ kind }) => kind === 'lost')
+      return lost && once(situation, 'move_stage', { lead_id, stage_id: lost.id, reason: `Not a buyer: ${qualified.verdict_reason}` })
+    }
+    if (qualified.verdict !== 'qualified' || open[0]?.id !== read.lead.stage.id) return undefined
+    const next = open.find(({ label }) => label === 'Qualified') ?? open[1]
+    return next && once(situation, 'move_stage', { lead_id, stage_id: next.id, reason: `Qualified with ${qualified.verdict_reason}` })
+  },
+  suggest_next_actions: (situation, known) => {
+    const actions = nextActions(known)
+    return actions.length > 0 && known.read.lead.stage.kind === 'open'
+      ? once(situation, 'suggest_next_actions', { lead_id: known.lead_id, actions })
+      : undefined
+  },
+  draft_email: (situation, { read, lead_id }) => {
+    if (!read.lead.email || read.lead.stage.kind !== 'open') return undefined
+    const attempts = situation.calls.filter(({ tool }) => tool === 'draft_email')
+    if (attempts.length > 1 || attempts.some(({ output }) => output['refused'] !== true)) return undefined
+    return { lead_id, ...composeReply(read, { plain: attempts.length > 0 }), purpose: 'reply' }
+  },
+  add_note: (situation, known) => once(situation, 'add_note', { lead_id: known.lead_id, body: noteOf(situation, known) }),
+}
+
+/** Reasons for which asking to close a lead is right; a thin lead only waits. */
+const REFUSES = /Wants to sell|Says no|keyboard mashing|Throw-away/
+
+type Action = { tool: string; input: Record<string, unknown>; reason: string; evidence: { label: string; url?: string; snippet?: string }[] }
+
+const nextActions = ({ read, qualified, enriched }: Known): Action[] => {
+  if (qualified?.verdict === 'unqualified') return []
+  const who = read.lead.name ?? read.lead.company ?? 'the lead'
+  const topic = topicOf(read.message)
+  const message = read.message ? [{ label: 'What the lead wrote', snippet: read.message.slice(0, 300) }] : []
+  const actions: Action[] = []
+  const add = (title: string, days: number, priority: string, reason: string, evidence: Action['evidence']): void => {
+    if (read.waiting.some(({ summary }) => summary.includes(title))) return
+    actions.push({ tool: 'create_task', input: { title, due_at: workingDay(days), priority }, reason, evidence })
+  }
+  if (read.lead.phone) {
+    add(
+      `Call ${who} about ${topic.noun}`,
+      1,
+      (qualified?.score ?? 0) >= 70 ? 'high' : 'normal',
+      `${who} left a phone number, and a call within a day is answered most often.`,
+      [{ label: `Phone number ${read.lead.phone}` }, ...message],
+    )
+  }
+  if (topic.buys) {
+    add(
+      `Prepare an offer for ${read.lead.company ?? who}`,
+      2,
+      'normal',
+      `${who} asks about ${topic.noun}.`,
+      [...message, ...read.facts.slice(0, 1).map(({ key, value, source_url }) => ({ label: `${key.replaceAll('_', ' ')}: ${value.slice(0, 120)}`, url: source_url }))],
+    )
+  }
+  if (enriched && !enriched.found) {
+    add(
+      `Find out more about ${read.lead.company ?? who}`,
+      2,
+      'low',
+      `The website could not be read: ${enriched.problem?.message ?? 'nothing was found'}.`,
+      [{ label: read.lead.website ? `Website ${read.lead.website}` : 'No website known' }],
+    )
+  }
+  if (actions.length === 0) {
+    add(`Check whether ${who} answered`, 3, 'normal', 'A lead that is not followed up within days is lost most often.', message)
+  }
+  return actions.slice(0, 3)
+}
+
+const noteOf = (situation: RulesSituation, { read, enriched, qualified }: Known): string => {
+  const lines = [
+    qualified ? `Scored ${qualified.verdict_reason}` : 'Not scored.',
+    enriched?.found
+      ? `Website: ${enriched.summary}`
+      : `Website not read: ${enriched?.problem?.message ?? 'it was not tried'}.`,
+  ]
+  const draft = situation.calls.findLast(({ tool }) => tool === 'draft_email')
+  if (draft && draft.output['refused'] !== true) lines.push('An answer is drafted and waits for approval.')
+  else if (!read.lead.email) lines.push('No e-mail address, so nothing was drafted.')
+  const move = situation.calls.findLast(({ tool }) => tool === 'move_stage')
+  if (move?.output['parked'] === true) lines.push('Closing it as lost waits for a decision.')
+  return lines.join('\n')
+}
+
+const conclude = (situation: RulesSituation, { qualified }: Known): string => {
+  const done = situation.calls.filter(({ output }) => output['refused'] !== true && output['parked'] !== true).length
+  return `Worked the lead in ${done} steps${qualified ? `; verdict: ${qualified.verdict} (${qualified.score} of 100)` : ''}.`
+}
+
+const called = (situation: RulesSituation, tool: string): boolean => situation.calls.some((call) => call.tool === tool)
+
+const once = (situation: RulesSituation, tool: string, input: Record<string, unknown>): Record<string, unknown> | undefined =>
+  called(situation, tool) ? undefined : input
+
+const lastOutput = <T>(situation: RulesSituation, tool: string, schema: z.ZodType<T>): T | undefined => {
+  const call = situation.calls.findLast((candidate) => candidate.tool === tool)
+  return call ? schema.safeParse(call.output).data : undefined
+}
+
+/** Nine o'clock UTC, so many working days from today. */
+const workingDay = (days: number): string => {
+  const day = new Date()
+  day.setUTCHours(9, 0, 0, 0)
+  for (let left = days; left > 0; ) {
+    day.setUTCDate(day.getUTCDate() + 1)
+    if (day.getUTCDay() !== 0 && day.getUTCDay() !== 6) left -= 1
+  }
+  return day.toISOString()
+}

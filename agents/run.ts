@@ -1,0 +1,207 @@
+import type { LanguageModelV4, LanguageModelV4GenerateResult } from '@ai-sdk/provider'
+import { generateText, isStepCount, jsonSchema, tool as sdkTool, type ToolSet } from 'ai'
+import { z } from 'zod'
+import { LeaseLost, type Ctx } from '../db/context.ts'
+import type { Budget } from '../db/models.ts'
+import { journalStep, type Run, type RunEnd, type RunStep, type TaintSource } from '../db/runs.ts'
+import { callTool } from '../tools/gate.ts'
+import type { Outside, Tool } from '../tools/tool.ts'
+import { costOf, type OpenedModel } from './model.ts'
+
+/** Everything one run needs; `steps` is what an earlier worker journalled of it. */
+export type Thinking = {
+  ctx: Ctx
+  run: Run
+  agent: string
+  instructions: string
+  request: string
+  model: OpenedModel
+  tools: Readonly<Record<string, Tool>>
+  /** Names of the tools that the model is offered. */
+  offered: readonly string[]
+  budget: Budget
+  steps: RunStep[]
+  outside: Outside
+  signal: AbortSignal
+  /** How long one answer of the model may take. */
+  turn_timeout_ms: number
+}
+
+/**
+ * The loop: the model chooses, the gate decides, until the model says that it is done.
+ * Each model turn and each tool result is journalled before the next one. What the journal holds already is replayed,
+ * not repeated: a run that another worker began goes on where it stood.
+ *
+ * Stops when the model calls no tool (`done`), at a cap of the budget (`stopped`, with the cap's name), or when the
+ * model's answer was cut at its own limit (`stopped`).
+ * @throws {LeaseLost} when another worker took over; whatever the model's provider threw; whatever a tool threw that is no refusal
+ */
+export const think = async (thinking: Thinking): Promise<RunEnd> => {
+  const journal = new Journal(thinking)
+  const fatal = new AbortController()
+  const stop = AbortSignal.any([thinking.signal, fatal.signal])
+  try {
+    const result = await generateText({
+      model: journalled(thinking, journal),
+      instructions: thinking.instructions,
+      messages: [{ role: 'user', content: thinking.request }],
+      tools: offer(thinking, journal, fatal),
+      stopWhen: isStepCount(thinking.budget.max_steps),
+      // Our own runs retry, with backoff and a dead letter; the SDK's retries would hide in between.
+      maxRetries: 0,
+      // One act after the other, in the order the model wrote them: the journal is a line, not a race.
+      toolCallConcurrency: 1,
+      repairToolCall: ({ toolCall }) => Promise.resolve({ ...toolCall, input: JSON.stringify({ unreadable_arguments: toolCall.input.slice(0, 500) }) }),
+      abortSignal: stop,
+      timeout: { stepMs: thinking.turn_timeout_ms },
+    })
+    if (fatal.signal.aborted) throw fatal.signal.reason
+    if (result.finishReason === 'length') return { status: 'stopped', stop_reason: 'model_output_cut' }
+    if (result.finishReason === 'content-filter') return { status: 'stopped', stop_reason: 'model_refused' }
+    if (result.finishReason === 'tool-calls') return { status: 'stopped', stop_reason: 'max_steps' }
+    return { status: 'done', stop_reason: 'finished' }
+  } catch (error) {
+    const cause: unknown = fatal.signal.aborted ? fatal.signal.reason : thinking.signal.aborted ? thinking.signal.reason : error
+    if (cause instanceof BudgetReached) return { status: 'stopped', stop_reason: cause.cap }
+    throw cause
+  }
+}
+
+/** A cap of the run was reached before the next model turn. */
+class BudgetReached extends Error {
+  readonly cap: string
+  constructor(cap: string) {
+    super(`the run reached its cap ${cap}`)
+    this.cap = cap
+  }
+}
+
+const ModelTurn = z.object({ content: z.array(z.unknown()), finishReason: z.unknown(), usage: z.unknown() })
+
+/** What an earlier worker wrote down, and where the next step goes. */
+class Journal {
+  readonly #turns: LanguageModelV4GenerateResult[]
+  readonly #answers: Map<string, Record<string, unknown>>
+  readonly tainted_by: TaintSource[]
+  used: { input_tokens: number; output_tokens: number }
+  #next: number
+  #replayed = 0
+
+  constructor({ steps, run }: Thinking) {
+    // Our own journal wrote these turns as the SDK gave them; the schema guards the shape that the loop relies on.
+    this.#turns = steps
+      .filter(({ kind }) => kind === 'model')
+      .map(({ output }) => ({ ...ModelTurn.parse(output), warnings: [] }) as unknown as LanguageModelV4GenerateResult)
+    this.#answers = new Map(steps.flatMap(({ call_id, output }) => (call_id ? [[call_id, Object(output) as Record<string, unknown>]] : [])))
+    this.tainted_by = [...run.tainted_by]
+    this.used = { input_tokens: run.usage.input_tokens, output_tokens: run.usage.output_tokens }
+    this.#next = steps.length
+  }
+
+  /** The next turn that is known already, if any. */
+  replayTurn(): LanguageModelV4GenerateResult | undefined {
+    const turn = this.#turns[this.#replayed]
+    if (turn) this.#replayed += 1
+    return turn
+  }
+
+  answerOf(call_id: string): Record<string, unknown> | undefined {
+    return this.#answers.get(call_id)
+  }
+
+  nextStep(): number {
+    return this.#next++
+  }
+}
+
+/** The model, with every turn written down before the loop sees it. */
+const journalled = ({ ctx, model, budget }: Thinking, journal: Journal): LanguageModelV4 => ({
+  ...model.model,
+  specificationVersion: 'v4',
+  provider: model.model.provider,
+  modelId: model.model.modelId,
+  supportedUrls: model.model.supportedUrls,
+  doStream: (options) => model.model.doStream(options),
+  doGenerate: async (options) => {
+    const known = journal.replayTurn()
+    if (known) return known
+    const cap = reachedCap(budget, journal.used, model)
+    if (cap) throw new BudgetReached(cap)
+    const started_at = new Date()
+    const turn = await model.model.doGenerate(options)
+    const usage = { input_tokens: turn.usage.inputTokens.total ?? 0, output_tokens: turn.usage.outputTokens.total ?? 0 }
+    journal.used.input_tokens += usage.input_tokens
+    journal.used.output_tokens += usage.output_tokens
+    await journalStep(ctx, journal.nextStep(), {
+      kind: 'model',
+      output: { content: turn.content, finishReason: turn.finishReason, usage: turn.usage },
+      usage: { ...usage, ...priced(journal.used, usage, model) },
+      started_at,
+    })
+    return turn
+  },
+})
+
+const reachedCap = (budget: Budget, used: Journal['used'], { price }: OpenedModel): string | undefined => {
+  if (used.input_tokens >= budget.max_input_tokens) return 'max_input_tokens'
+  if (used.output_tokens >= budget.max_output_tokens) return 'max_output_tokens'
+  const cost = price ? costOf(used, price) : undefined
+  return cost !== undefined && budget.max_cost_minor !== undefined && cost >= budget.max_cost_minor ? 'max_cost_minor' : undefined
+}
+
+/** What this turn added to the run's cost: the total is rounded, so its parts are differences of totals. */
+const priced = (used: Journal['used'], turn: Journal['used'], { price }: OpenedModel): { cost_minor?: number; currency?: string } => {
+  if (!price) return {}
+  const after = costOf(used, price)
+  const before = costOf({ input_tokens: used.input_tokens - turn.input_tokens, output_tokens: used.output_tokens - turn.output_tokens }, price)
+  return after === undefined || before === undefined ? {} : { cost_minor: after - before, currency: price.currency }
+}
+
+/** The tools as the SDK wants them: every call goes to the gate, which parses, decides and writes it down. */
+const offer = (thinking: Thinking, journal: Journal, fatal: AbortController): ToolSet =>
+  Object.fromEntries(
+    thinking.offered.flatMap((name) => {
+      const declared = thinking.tools[name]
+      if (!declared) return []
+      return [
+        [
+          name,
+          sdkTool({
+            description: declared.description,
+            // Not validated by the SDK: the gate refuses wrong arguments with a sentence, and journals that too.
+            inputSchema: jsonSchema<Record<string, unknown>>(z.toJSONSchema(declared.input, { io: 'input', unrepresentable: 'any' }) as never),
+            execute: async (input, { toolCallId, abortSignal }) => {
+              const known = journal.answerOf(toolCallId)
+              if (known) return known
+              try {
+                const answer = await callTool(thinking.ctx, declared, name, input, {
+                  agent: thinking.agent,
+                  subject: thinking.run.subject,
+                  tainted_by: journal.tainted_by,
+                  call_id: toolCallId,
+                  step: journal.nextStep(),
+                  outside: thinking.outside,
+                  tools: thinking.tools,
+                  ...(abortSignal ? { signal: abortSignal } : {}),
+                })
+                journal.tainted_by.push(...answer.tainted_by)
+                return answer.output
+              } catch (error) {
+                // A fault that is no refusal ends the run here: the model must not talk its way around it.
+                fatal.abort(error instanceof LeaseLost ? error : new ToolFault(name, error))
+                throw error
+              }
+            },
+          }),
+        ],
+      ]
+    }),
+  )
+
+/** A tool failed in a way it does not know: the run is tried again, the model is not asked about it. */
+export class ToolFault extends Error {
+  constructor(tool: string, cause: unknown) {
+    super(`${tool} failed: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+    this.name = 'ToolFault'
+  }
+}

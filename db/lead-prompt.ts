@@ -1,0 +1,65 @@
+import { listTimeline } from './activities.ts'
+import { listApprovals } from './approvals.ts'
+import { inTx, type Ctx } from './context.ts'
+import { getOpportunity } from './opportunities.ts'
+import { getPipeline, type StageKind } from './pipelines.ts'
+import { readSettings } from './settings.ts'
+import { clip, visibleText } from './text.ts'
+
+/** How much of a lead a model is shown. */
+const limits = { message: 6_000, fact: 300, facts: 25, activities: 20, activity: 200 }
+
+/** A lead as a model reads it: bounded, visible characters only, the stages it may move to beside it. */
+export type LeadForPrompt = {
+  lead: Record<string, unknown>
+  message: string | null
+  facts: { key: string; value: string; source_url: string }[]
+  stages: { id: string; label: string; kind: StageKind }[]
+  waiting: { tool: string; summary: string }[]
+  activities: string[]
+  sender: { name: string; organization: string }
+}
+
+/** Renders a lead for a model; its length is bounded whatever came in. */
+export const leadForPrompt = (ctx: Ctx, id: string): Promise<LeadForPrompt> =>
+  inTx(ctx, async (ctx) => {
+    const lead = await getOpportunity(ctx, id, 'lead')
+    const { stages } = await getPipeline(ctx, lead.pipeline_id)
+    const { data: waiting } = await listApprovals(ctx, { subject_id: id, status: ['pending', 'stale'], limit: 20 })
+    const { data: activities } = await listTimeline(ctx, { kind: 'lead', id }, { limit: limits.activities })
+    const settings = await readSettings(ctx)
+    const show = (text: string | null, length = 300): string | null => (text === null ? null : clip(visibleText(text), length))
+    return {
+      lead: {
+        id: lead.id,
+        name: show(lead.contact_name ?? lead.name),
+        title: show(lead.title),
+        company: show(lead.company_name),
+        email: lead.email,
+        phone: lead.phone,
+        website: show(lead.website),
+        place: show([lead.city, lead.state, lead.country].filter(Boolean).join(', ') || null),
+        industry: show(lead.industry),
+        source: show(lead.source),
+        stage: lead.stage,
+        score: lead.score,
+        verdict: lead.verdict,
+        verdict_reason: show(lead.verdict_reason, 600),
+      },
+      message: show(lead.message, limits.message),
+      facts: (lead.enrichment?.facts ?? []).slice(0, limits.facts).map(({ key, value, source_url }) => ({
+        key,
+        value: clip(visibleText(value), limits.fact),
+        source_url,
+      })),
+      stages: stages.map(({ id, label, kind }) => ({ id, label, kind })),
+      waiting: waiting.map(({ tool, summary }) => ({ tool, summary: clip(visibleText(summary), 200) })),
+      activities: activities.map(({ occurred_at, actor, summary }) =>
+        clip(visibleText(`${occurred_at.toISOString()} ${actor.name} ${summary}`), limits.activity),
+      ),
+      sender: {
+        name: settings.sender_name ?? lead.owner?.name ?? settings.organization_name,
+        organization: settings.organization_name,
+      },
+    }
+  })

@@ -1,0 +1,163 @@
+import { recheckApprovals } from '../db/approval-reads.ts'
+import { claimApproval, settleExecuted, settleFailed } from '../db/approval-execution.ts'
+import { approveApproval, getApproval, restorableUntil, type Approval } from '../db/approvals.ts'
+import type { Database } from '../db/client.ts'
+import { inTx, systemCtx, type Ctx } from '../db/context.ts'
+import { DomainError } from '../db/errors.ts'
+import { getOpportunity } from '../db/opportunities.ts'
+import { z } from 'zod'
+import { tools } from './index.ts'
+import { composeHeaders, messageId, senderOf } from './messages.ts'
+import type { GateAnswer, Outside, Preview, Tool } from './tool.ts'
+
+/** An approval with everything a person needs to decide it: the exact e-mail, what changes, why it asks. */
+export type PresentedApproval = Approval & {
+  subject_label: string
+  tool_title: string
+  effect: Tool['effect']
+  irreversible: string | null
+  rule_text: string
+  consequence: string
+  before_after: Preview[]
+  mail: { from: string; to: string; subject: string; body: string; headers: Record<string, string> } | null
+  input_schema: Record<string, unknown>
+  changed: { name: string; label: string; before: string | null; after: string | null }[]
+  edited: boolean
+  restorable_until: Date | null
+}
+
+/** Adds to approvals what a person decides them by. */
+export const presentApprovals = (ctx: Ctx, approvals: Approval[], outside: Outside): Promise<PresentedApproval[]> =>
+  inTx(ctx, async (ctx) => {
+    const presented: PresentedApproval[] = []
+    for (const approval of approvals) {
+      const tool = toolOf(approval)
+      const waiting = ['pending', 'stale', 'approved'].includes(approval.status)
+      const parsed = tool.parse(approval.input)
+      presented.push({
+        ...approval,
+        subject_label: (await getOpportunity(ctx, approval.subject.id)).name,
+        tool_title: tool.title,
+        effect: tool.effect,
+        irreversible: tool.irreversible ?? null,
+        rule_text: RULES[approval.rule] ?? approval.rule.replaceAll('_', ' '),
+        consequence: parsed.success ? tool.consequence(parsed.data) : '',
+        before_after: waiting && parsed.success ? await tool.preview(parsed.data, ctx) : [],
+        mail: tool.name === 'send_email' && parsed.success ? await previewMail(ctx, approval, parsed.data, outside) : null,
+        input_schema: z.toJSONSchema(tool.input, { io: 'input', unrepresentable: 'any' }),
+        changed: approval.stale_because ?? [],
+        edited: approval.proposed_input !== null,
+        restorable_until:
+          approval.status === 'rejected' && restorableUntil(approval) > Date.now() ? new Date(restorableUntil(approval)) : null,
+      })
+    }
+    return presented
+  })
+
+/**
+ * A person says yes, as it stands or with an edit; an edit is checked by the tool's own schema.
+ * @throws {DomainError} `invalid_input` naming the fields, and whatever `approveApproval` refuses
+ */
+export const approveCall = async (
+  ctx: Ctx,
+  id: string,
+  decision: { input?: unknown; reason?: string | undefined; version?: number | undefined },
+): Promise<Approval> => {
+  const rest = {
+    ...(decision.reason ? { reason: decision.reason } : {}),
+    ...(decision.version ? { version: decision.version } : {}),
+  }
+  if (decision.input === undefined) return approveApproval(ctx, id, rest)
+  const approval = await getApproval(ctx, id)
+  const tool = toolOf(approval)
+  const parsed = tool.parse(decision.input)
+  if (!parsed.success) {
+    throw new DomainError('invalid', 'invalid_input', 'The edited arguments do not fit the tool.', {
+      errors: parsed.error.issues.map((issue) => ({ pointer: `/input/${issue.path.join('/')}`, message: issue.message })),
+    })
+  }
+  if ('lead_id' in parsed.data && parsed.data['lead_id'] !== approval.subject.id) {
+    throw new DomainError('invalid', 'other_record', 'An edit cannot point an approval at another record.', {
+      errors: [{ pointer: '/input/lead_id', message: 'keep the record', accepted: approval.subject.id }],
+    })
+  }
+  return approveApproval(ctx, id, {
+    ...rest,
+    input: parsed.data,
+    reads: tool.reads(parsed.data),
+    summary: await inTx(ctx, (ctx) => tool.summary(parsed.data, ctx)),
+  })
+}
+
+/**
+ * Carries out what was approved, exactly as it was read, with no model in between. The claim checks again what the
+ * person read; the act and its mark are one transaction; running it twice acts once.
+ */
+export const executeApproval = async (db: Database, organization_id: string, id: string, outside: Outside): Promise<void> => {
+  const system = systemCtx(db, organization_id, 'approvals')
+  const approval = await getApproval(system, id)
+  if (approval.status !== 'approved') return
+  const tool = toolOf(approval)
+  const ctx: Ctx = {
+    ...system,
+    actor: approval.proposed_by,
+    ...(approval.decided_by ? { on_behalf_of: approval.decided_by } : {}),
+    ...(approval.run_id ? { run_id: approval.run_id } : {}),
+    approval_id: id,
+  }
+  try {
+    const prepared = await tool.prepare(ctx, approval.input, outside)
+    await inTx(ctx, async (ctx) => {
+      const claimed = await claimApproval(ctx, id)
+      if (!claimed) return
+      const output = await tool.run(ctx, claimed.input, { subject: claimed.subject, outside, tools, propose: refuseToPropose }, prepared)
+      // What goes outside is settled by its delivery.
+      if (tool.effect !== 'outbound') await settleExecuted(ctx, id, output)
+      await recheckApprovals(ctx, claimed.subject)
+    })
+  } catch (error) {
+    if (!(error instanceof DomainError)) throw error
+    await settleFailed(ctx, id, { code: error.code, message: error.message })
+  }
+}
+
+/** What each rule of the gate means to the person it asks. */
+const RULES: Record<string, string> = {
+  suggestion: 'A suggestion: it always waits for a person',
+  outbound: 'It leaves the company, and an agent wrote it',
+  consequential: 'It closes or reopens something',
+  policy_suggest: 'Policy: this agent asks before it does this',
+  tainted: 'The agent has read text from outside',
+}
+
+const toolOf = (approval: Approval): Tool => {
+  const tool = tools[approval.tool]
+  if (!tool) throw new DomainError('conflict', 'tool_gone', `The tool ${approval.tool} does not exist any more; withdraw this approval.`)
+  return tool
+}
+
+const previewMail = async (
+  ctx: Ctx,
+  approval: Approval,
+  input: Record<string, unknown>,
+  outside: Outside,
+): Promise<PresentedApproval['mail']> => {
+  const from = await senderOf(ctx, outside)
+  const to = String(input['to'])
+  return {
+    from,
+    to,
+    subject: String(input['subject']),
+    body: String(input['body']),
+    headers: { 'Message-ID': messageId({ ...ctx, approval_id: approval.id }, from), ...(await composeHeaders(ctx, to, outside)) },
+  }
+}
+
+/** A tool that is carried out for a person proposes nothing new: its approval was for itself alone. */
+const refuseToPropose = (): Promise<GateAnswer> =>
+  Promise.resolve({
+    verdict: 'deny',
+    rule: 'no_run',
+    output: { refused: true, message: 'Nothing more can be proposed while an approval is carried out.' },
+    tainted_by: [],
+  })

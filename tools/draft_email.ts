@@ -1,0 +1,109 @@
+import { z } from 'zod'
+import { recordActivity } from '../db/activities.ts'
+import { withdrawApproval, type Evidence } from '../db/approvals.ts'
+import { DomainError, invalid } from '../db/errors.ts'
+import { findOptOut } from '../db/opt-outs.ts'
+import { getOpportunity, requireOpen, type Fact, type Opportunity } from '../db/opportunities.ts'
+import { clip, visibleText } from '../db/text.ts'
+import { send_email } from './send_email.ts'
+import { defineTool } from './tool.ts'
+
+/** Writes an e-mail to the lead and asks for its sending. The recipient is the lead's address, never the model's choice. */
+export const draft_email = defineTool({
+  name: 'draft_email',
+  title: 'Draft e-mail',
+  effect: 'write',
+  description:
+    'Writes an e-mail to the lead and puts it before a person; it is sent only when that person approves. Answer what the lead asked, use at least one fact from its website where there is one, write it ready to send: no placeholders. The recipient is always the lead’s own address.',
+  input: z.object({
+    lead_id: z.uuid(),
+    subject: z.string().trim().min(1).max(200),
+    body: z.string().trim().min(20).max(10_000),
+    purpose: z.enum(['reply', 'follow_up']).default('reply'),
+  }),
+  output: z.object({
+    approval_id: z.string().nullable(),
+    to: z.string(),
+    message: z.string(),
+  }),
+  summary: ({ subject }) => `Draft the e-mail “${subject}”`,
+  consequence: () => 'If you approve: 1 draft, which waits for its own approval.',
+  safe_when_tainted: true,
+  risk: 'low',
+  reads: () => [],
+  run: async (ctx, { lead_id, subject, body, purpose }, { propose }) => {
+    const lead = await getOpportunity(ctx, lead_id, 'lead')
+    requireOpen(lead)
+    const to = lead.email
+    if (!to) throw invalid('no_address', '/lead_id', 'This lead has no e-mail address to write to.')
+    const opted_out = await findOptOut(ctx, to)
+    if (opted_out) throw new DomainError('conflict', 'opted_out', `${to} asked not to be written to (${opted_out}).`)
+    const message = { to, subject: visibleText(subject), body: visibleText(body) }
+    requireFinished(`${message.subject}\n${message.body}`)
+    requireAnswer(lead, message.body)
+    const cited = requireFact(lead.enrichment?.facts ?? [], message.body)
+    await recordActivity(ctx, {
+      type: 'email_drafted',
+      subjects: [{ kind: 'lead', id: lead_id }],
+      data: { ...message, purpose, cites: cited.map(({ key, source_url }) => ({ key, source_url })) },
+    })
+    const { output } = await propose(ctx, send_email, message, {
+      purpose,
+      reason: lead.message ? `Answers what ${lead.contact_name ?? to} asked.` : `First e-mail to ${lead.contact_name ?? to}.`,
+      evidence: evidenceOf(lead, cited),
+    })
+    return {
+      approval_id: typeof output['approval_id'] === 'string' ? output['approval_id'] : null,
+      to,
+      message: String(output['message'] ?? ''),
+    }
+  },
+  undo: async (ctx, _input, { approval_id }) => {
+    if (approval_id) await withdrawApproval(ctx, approval_id, 'the draft was taken back')
+  },
+})
+
+/** Text that somebody was meant to replace before sending. */
+const PLACEHOLDER =
+  /\{\{[^}]*\}\}|\[(?:your|my|the|insert|name|company|first|last|date|time|link|phone|title|position|sender|recipient|x+|\.\.\.)[^\]]*\]|<(?:your|insert|name|company|date|link)[^>]*>|\b(?:lorem ipsum|tbd|todo|xxx+|your name here|company name here)\b/i
+
+const requireFinished = (text: string): void => {
+  const found = PLACEHOLDER.exec(text)?.[0]
+  if (found) throw invalid('placeholder', '/body', `The e-mail still holds “${found}”. Write it ready to send.`)
+}
+
+/** The e-mail must speak of what the lead asked: share a telling word with the message. */
+const requireAnswer = (lead: Opportunity, body: string): void => {
+  const asked = tellingWords(lead.message ?? '')
+  if (asked.size === 0) return
+  const said = tellingWords(body)
+  if ([...asked].some((word) => said.has(word))) return
+  throw invalid('does_not_answer', '/body', `The e-mail does not speak of what the lead asked: “${clip(lead.message ?? '', 200)}”`)
+}
+
+const tellingWords = (text: string): Set<string> =>
+  new Set((visibleText(text).toLowerCase().match(/[\p{L}\p{N}]{4,}/gu) ?? []).map((word) => word.slice(0, 6)).filter((word) => !COMMON.has(word)))
+
+const COMMON = new Set(
+  'that this with have from your about what when which would could should there their them they been will also just like need want please thank thanks hello dear regard kind best more some into than then were does here very much'.split(' ').map((word) => word.slice(0, 6)),
+)
+
+const requireFact = (facts: Fact[], body: string): Fact[] => {
+  const citable = facts.filter(({ key, value }) => !['technology', 'social_link', 'email', 'phone'].includes(key) && value.length >= 3)
+  const lower = visibleText(body).toLowerCase()
+  const cited = citable.filter(({ value }) => lower.includes(visibleText(value).toLowerCase().slice(0, 60)))
+  if (citable.length > 0 && cited.length === 0) {
+    const known = citable.slice(0, 6).map(({ key, value }) => `${key}: ${clip(value, 80)}`)
+    throw invalid('no_fact_cited', '/body', `Use at least one fact from the lead’s website, word for word. Known: ${known.join('; ')}`)
+  }
+  return cited
+}
+
+const evidenceOf = (lead: Opportunity, cited: Fact[]): Evidence[] => [
+  ...(lead.message ? [{ label: `Message by ${lead.origin.door}`, snippet: clip(lead.message, 300) }] : []),
+  ...cited.slice(0, 3).map(({ key, value, source_url, snippet }) => ({
+    label: `${key.replaceAll('_', ' ')}: ${clip(value, 100)}`,
+    url: source_url,
+    snippet,
+  })),
+]

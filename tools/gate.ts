@@ -1,0 +1,172 @@
+import type { z } from 'zod'
+import { recordActivity, type Subject } from '../db/activities.ts'
+import { proposeApproval } from '../db/approvals.ts'
+import { inTx, type Ctx, type TxCtx } from '../db/context.ts'
+import { DomainError } from '../db/errors.ts'
+import { decide, readLevels, readSwitches, type Verdict } from '../db/policies.ts'
+import { journalStep, type TaintSource } from '../db/runs.ts'
+import type { GateAnswer, Outside, Proposal, Tool } from './tool.ts'
+
+/** The one call an agent wants to make, and in which run. */
+export type Call = {
+  agent: string
+  /** What the run works on: a call about another record is refused. */
+  subject: Subject
+  /** What from outside the run has read so far. */
+  tainted_by: TaintSource[]
+  /** The model's id of the call and its place in the journal. */
+  call_id: string
+  step: number
+  outside: Outside
+  tools: Readonly<Record<string, Tool>>
+  signal?: AbortSignal
+}
+
+/**
+ * The only way an agent acts: parsed, decided by policy, then run, parked or refused; and journalled in the transaction
+ * of what it did, so that a killed worker neither repeats nor forgets it.
+ * @throws {LeaseLost} when another worker has taken the run over; nothing was written
+ */
+export const callTool = async (ctx: Ctx, tool: Tool | undefined, name: string, input: unknown, call: Call): Promise<GateAnswer> => {
+  const started_at = new Date()
+  const journal = async (ctx: Ctx, answer: GateAnswer): Promise<GateAnswer> => {
+    await journalStep(ctx, call.step, {
+      kind: 'tool',
+      tool: name,
+      call_id: call.call_id,
+      input,
+      verdict: answer.verdict,
+      rule: answer.rule,
+      output: answer.output,
+      tainted_by: answer.tainted_by,
+      started_at,
+    })
+    return answer
+  }
+  if (!tool) return journal(ctx, refuse('not_granted', `There is no tool ${name}.`))
+  const parsed = tool.parse(input)
+  if (!parsed.success) return journal(ctx, { ...refuse('invalid_input', explainFaults(tool, parsed.error)), verdict: 'invalid' })
+
+  try {
+    const first = await inTx(ctx, (ctx) => judge(ctx, tool, parsed.data, call, {}))
+    const prepared = first.verdict === 'run' ? await tool.prepare(ctx, parsed.data, call.outside, call.signal) : undefined
+    // Decided again in the transaction of the act: a switch may have been thrown while it looked outside.
+    return await inTx(ctx, async (ctx) => journal(ctx, await act(ctx, tool, parsed.data, call, {}, prepared)))
+  } catch (error) {
+    if (!(error instanceof DomainError)) throw error
+    return journal(ctx, { ...refuse(error.code, explainRefusal(error)), verdict: 'failed' })
+  }
+}
+
+const act = async (
+  ctx: TxCtx,
+  tool: Tool,
+  input: Record<string, unknown>,
+  call: Call,
+  why: Proposal,
+  prepared: unknown,
+): Promise<GateAnswer> => {
+  const verdict = await judge(ctx, tool, input, call, why)
+  if (verdict.verdict === 'deny') {
+    await recordActivity(ctx, {
+      type: 'agent_refused',
+      subjects: [call.subject],
+      data: { tool: tool.name, rule: verdict.rule, message: verdict.text },
+    })
+    return refuse(verdict.rule, verdict.text)
+  }
+  if (verdict.verdict === 'park') return park(ctx, tool, input, call, why, verdict)
+  const output = await tool.run(
+    ctx,
+    input,
+    {
+      subject: call.subject,
+      outside: call.outside,
+      tools: call.tools,
+      propose: (ctx, other, otherInput, why) => propose(ctx, other, otherInput, call, why),
+    },
+    prepared,
+  )
+  return { verdict: 'run', rule: verdict.rule, output, tainted_by: tool.taints(output) }
+}
+
+/** Another tool's call, made by a running one: decided like any other, but never run here. */
+const propose = async (ctx: TxCtx, tool: Tool, input: unknown, call: Call, why: Proposal): Promise<GateAnswer> => {
+  const parsed = tool.parse(input)
+  if (!parsed.success) return { ...refuse('invalid_input', explainFaults(tool, parsed.error)), verdict: 'invalid' }
+  const verdict = await judge(ctx, tool, parsed.data, call, why)
+  if (verdict.verdict === 'deny') return refuse(verdict.rule, verdict.text)
+  return park(ctx, tool, parsed.data, call, why, verdict)
+}
+
+const judge = async (ctx: TxCtx, tool: Tool, input: Record<string, unknown>, call: Call, why: Proposal): Promise<Verdict> => {
+  const about = input['lead_id']
+  if (about !== undefined && about !== call.subject.id) {
+    return { verdict: 'deny', rule: 'other_record', text: 'This run works on one record; it may not act on another one.' }
+  }
+  const levels = await readLevels(ctx, call.agent)
+  return decide({
+    tool: tool.name,
+    effect: tool.effect,
+    level: levels[tool.name],
+    ...(await readSwitches(ctx, call.agent, call.subject)),
+    tainted: call.tainted_by.length > 0,
+    safe_when_tainted: tool.safe_when_tainted,
+    consequence: await tool.needsPerson(input, ctx),
+    suggestion: why.suggestion ?? false,
+  })
+}
+
+const park = async (
+  ctx: TxCtx,
+  tool: Tool,
+  input: Record<string, unknown>,
+  call: Call,
+  why: Proposal,
+  verdict: Verdict,
+): Promise<GateAnswer> => {
+  const reason = why.reason ?? (typeof input['reason'] === 'string' ? input['reason'] : undefined)
+  const { outcome, approval } = await proposeApproval(ctx, {
+    tool: tool.name,
+    summary: await tool.summary(input, ctx),
+    input,
+    ...(reason ? { reason } : {}),
+    evidence: why.evidence ?? [],
+    subject: call.subject,
+    ...(why.purpose ? { purpose: why.purpose } : {}),
+    rule: verdict.rule,
+    risk: tool.risk,
+    reads: tool.reads(input),
+  })
+  if (outcome === 'refused') {
+    const said = [approval.decision_code?.replaceAll('_', ' '), approval.decision_reason].filter(Boolean).join(': ')
+    return refuse('rejected_lately', `A person rejected exactly this lately (${said}). Do not propose it again.`)
+  }
+  return {
+    verdict: 'park',
+    rule: verdict.rule,
+    output: {
+      parked: true,
+      approval_id: approval.id,
+      message: outcome === 'known' ? 'This waits for a person already.' : `It waits for a person: ${verdict.text}`,
+    },
+    tainted_by: [],
+  }
+}
+
+const refuse = (rule: string, message: string): GateAnswer => ({
+  verdict: 'deny',
+  rule,
+  output: { refused: true, rule, message },
+  tainted_by: [],
+})
+
+const explainRefusal = (error: DomainError): string =>
+  [error.message, ...error.errors.map(({ pointer, message }) => `${pointer}: ${message}`)].join(' ')
+
+const explainFaults = (tool: Tool, error: z.ZodError): string =>
+  `${tool.name} cannot be called like this: ${error.issues
+    .slice(0, 5)
+    .map((issue) => `/${issue.path.join('/')}: ${issue.message}`)
+    .join('; ')}`
+

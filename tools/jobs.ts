@@ -1,0 +1,50 @@
+import { log } from '../log.ts'
+import { expireApproval } from '../db/approvals.ts'
+import type { Database } from '../db/client.ts'
+import { systemCtx } from '../db/context.ts'
+import { findOverdueWork } from '../db/overdue.ts'
+import { processSubmission } from '../db/submissions.ts'
+import { executeApproval } from './approvals.ts'
+import { deliverMessage } from './messages.ts'
+import type { Outside } from './tool.ts'
+
+/** How much of each kind one worker does at once, and how often it looks for what no job woke. */
+const workLimits = { submissions: 2, approvals: 2, messages: 2, sweep_ms: 2_000 }
+
+/** What the worker carries out without thinking: reads submissions, executes approvals, delivers mail, expires. */
+export const startToolJobs = async (db: Database, outside: Outside): Promise<{ stop: () => Promise<void> }> => {
+  const { queue } = db
+  await queue.work('submission.received', { concurrency: workLimits.submissions }, ({ organization_id, submission_id }) =>
+    processSubmission(db, organization_id, submission_id),
+  )
+  await queue.work('approval.approved', { concurrency: workLimits.approvals }, ({ organization_id, approval_id }) =>
+    executeApproval(db, organization_id, approval_id, outside),
+  )
+  await queue.work('message.queued', { concurrency: workLimits.messages }, ({ organization_id, message_id }) =>
+    deliverMessage(db, organization_id, message_id, outside),
+  )
+  await queue.work('minute.passed', { concurrency: 1 }, () => sweep(db, outside))
+  return startSweeping(db, outside)
+}
+
+/** Looks after what was promised and whose job was lost: a job is a wake-up, the record knows what there is to do. */
+const sweep = async (db: Database, outside: Outside): Promise<void> => {
+  const overdue = await findOverdueWork(db)
+  for (const { organization_id, id } of overdue.submissions) await processSubmission(db, organization_id, id)
+  for (const { organization_id, id } of overdue.messages) await deliverMessage(db, organization_id, id, outside)
+  for (const { organization_id, id } of overdue.approved) await executeApproval(db, organization_id, id, outside)
+  for (const { organization_id, id } of overdue.expiring) await expireApproval(systemCtx(db, organization_id, 'expiry'), id)
+}
+
+const startSweeping = (db: Database, outside: Outside): { stop: () => Promise<void> } => {
+  let running: Promise<void> = Promise.resolve()
+  const timer = setInterval(() => {
+    running = running.then(() => sweep(db, outside)).catch((error: unknown) => log.error({ err: error }, 'sweep failed; it is tried again'))
+  }, workLimits.sweep_ms)
+  return {
+    stop: async () => {
+      clearInterval(timer)
+      await running
+    },
+  }
+}

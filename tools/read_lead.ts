@@ -1,0 +1,32 @@
+import { z } from 'zod'
+import { leadForPrompt } from '../db/lead-prompt.ts'
+import { defineTool } from './tool.ts'
+
+const Stage = z.object({ id: z.string(), label: z.string(), kind: z.enum(['open', 'won', 'lost']) })
+
+/** Shows an agent a lead as it stands. What came from outside is in it: reading taints the run. */
+export const read_lead = defineTool({
+  name: 'read_lead',
+  title: 'Read lead',
+  effect: 'read',
+  description:
+    'Reads the lead: its fields, message, score, what its website said, the stages it can move to, what waits for a person, and its latest activities.',
+  input: z.object({ lead_id: z.uuid() }),
+  output: z.object({
+    lead: z.record(z.string(), z.unknown()),
+    message: z.string().nullable(),
+    facts: z.array(z.object({ key: z.string(), value: z.string(), source_url: z.string() })),
+    stages: z.array(Stage),
+    waiting: z.array(z.object({ tool: z.string(), summary: z.string() })),
+    activities: z.array(z.string()),
+    sender: z.object({ name: z.string(), organization: z.string() }),
+  }),
+  summary: () => 'Read the lead',
+  consequence: () => 'Nothing changes.',
+  safe_when_tainted: true,
+  risk: 'low',
+  reads: () => [],
+  run: (ctx, { lead_id }) => leadForPrompt(ctx, lead_id),
+  taints: ({ lead }) => [{ kind: 'record', id: String(lead['id']) }],
+  irreversible: 'Looking changes nothing.',
+})

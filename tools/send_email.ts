@@ -1,0 +1,46 @@
+import { z } from 'zod'
+import { DomainError } from '../db/errors.ts'
+import { Email } from '../db/lead-fields.ts'
+import { queueMessage } from '../db/messages.ts'
+import { findOptOut } from '../db/opt-outs.ts'
+import { composeHeaders, messageId, senderOf } from './messages.ts'
+import { defineTool } from './tool.ts'
+
+/** Sends one e-mail, exactly as it stands in the input. The outbox carries it; nothing is sent in the transaction. */
+export const send_email = defineTool({
+  name: 'send_email',
+  title: 'Send e-mail',
+  effect: 'outbound',
+  description: 'Sends one e-mail exactly as written. Always waits for a person when an agent wrote it.',
+  input: z.strictObject({
+    to: Email,
+    subject: z
+      .string()
+      .trim()
+      .min(1)
+      .max(200)
+      .refine((text) => !/[\r\n]/.test(text), 'one line'),
+    body: z.string().min(1).max(20_000),
+  }),
+  output: z.object({ id: z.string(), message_id: z.string() }),
+  summary: ({ to, subject }) => `Send 1 e-mail to ${to}: “${subject}”`,
+  consequence: ({ to }) => `If you approve: 1 e-mail to ${to}.`,
+  safe_when_tainted: false,
+  risk: 'high',
+  reads: ({ to }) => [
+    { name: 'recipient' },
+    { name: 'opt_out', argument: to },
+    { name: 'latest_inbound' },
+    { name: 'stage_kind' },
+    { name: 'archived' },
+  ],
+  run: async (ctx, { to, subject, body }, { subject: record, outside }) => {
+    const opted_out = await findOptOut(ctx, to)
+    if (opted_out) throw new DomainError('conflict', 'opted_out', `${to} asked not to be written to (${opted_out}).`)
+    const from = await senderOf(ctx, outside)
+    const message_id = messageId(ctx, from)
+    const id = await queueMessage(ctx, { message_id, from, to, subject, body, headers: await composeHeaders(ctx, to, outside), record })
+    return { id, message_id }
+  },
+  irreversible: 'E-mail cannot be unsent.',
+})

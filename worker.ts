@@ -1,0 +1,25 @@
+import { startAgentJobs, type AgentWorker } from './agents/jobs.ts'
+import { startSequencer } from './db/audit.ts'
+import { startToolJobs } from './tools/jobs.ts'
+
+/** What a worker is made of: the thinking part's needs, and where sealed heads are kept outside the database. */
+export type WorkerOptions = AgentWorker & { heads_file: string }
+
+/** A running worker. `stop` finishes what is under way or gives it back, within ten seconds. */
+export type Worker = { stop: () => Promise<void>; beats: () => boolean }
+
+/** Composes the worker: what is carried out without thinking, the agents, and the sealing of the timeline. */
+export const startWorker = async (options: WorkerOptions): Promise<Worker> => {
+  const sequencer = startSequencer(options.db, options.heads_file)
+  const carrying = await startToolJobs(options.db, options.outside)
+  const thinking = await startAgentJobs(options)
+  let running = true
+  return {
+    beats: () => running,
+    stop: async () => {
+      running = false
+      await Promise.all([carrying.stop(), thinking.stop()])
+      await sequencer.stop()
+    },
+  }
+}

@@ -39,13 +39,17 @@ export const read = <T>(path: string, query: Query = {}, signal?: AbortSignal): 
   request<T>('GET', `${path}${queryString(query)}`, undefined, signal)
 
 /** Sends a change to the API and answers with what it returned. */
-export const send = <T>(method: 'POST' | 'PATCH' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<T> =>
-  request<T>(method, path, body)
+export const send = <T>(
+  method: 'POST' | 'PATCH' | 'PUT' | 'DELETE',
+  path: string,
+  body?: unknown,
+): Promise<T> => request<T>(method, path, body)
 
 /** One sentence that tells a person what went wrong. */
 export const errorText = (error: unknown): string => {
   if (error instanceof ApiError) {
-    const fields = error.problem.errors?.map((item) => `${item.pointer.replace(/^[#/]+/, '')}: ${item.message}`) ?? []
+    const fields =
+      error.problem.errors?.map((item) => `${item.pointer.replace(/^[#/]+/, '')}: ${item.message}`) ?? []
     return [error.message, ...fields].join(' ')
   }
   return error instanceof Error ? error.message : String(error)
@@ -59,7 +63,12 @@ const request = async <T>(method: string, path: string, body?: unknown, signal?:
     signal,
   }).catch((error: unknown) => {
     if (error instanceof DOMException && error.name === 'AbortError') throw error
-    throw new ApiError({ title: 'No connection', status: 0, code: 'offline', detail: 'The server did not answer. Check your connection and retry.' })
+    throw new ApiError({
+      title: 'No connection',
+      status: 0,
+      code: 'offline',
+      detail: 'The server did not answer. Check your connection and retry.',
+    })
   })
   const text = await response.text()
   const answer = parse(text)

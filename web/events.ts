@@ -41,7 +41,12 @@ export const followEvents = (queries: QueryClient): (() => void) => {
   }
 }
 
-type ChangeEvent = { type?: string; subject?: { kind: string; id: string }; run_id?: string | null; approval_id?: string | null }
+type ChangeEvent = {
+  type?: string
+  subject?: { kind: string; id: string }
+  run_id?: string | null
+  approval_id?: string | null
+}
 
 const batch_ms = 60
 const listeners = new Set<() => void>()
@@ -76,9 +81,11 @@ const touchedBy = ({ type = '', subject, run_id, approval_id }: ChangeEvent): st
   if (subject?.kind === 'run') keys.push(['run', subject.id])
   if (run_id) keys.push(['run', run_id])
   if (approval_id) keys.push(['approval', approval_id])
-  if (run_id || type.startsWith('agent_run') || type.includes('run')) keys.push(['runs'], ['failures'], ['agents'])
+  if (run_id || type.startsWith('agent_run') || type.includes('run'))
+    keys.push(['runs'], ['failures'], ['agents'])
   if (type.startsWith('email_') || approval_id) keys.push(['messages'])
   if (type === 'lead_imported' || type.includes('submission')) keys.push(['submissions'])
-  if (type.includes('settings') || type.includes('policy') || type.includes('agent')) keys.push(['me'], ['agents'], ['settings'])
+  if (type.includes('settings') || type.includes('policy') || type.includes('agent'))
+    keys.push(['me'], ['agents'], ['settings'])
   return keys
 }

@@ -65,9 +65,16 @@ const onKeyDown = (event: KeyboardEvent) => {
   const chord = chordOf(event, isMac)
   if (!chord) return
   const target = event.target instanceof Element ? event.target : document.body
-  const typing = target.closest('input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable=true]') !== null
+  const typing =
+    target.closest('input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable=true]') !==
+    null
   // Menus and dialogs own the keys pressed inside them.
-  if (target.closest('[role=dialog], [role=alertdialog], [role=menu], [role=listbox]')) return
+  if (
+    target.closest(
+      '[role=dialog]:not([data-closed]), [role=menu]:not([data-closed]), [role=listbox]:not([data-closed])',
+    )
+  )
+    return
 
   const pressed = prefix ? `${prefix} ${chord}` : chord
   clearPrefix()

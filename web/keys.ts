@@ -50,7 +50,7 @@ export const keyBinding = (id: KeyId): KeyBinding => {
 export const keyCaps = (keys: string, mac: boolean): string[] => {
   const caps: Record<string, string> = {
     mod: mac ? '⌘' : 'Ctrl',
-    enter: mac ? '↵' : 'Enter',
+    enter: '↵',
     escape: 'Esc',
     shift: '⇧',
   }
@@ -61,11 +61,18 @@ export const keyCaps = (keys: string, mac: boolean): string[] => {
 }
 
 /** The parts of a keyboard event that decide which chord it is. */
-export type KeyStroke = { key: string; metaKey: boolean; ctrlKey: boolean; altKey: boolean; shiftKey: boolean }
+export type KeyStroke = {
+  key: string
+  metaKey: boolean
+  ctrlKey: boolean
+  altKey: boolean
+  shiftKey: boolean
+}
 
 /** The chord of an event in the registry's notation; undefined for bare modifiers and for Alt, which types characters. */
 export const chordOf = (event: KeyStroke, mac: boolean): string | undefined => {
-  if (event.altKey || ['Meta', 'Control', 'Shift', 'Alt', 'AltGraph', 'Dead'].includes(event.key)) return undefined
+  if (event.altKey || ['Meta', 'Control', 'Shift', 'Alt', 'AltGraph', 'Dead'].includes(event.key))
+    return undefined
   const mod = mac ? event.metaKey : event.ctrlKey
   if (mac ? event.ctrlKey : event.metaKey) return undefined
   const key = event.key.toLowerCase()
@@ -75,8 +82,25 @@ export const chordOf = (event: KeyStroke, mac: boolean): string | undefined => {
 
 /** Chords the browser keeps for itself: a page that takes them breaks the browser. */
 export const browserChords = [
-  'mod+t', 'mod+w', 'mod+n', 'mod+l', 'mod+r', 'mod+d', 'mod+p', 'mod+s', 'mod+f', 'mod+q', 'mod+tab', 'mod+shift+t', 'mod+shift+n', 'alt+arrowleft', 'alt+arrowright', 'f5', 'tab',
+  'mod+t',
+  'mod+w',
+  'mod+n',
+  'mod+l',
+  'mod+r',
+  'mod+d',
+  'mod+p',
+  'mod+s',
+  'mod+f',
+  'mod+q',
+  'mod+tab',
+  'mod+shift+t',
+  'mod+shift+n',
+  'alt+arrowleft',
+  'alt+arrowright',
+  'f5',
+  'tab',
 ] as const
 
 /** Whether a binding uses plain characters, which WCAG 2.1.4 lets a person switch off. */
-export const isCharacterKey = (keys: string): boolean => !keys.startsWith('mod+') && keys !== 'escape' && keys !== 'enter'
+export const isCharacterKey = (keys: string): boolean =>
+  !keys.startsWith('mod+') && keys !== 'escape' && keys !== 'enter'

@@ -1,7 +1,24 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query'
 import { read, type Query } from './api.ts'
 import type {
-  Activity, Agent, ApiKey, Approval, ApprovalCounts, Failure, IntakeSource, Lead, Me, Member, Message, Page, Pipeline, Run, Settings, Submission, Task, Tool,
+  Activity,
+  Agent,
+  ApiKey,
+  Approval,
+  ApprovalCounts,
+  Failure,
+  IntakeSource,
+  Lead,
+  Me,
+  Member,
+  Message,
+  Page,
+  Pipeline,
+  Run,
+  Settings,
+  Submission,
+  Task,
+  Tool,
 } from './records.ts'
 
 /** The signed-in person and their organization. */
@@ -25,12 +42,14 @@ export const timelineQuery = (id: string, actor?: string) =>
 /** The pipelines with their stages. */
 export const pipelinesQuery = queryOptions({
   queryKey: ['pipelines'],
-  queryFn: async ({ signal }) => listed(await read<Page<Pipeline> | Pipeline[]>('/api/pipelines', {}, signal)),
+  queryFn: async ({ signal }) =>
+    listed(await read<Page<Pipeline> | Pipeline[]>('/api/pipelines', {}, signal)),
   staleTime: 60_000,
 })
 
 /** Approvals, a page at a time. */
-export const approvalsQuery = (query: Query) => listQuery<Approval>(['approvals', query], '/api/approvals', query)
+export const approvalsQuery = (query: Query) =>
+  listQuery<Approval>(['approvals', query], '/api/approvals', query)
 
 /** One approval. */
 export const approvalQuery = (id: string) => oneQuery<Approval>(['approval', id], `/api/approvals/${id}`)
@@ -64,16 +83,19 @@ export const apiKeysQuery = plainList<ApiKey>('api-keys', '/api/api-keys')
 export const settingsQuery = oneQuery<Settings>(['settings'], '/api/settings')
 
 /** What came in, by state. */
-export const submissionsQuery = (status?: string) => listQuery<Submission>(['submissions', status ?? 'all'], '/api/submissions', { status })
+export const submissionsQuery = (status?: string) =>
+  listQuery<Submission>(['submissions', status ?? 'all'], '/api/submissions', { status })
 
 /** The outbox, by state. */
-export const messagesQuery = (status?: string) => listQuery<Message>(['messages', status ?? 'all'], '/api/messages', { status })
+export const messagesQuery = (status?: string) =>
+  listQuery<Message>(['messages', status ?? 'all'], '/api/messages', { status })
 
 /** Tasks on a record. */
 export const tasksQuery = (subjectId: string) =>
   queryOptions({
     queryKey: ['tasks', subjectId],
-    queryFn: async ({ signal }) => listed(await read<Page<Task> | Task[]>('/api/tasks', { subject_id: subjectId }, signal)),
+    queryFn: async ({ signal }) =>
+      listed(await read<Page<Task> | Task[]>('/api/tasks', { subject_id: subjectId }, signal)),
   })
 
 const pageSize = 50
@@ -92,7 +114,8 @@ function plainList<T>(name: string, path: string) {
 function listQuery<T>(queryKey: unknown[], path: string, query: Query) {
   return infiniteQueryOptions({
     queryKey,
-    queryFn: ({ pageParam, signal }) => read<Page<T>>(path, { limit: pageSize, ...query, cursor: pageParam }, signal),
+    queryFn: ({ pageParam, signal }) =>
+      read<Page<T>>(path, { limit: pageSize, ...query, cursor: pageParam }, signal),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (last) => last.next_cursor ?? undefined,
     placeholderData: keepPreviousData,

@@ -1,7 +1,12 @@
 /** The JSON the API answers with, as the pages use it. */
 
 /** Who did something: a person, an agent, a key, the system, a visitor. */
-export type Actor = { kind: 'user' | 'agent' | 'api_key' | 'system' | 'visitor'; id: string; name: string; version?: number | string }
+export type Actor = {
+  kind: 'user' | 'agent' | 'api_key' | 'system' | 'visitor'
+  id: string
+  name: string
+  version?: number | string
+}
 
 /** A pointer to a record. */
 export type Subject = { kind: string; id: string }
@@ -51,7 +56,12 @@ export type ScoreReason = { factor: string; points: number; reason: string }
 export type Fact = { key: string; value: string; source_url?: string | null; snippet?: string | null }
 
 /** What an agent read about a lead from the outside. */
-export type Enrichment = { website?: string | null; summary?: string | null; facts: Fact[]; read_at?: string | null }
+export type Enrichment = {
+  website?: string | null
+  summary?: string | null
+  facts: Fact[]
+  read_at?: string | null
+}
 
 /** A lead. */
 export type Lead = {
@@ -127,7 +137,14 @@ export type ApprovalStatus =
   | 'stale'
 
 /** An e-mail exactly as it will be, or was, sent. */
-export type Mail = { from: string; to: string; cc?: string | null; subject: string; body: string; headers?: Record<string, string> }
+export type Mail = {
+  from: string
+  to: string
+  cc?: string | null
+  subject: string
+  body: string
+  headers?: Record<string, string>
+}
 
 /** The parts of JSON Schema that tool inputs use. */
 export type InputSchema = {
@@ -229,7 +246,12 @@ export type Run = {
   created_at?: string | null
   started_at: string | null
   finished_at: string | null
-  usage: { input_tokens: number; output_tokens: number; cost_minor?: number | null; currency?: string | null } | null
+  usage: {
+    input_tokens: number
+    output_tokens: number
+    cost_minor?: number | null
+    currency?: string | null
+  } | null
   stop_reason: string | null
   outcome?: string | null
   error?: { code: string; message: string } | null
@@ -252,7 +274,13 @@ export type Agent = {
 }
 
 /** A tool agents can be given. */
-export type Tool = { name: string; effect: string; title: string; description: string; input_schema: InputSchema | null }
+export type Tool = {
+  name: string
+  effect: string
+  title: string
+  description: string
+  input_schema: InputSchema | null
+}
 
 /** The organization's settings. */
 export type Settings = {
@@ -288,7 +316,10 @@ export type Submission = {
   source_id: string | null
   door: string
   status: 'received' | 'processed' | 'joined' | 'rejected' | 'needs_attention'
-  problem?: string | { title?: string; detail?: string; errors?: { pointer: string; message: string }[] } | null
+  problem?:
+    | string
+    | { title?: string; detail?: string; errors?: { pointer: string; message: string }[] }
+    | null
   payload: unknown
   lead_id: string | null
   received_at: string

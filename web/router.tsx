@@ -1,5 +1,12 @@
 import { QueryCache, QueryClient } from '@tanstack/react-query'
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from '@tanstack/react-router'
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+  redirect,
+} from '@tanstack/react-router'
 import { ApiError } from './api.ts'
 import { Shell } from './components/shell.tsx'
 import { MissingPage, PageError } from './pages/missing.tsx'
@@ -16,7 +23,8 @@ export const queries = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 5_000,
-      retry: (failures, error) => failures < 2 && !(error instanceof ApiError && error.status >= 400 && error.status < 500),
+      retry: (failures, error) =>
+        failures < 2 && !(error instanceof ApiError && error.status >= 400 && error.status < 500),
     },
   },
 })
@@ -39,7 +47,8 @@ const app = createRoute({
     try {
       await queries.ensureQueryData(meQuery)
     } catch (error) {
-      if (error instanceof ApiError && error.status === 401) throw redirect({ to: '/sign-in', search: { next: location.href } })
+      if (error instanceof ApiError && error.status === 401)
+        throw redirect({ to: '/sign-in', search: { next: location.href } })
       throw error
     }
   },
@@ -52,7 +61,9 @@ const leads = createRoute({
   getParentRoute: () => app,
   path: '/crm/leads',
   component: lazyRouteComponent(() => import('./pages/leads.tsx'), 'LeadsPage'),
-  validateSearch: (search): { q?: string; stage?: string; owner?: string; source?: string; sort?: string } => ({
+  validateSearch: (
+    search,
+  ): { q?: string; stage?: string; owner?: string; source?: string; sort?: string } => ({
     q: text(search['q']),
     stage: text(search['stage']),
     owner: text(search['owner']),
@@ -65,14 +76,19 @@ const lead = createRoute({
   getParentRoute: () => app,
   path: '/crm/leads/$id',
   component: lazyRouteComponent(() => import('./pages/lead.tsx'), 'LeadPage'),
-  validateSearch: (search): { actor?: 'human' | 'agent' | 'system' } => ({ actor: oneOf(search['actor'], ['human', 'agent', 'system']) }),
+  validateSearch: (search): { actor?: 'human' | 'agent' | 'system' } => ({
+    actor: oneOf(search['actor'], ['human', 'agent', 'system']),
+  }),
 })
 
 const approvals = createRoute({
   getParentRoute: () => app,
   path: '/crm/approvals',
   component: lazyRouteComponent(() => import('./pages/approvals.tsx'), 'ApprovalsPage'),
-  validateSearch: (search): { view?: 'decided'; id?: string } => ({ view: oneOf(search['view'], ['decided']), id: text(search['id']) }),
+  validateSearch: (search): { view?: 'decided'; id?: string } => ({
+    view: oneOf(search['view'], ['decided']),
+    id: text(search['id']),
+  }),
 })
 
 const agents = createRoute({
@@ -133,7 +149,10 @@ const settingsPages = [
     getParentRoute: () => settings,
     path: '/mail',
     component: lazyRouteComponent(() => import('./pages/settings-mail.tsx'), 'MailSettings'),
-    validateSearch: (search): { status?: string; id?: string } => ({ status: text(search['status']), id: text(search['id']) }),
+    validateSearch: (search): { status?: string; id?: string } => ({
+      status: text(search['status']),
+      id: text(search['id']),
+    }),
   }),
   createRoute({
     getParentRoute: () => settings,
@@ -146,7 +165,18 @@ const settingsPages = [
 export const router = createRouter({
   routeTree: root.addChildren([
     signIn,
-    app.addChildren([home, crm, leads, lead, approvals, agents, runs, run, failures, settings.addChildren(settingsPages)]),
+    app.addChildren([
+      home,
+      crm,
+      leads,
+      lead,
+      approvals,
+      agents,
+      runs,
+      run,
+      failures,
+      settings.addChildren(settingsPages),
+    ]),
   ]),
   defaultPreload: 'intent',
   defaultPendingMs: 150,
@@ -155,6 +185,7 @@ export const router = createRouter({
 
 declare module '@tanstack/react-router' {
   // Declaration merging is how the router learns its own routes.
+  // oxlint-disable-next-line typescript/consistent-type-definitions
   interface Register {
     router: typeof router
   }
@@ -162,7 +193,8 @@ declare module '@tanstack/react-router' {
 
 const signInAgain = async () => {
   queries.removeQueries({ queryKey: ['me'] })
-  if (router.state.location.pathname !== '/sign-in') await router.navigate({ to: '/sign-in', search: { next: router.state.location.href } })
+  if (router.state.location.pathname !== '/sign-in')
+    await router.navigate({ to: '/sign-in', search: { next: router.state.location.href } })
 }
 
 function toLeads(): never {
@@ -170,7 +202,11 @@ function toLeads(): never {
 }
 
 function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : typeof value === 'number' ? String(value) : undefined
+  return typeof value === 'string' && value !== ''
+    ? value
+    : typeof value === 'number'
+      ? String(value)
+      : undefined
 }
 
 function oneOf<Value extends string>(value: unknown, allowed: readonly Value[]): Value | undefined {

@@ -4,7 +4,10 @@ import { useSyncExternalStore } from 'react'
 export type Theme = 'system' | 'light' | 'dark'
 
 /** The chosen theme and the switch; the choice is kept on this device. */
-export const useTheme = (): [Theme, (theme: Theme) => void] => [useSyncExternalStore(subscribe, current), choose]
+export const useTheme = (): [Theme, (theme: Theme) => void] => [
+  useSyncExternalStore(subscribe, current),
+  choose,
+]
 
 const storageKey = 'leadhand.theme'
 const listeners = new Set<() => void>()

@@ -32,7 +32,8 @@ export const until = (iso: string, now = new Date()): string | undefined => {
 }
 
 /** `4 d`: whole days since a moment. */
-export const daysSince = (iso: string, now = new Date()): number => Math.max(0, Math.floor((now.getTime() - new Date(iso).getTime()) / 86_400_000))
+export const daysSince = (iso: string, now = new Date()): number =>
+  Math.max(0, Math.floor((now.getTime() - new Date(iso).getTime()) / 86_400_000))
 
 /** `340 ms`, `2.1 s`, `1 min 5 s`. */
 export const duration = (milliseconds: number): string => {
@@ -57,6 +58,7 @@ const span = (seconds: number) => {
 }
 
 const calendarDays = (date: Date, now: Date) => {
-  const midnight = (moment: Date) => new Date(moment.getFullYear(), moment.getMonth(), moment.getDate()).getTime()
+  const midnight = (moment: Date) =>
+    new Date(moment.getFullYear(), moment.getMonth(), moment.getDate()).getTime()
   return Math.round((midnight(now) - midnight(date)) / 86_400_000)
 }

@@ -15,7 +15,10 @@ export default defineConfig({
   server: {
     host: '127.0.0.1',
     proxy: Object.fromEntries(
-      ['/api', '/intake', '/openapi.json', '/docs'].map((path) => [path, process.env['API_URL'] ?? 'http://127.0.0.1:3000']),
+      ['/api', '/intake', '/openapi.json', '/docs'].map((path) => [
+        path,
+        process.env['API_URL'] ?? 'http://127.0.0.1:3000',
+      ]),
     ),
   },
 })

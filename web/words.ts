@@ -6,7 +6,10 @@ export const fieldLabel = (field: string): string => known[field] ?? sentence(fi
 /** A value as text; undefined for what is empty. */
 export const valueText = (value: unknown): string | undefined => {
   if (value === null || value === undefined || value === '') return undefined
-  if (typeof value === 'string') return isoMoment.test(value) ? new Date(value).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' }) : value
+  if (typeof value === 'string')
+    return isoMoment.test(value)
+      ? new Date(value).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' })
+      : value
   if (typeof value === 'boolean') return value ? 'Yes' : 'No'
   if (typeof value === 'number') return value.toLocaleString('en-GB')
   if (Array.isArray(value)) return value.map(valueText).filter(Boolean).join(', ') || undefined
@@ -14,7 +17,11 @@ export const valueText = (value: unknown): string | undefined => {
     const named = value as Record<string, unknown>
     const name = named['label'] ?? named['name'] ?? named['title']
     if (typeof name === 'string') return name
-    return Object.entries(named).flatMap(([key, item]) => (valueText(item) ? [`${fieldLabel(key)}: ${valueText(item)}`] : [])).join(', ') || undefined
+    return (
+      Object.entries(named)
+        .flatMap(([key, item]) => (valueText(item) ? [`${fieldLabel(key)}: ${valueText(item)}`] : []))
+        .join(', ') || undefined
+    )
   }
   return String(value)
 }
@@ -26,7 +33,8 @@ export const money = (minor: number, currency: string): string => {
 }
 
 /** `1 e-mail`, `3 e-mails`. */
-export const count = (number: number, one: string, many = `${one}s`): string => `${number.toLocaleString('en-GB')} ${number === 1 ? one : many}`
+export const count = (number: number, one: string, many = `${one}s`): string =>
+  `${number.toLocaleString('en-GB')} ${number === 1 ? one : many}`
 
 /** `send_email` → `Send email`. */
 export const sentence = (name: string): string => {

@@ -2,10 +2,20 @@ import { KeyRound } from 'lucide-react'
 import type { Actor } from '../records.ts'
 
 /** The mark of who acts: people round, agents square, the system a dot. The name beside it says the rest. */
-export const ActorMark = ({ actor, size = 24 }: { actor: Pick<Actor, 'kind' | 'name'>; size?: 20 | 24 | 32 }) => {
+export const ActorMark = ({
+  actor,
+  size = 24,
+}: {
+  actor: Pick<Actor, 'kind' | 'name'>
+  size?: 20 | 24 | 32
+}) => {
   if (actor.kind === 'system') {
     return (
-      <span className="flex shrink-0 items-center justify-center" style={{ width: size, height: size }} aria-hidden>
+      <span
+        className="flex shrink-0 items-center justify-center"
+        style={{ width: size, height: size }}
+        aria-hidden
+      >
         <span className="size-2 rounded-full bg-system-mark" />
       </span>
     )
@@ -17,16 +27,30 @@ export const ActorMark = ({ actor, size = 24 }: { actor: Pick<Actor, 'kind' | 'n
       className={`flex shrink-0 items-center justify-center font-semibold ${size === 20 ? 'text-[9px]' : size === 24 ? 'text-[10px]' : 'text-12'} ${shape}`}
       style={{ width: size, height: size }}
     >
-      {actor.kind === 'api_key' ? <KeyRound size={12} /> : initials(actor.name, actor.kind === 'agent' ? 1 : 2)}
+      {actor.kind === 'api_key' ? (
+        <KeyRound size={12} />
+      ) : (
+        initials(actor.name, actor.kind === 'agent' ? 1 : 2)
+      )}
     </span>
   )
 }
 
 /** The word “Agent” that no agent goes without. */
-export const AgentWord = () => <span className="rounded-tag bg-agent-tint px-1 py-px text-11 font-medium text-agent-text">Agent</span>
+export const AgentWord = () => (
+  <span className="rounded-tag bg-agent-tint px-1 py-px text-11 font-medium text-agent-text">Agent</span>
+)
 
 /** Mark and name, with the word Agent and “for Mira” where they apply. */
-export const ActorBadge = ({ actor, onBehalfOf, size = 20 }: { actor: Actor; onBehalfOf?: Actor | null; size?: 20 | 24 }) => (
+export const ActorBadge = ({
+  actor,
+  onBehalfOf,
+  size = 20,
+}: {
+  actor: Actor
+  onBehalfOf?: Actor | null
+  size?: 20 | 24
+}) => (
   <span className="inline-flex min-w-0 items-center gap-1.5">
     <ActorMark actor={actor} size={size} />
     <span className="truncate font-medium text-ink-1">{actor.name}</span>

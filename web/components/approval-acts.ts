@@ -19,10 +19,15 @@ export const useDecision = (approval: Approval, onDecided?: (decided: Approval) 
   return useMutation({
     mutationKey: ['decision', approval.id],
     mutationFn: ({ act, ...body }: Decision) =>
-      send<Approval>('POST', `/api/approvals/${approval.id}/${act}`, act === 'approve' ? { ...body, version: approval.version } : body),
+      send<Approval>(
+        'POST',
+        `/api/approvals/${approval.id}/${act}`,
+        act === 'approve' ? { ...body, version: approval.version } : body,
+      ),
     onSuccess: (decided, { act }) => {
       remember(queries, decided)
-      if (act === 'approve') announce(approval.mail ? `Approved. The e-mail to ${approval.mail.to} is on its way.` : 'Approved')
+      if (act === 'approve')
+        announce(approval.mail ? `Approved. The e-mail to ${approval.mail.to} is on its way.` : 'Approved')
       if (act === 'reject') {
         undoable = { approval: decided, queries }
         announce('Rejected', { label: 'Undo', run: () => void restoreLast() })
@@ -58,7 +63,9 @@ export const conflictText = (error: unknown): string | undefined => {
   if (!(error instanceof ApiError) || (error.status !== 409 && error.status !== 412)) return undefined
   const by = error.problem['decided_by'] as { name?: string } | null | undefined
   const at = error.problem['decided_at'] as string | undefined
-  return by?.name ? `${by.name} decided this${at ? ` at ${clock(at)}` : ''} before you. Nothing was done twice.` : error.message
+  return by?.name
+    ? `${by.name} decided this${at ? ` at ${clock(at)}` : ''} before you. Nothing was done twice.`
+    : error.message
 }
 
 let undoable: { approval: Approval; queries: QueryClient } | undefined
@@ -73,7 +80,13 @@ const failed: Record<Decision['act'], string> = {
 
 const remember = (queries: QueryClient, approval: Approval) => {
   queries.setQueryData(approvalQuery(approval.id).queryKey, approval)
-  for (const queryKey of [['approvals'], ['approval-counts'], ['leads'], ['lead', approval.subject.id], ['timeline', approval.subject.id]]) {
+  for (const queryKey of [
+    ['approvals'],
+    ['approval-counts'],
+    ['leads'],
+    ['lead', approval.subject.id],
+    ['timeline', approval.subject.id],
+  ]) {
     void queries.invalidateQueries({ queryKey })
   }
 }

@@ -30,7 +30,11 @@ export const ApprovalCard = ({ approval, onDecided }: { approval: Approval; onDe
   const edited = editing && JSON.stringify(draft) !== JSON.stringify(approval.input)
   const canAct = isPending && mayDecide && !decision.isPending
 
-  const approve = () => decision.mutate({ act: 'approve', input: edited ? draft : undefined }, { onSuccess: () => setDraft(undefined) })
+  const approve = () =>
+    decision.mutate(
+      { act: 'approve', input: edited ? draft : undefined },
+      { onSuccess: () => setDraft(undefined) },
+    )
   useKey('approve_send', approve, canAct)
   useKey('approve', approve, canAct && !editing && !approval.irreversible)
   useKey('edit', () => setDraft(approval.input), canAct && !editing)
@@ -49,9 +53,18 @@ export const ApprovalCard = ({ approval, onDecided }: { approval: Approval; onDe
           </Notice>
         )}
         <ApprovalState approval={approval} decision={decision} mayDecide={mayDecide} />
-        {approval.consequence && isPending && <p className="rounded-card bg-wait-tint px-3 py-2.5 font-medium text-wait-text">{approval.consequence}</p>}
+        {approval.consequence && isPending && (
+          <p className="rounded-card bg-wait-tint px-3 py-2.5 font-medium text-wait-text">
+            {approval.consequence}
+          </p>
+        )}
         {editing ? (
-          <InputForm input={draft} schema={approval.input_schema} onChange={setDraft} problem={(field) => refusedField?.field(`input/${field}`) ?? refusedField?.field(field)} />
+          <InputForm
+            input={draft}
+            schema={approval.input_schema}
+            onChange={setDraft}
+            problem={(field) => refusedField?.field(`input/${field}`) ?? refusedField?.field(field)}
+          />
         ) : approval.mail ? (
           <EmailPreview mail={approval.mail} />
         ) : (
@@ -67,8 +80,18 @@ export const ApprovalCard = ({ approval, onDecided }: { approval: Approval; onDe
       {isPending && (
         <footer className="sticky bottom-0 border-t border-line bg-surface">
           <div className="mx-auto flex max-w-190 items-center gap-2 px-6 py-3 max-sm:px-4">
-            <Button kind="primary" hotkey={approval.irreversible || editing ? 'approve_send' : 'approve'} busy={decision.isPending} why={mayDecide ? undefined : noPermission} onClick={approve}>
-              {edited ? 'Approve edited version' : approval.tool === 'send_email' ? 'Approve and send' : 'Approve'}
+            <Button
+              kind="primary"
+              hotkey={approval.irreversible || editing ? 'approve_send' : 'approve'}
+              busy={decision.isPending}
+              why={mayDecide ? undefined : noPermission}
+              onClick={approve}
+            >
+              {edited
+                ? 'Approve edited version'
+                : approval.tool === 'send_email'
+                  ? 'Approve and send'
+                  : 'Approve'}
             </Button>
             {editing ? (
               <>
@@ -80,11 +103,20 @@ export const ApprovalCard = ({ approval, onDecided }: { approval: Approval; onDe
                 </Button>
               </>
             ) : (
-              <Button hotkey="edit" why={mayDecide ? undefined : noPermission} onClick={() => setDraft(approval.input)}>
+              <Button
+                hotkey="edit"
+                why={mayDecide ? undefined : noPermission}
+                onClick={() => setDraft(approval.input)}
+              >
                 Edit
               </Button>
             )}
-            <Button hotkey="reject" className="ml-auto" why={mayDecide ? undefined : noPermission} onClick={() => setRejecting(true)}>
+            <Button
+              hotkey="reject"
+              className="ml-auto"
+              why={mayDecide ? undefined : noPermission}
+              onClick={() => setRejecting(true)}
+            >
               Reject…
             </Button>
           </div>
@@ -104,7 +136,9 @@ export const ApprovalCard = ({ approval, onDecided }: { approval: Approval; onDe
         who={approval.proposed_by.name}
         busy={decision.isPending}
         onClose={() => setRejecting(false)}
-        onReject={(reason_code, reason) => decision.mutate({ act: 'reject', reason_code, reason }, { onSettled: () => setRejecting(false) })}
+        onReject={(reason_code, reason) =>
+          decision.mutate({ act: 'reject', reason_code, reason }, { onSettled: () => setRejecting(false) })
+        }
       />
     </article>
   )
@@ -123,13 +157,19 @@ const CardHead = ({ approval }: { approval: Approval }) => {
           {proposed_by.kind === 'agent' && <AgentWord />}
           {proposed_by.version !== undefined && <span>v{proposed_by.version}</span>}
           {approval.subject.kind === 'lead' || approval.subject.kind === 'opportunity' ? (
-            <Link to="/crm/leads/$id" params={{ id: approval.subject.id }} className="text-accent-text hover:underline">
+            <Link
+              to="/crm/leads/$id"
+              params={{ id: approval.subject.id }}
+              className="text-accent-text hover:underline"
+            >
               {approval.subject_label ?? 'Open the record'}
             </Link>
           ) : (
             <span>{approval.subject_label}</span>
           )}
-          {approval.status === 'pending' && approval.expires_at && until(approval.expires_at) && <span title={fullTime(approval.expires_at)}>expires {until(approval.expires_at)}</span>}
+          {approval.status === 'pending' && approval.expires_at && until(approval.expires_at) && (
+            <span title={fullTime(approval.expires_at)}>expires {until(approval.expires_at)}</span>
+          )}
         </p>
       </div>
       <ApprovalPill status={approval.status} edited={approval.edited} />
@@ -138,9 +178,10 @@ const CardHead = ({ approval }: { approval: Approval }) => {
 }
 
 const headline = (approval: Approval) => {
-  const verb = ['pending', 'stale', 'expired', 'withdrawn'].includes(approval.status) ? 'wants to' : 'wanted to'
-  if (!approval.mail) return `${approval.proposed_by.name} ${verb}: ${approval.summary}`
-  return `${approval.proposed_by.name} ${verb} send 1 e-mail to ${approval.subject_label ?? approval.mail.to}`
+  const isOpen = approval.status === 'pending' || approval.status === 'stale'
+  if (!approval.mail)
+    return `${approval.proposed_by.name} ${isOpen ? 'proposes' : 'proposed'}: ${approval.summary}`
+  return `${approval.proposed_by.name} ${isOpen ? 'wants' : 'wanted'} to send 1 e-mail to ${approval.subject_label ?? approval.mail.to}`
 }
 
 const Why = ({ approval }: { approval: Approval }) => (
@@ -164,9 +205,17 @@ const Why = ({ approval }: { approval: Approval }) => (
           {approval.evidence.slice(0, 3).map((item) => {
             const url = safeUrl(item.url)
             return (
-              <li key={`${item.label}${item.snippet ?? ''}`} className="max-w-[68ch] border-l-2 border-line pl-3">
+              <li
+                key={`${item.label}${item.snippet ?? ''}`}
+                className="max-w-[68ch] border-l-2 border-line pl-3"
+              >
                 {url ? (
-                  <a href={url} target="_blank" rel="noreferrer" className="inline-flex items-center gap-1 text-accent-text hover:underline">
+                  <a
+                    href={url}
+                    target="_blank"
+                    rel="noreferrer"
+                    className="inline-flex items-center gap-1 text-accent-text hover:underline"
+                  >
                     {item.label}
                     <ExternalLink size={12} aria-hidden />
                   </a>
@@ -181,7 +230,11 @@ const Why = ({ approval }: { approval: Approval }) => (
       </div>
     )}
     {approval.run_id && (
-      <Link to="/crm/runs/$id" params={{ id: approval.run_id }} className="self-start text-accent-text hover:underline">
+      <Link
+        to="/crm/runs/$id"
+        params={{ id: approval.run_id }}
+        className="self-start text-accent-text hover:underline"
+      >
         See run
       </Link>
     )}

@@ -19,12 +19,25 @@ export const RejectDialog = ({
   onClose: () => void
   onReject: (reason_code: RejectReason, reason: string | undefined) => void
 }) => (
-  <Dialog open={open} onClose={onClose} title={`Reject: what should ${who} do differently?`} description="Nothing is sent or changed. You can undo this for a short while.">
+  <Dialog
+    open={open}
+    onClose={onClose}
+    title={`Reject: what should ${who} do differently?`}
+    description="Nothing is sent or changed. You can undo this for a short while."
+  >
     <RejectForm busy={busy} onClose={onClose} onReject={onReject} />
   </Dialog>
 )
 
-const RejectForm = ({ busy, onClose, onReject }: { busy: boolean; onClose: () => void; onReject: (reason_code: RejectReason, reason: string | undefined) => void }) => {
+const RejectForm = ({
+  busy,
+  onClose,
+  onReject,
+}: {
+  busy: boolean
+  onClose: () => void
+  onReject: (reason_code: RejectReason, reason: string | undefined) => void
+}) => {
   const [code, setCode] = useState<RejectReason>('wrong_content')
   const [reason, setReason] = useState('')
   const submit = (event?: FormEvent) => {
@@ -35,7 +48,7 @@ const RejectForm = ({ busy, onClose, onReject }: { busy: boolean; onClose: () =>
     if (event.key === 'Enter' && (isMac ? event.metaKey : event.ctrlKey)) submit()
   }
   return (
-    <form onSubmit={submit} onKeyDown={onKeyDown}>
+    <form onSubmit={submit}>
       <div className="flex flex-col gap-4 px-5 pt-4 pb-5">
         <fieldset>
           <legend className="mb-1 text-12 font-medium text-ink-2">Reason</legend>
@@ -59,7 +72,13 @@ const RejectForm = ({ busy, onClose, onReject }: { busy: boolean; onClose: () =>
             ))}
           </div>
         </fieldset>
-        <TextAreaField label="In your words (optional)" rows={3} value={reason} onChange={(event) => setReason(event.target.value)} />
+        <TextAreaField
+          label="In your words (optional)"
+          rows={3}
+          onKeyDown={onKeyDown}
+          value={reason}
+          onChange={(event) => setReason(event.target.value)}
+        />
       </div>
       <DialogFoot>
         <Button onClick={onClose}>Cancel</Button>

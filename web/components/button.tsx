@@ -22,7 +22,14 @@ export const Button = ({
   className = '',
   disabled,
   ...rest
-}: ComponentProps<'button'> & { kind?: ButtonKind; size?: 'sm' | 'md'; hotkey?: KeyId; busy?: boolean; why?: string; icon?: ReactNode }) => {
+}: ComponentProps<'button'> & {
+  kind?: ButtonKind
+  size?: 'sm' | 'md'
+  hotkey?: KeyId
+  busy?: boolean
+  why?: string
+  icon?: ReactNode
+}) => {
   const button = (
     <button
       type="button"

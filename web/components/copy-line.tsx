@@ -1,10 +1,19 @@
 import { Check, Copy } from 'lucide-react'
-import { useState } from 'react'
+import { useId, useState } from 'react'
 import { IconButton } from './button.tsx'
 import { announceError } from './toaster.tsx'
 
 /** A value to take elsewhere, with a button that copies it. */
-export const CopyLine = ({ label, value, multiline = false }: { label: string; value: string; multiline?: boolean }) => {
+export const CopyLine = ({
+  label,
+  value,
+  multiline = false,
+}: {
+  label: string
+  value: string
+  multiline?: boolean
+}) => {
+  const id = useId()
   const [copied, setCopied] = useState(false)
   const copy = async () => {
     try {
@@ -17,15 +26,22 @@ export const CopyLine = ({ label, value, multiline = false }: { label: string; v
   }
   return (
     <div className="flex flex-col gap-1">
-      <span className="text-12 font-medium text-ink-2">{label}</span>
+      <label htmlFor={id} className="text-12 font-medium text-ink-2">
+        {label}
+      </label>
       <div className="flex items-start gap-1 rounded-control border border-line bg-canvas py-0.5 pr-0.5 pl-2.5">
-        <code
-          tabIndex={0}
-          aria-label={label}
-          className={`min-w-0 flex-1 rounded-tag py-1 font-mono text-12 leading-5 text-ink-1 ${multiline ? 'overflow-x-auto whitespace-pre' : 'overflow-x-auto whitespace-nowrap'}`}
-        >
-          {value}
-        </code>
+        {multiline ? (
+          <textarea
+            id={id}
+            readOnly
+            wrap="off"
+            rows={value.split('\n').length}
+            value={value}
+            className={`${text} resize-none overflow-x-auto`}
+          />
+        ) : (
+          <input id={id} readOnly value={value} className={text} onFocus={(event) => event.target.select()} />
+        )}
         <IconButton label={copied ? 'Copied' : `Copy ${label}`} onClick={() => void copy()}>
           {copied ? <Check size={14} className="text-ok-mark" aria-hidden /> : <Copy size={14} aria-hidden />}
         </IconButton>
@@ -33,3 +49,5 @@ export const CopyLine = ({ label, value, multiline = false }: { label: string; v
     </div>
   )
 }
+
+const text = 'min-w-0 flex-1 rounded-tag bg-transparent py-1 font-mono text-12 leading-5 text-ink-1'

@@ -30,7 +30,10 @@ export const Dialog = ({
             <Base.Title className="text-16 font-semibold">{title}</Base.Title>
             {description && <Base.Description className="mt-0.5 text-ink-2">{description}</Base.Description>}
           </div>
-          <Base.Close aria-label="Close" className="-mr-1.5 flex size-7 items-center justify-center rounded-control text-ink-2 hover:bg-hover">
+          <Base.Close
+            aria-label="Close"
+            className="-mr-1.5 flex size-7 items-center justify-center rounded-control text-ink-2 hover:bg-hover"
+          >
             <X size={16} aria-hidden />
           </Base.Close>
         </div>

@@ -7,7 +7,7 @@ export const Removed = ({ children }: { children: string | undefined }) =>
   children === undefined ? (
     <span className="text-ink-3">empty</span>
   ) : (
-    <del className="rounded-tag bg-bad-tint px-1 text-bad-text decoration-bad-mark">
+    <del className="box-decoration-clone rounded-tag bg-bad-tint px-1 text-bad-text decoration-bad-mark">
       <span className="sr-only">removed: </span>
       {children}
     </del>
@@ -18,14 +18,24 @@ export const Added = ({ children }: { children: string | undefined }) =>
   children === undefined ? (
     <span className="text-ink-3">empty</span>
   ) : (
-    <ins className="rounded-tag bg-ok-tint px-1 text-ok-text no-underline">
+    <ins className="box-decoration-clone rounded-tag bg-ok-tint px-1 text-ok-text no-underline">
       <span className="sr-only">added: </span>
       {children}
     </ins>
   )
 
 /** Field, now, after: one row for each field that changes. */
-export const ChangeTable = ({ changes, label = 'Changes', before = 'Now', after = 'After' }: { changes: Change[]; label?: string; before?: string; after?: string }) => (
+export const ChangeTable = ({
+  changes,
+  label = 'Changes',
+  before = 'Now',
+  after = 'After',
+}: {
+  changes: Change[]
+  label?: string
+  before?: string
+  after?: string
+}) => (
   <table aria-label={label} className="w-full table-fixed border-collapse">
     <thead>
       <tr className="border-b border-line text-left text-12 text-ink-3">

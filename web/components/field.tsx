@@ -60,7 +60,11 @@ export const TextAreaField = ({
 }: ComponentProps<'textarea'> & { label: string; help?: ReactNode; error?: string }) => (
   <Field label={label} help={help} error={error}>
     {(control) => (
-      <textarea {...control} {...rest} className={`input-box field-sizing-content h-auto min-h-16 py-1.5 text-14 ${className}`} />
+      <textarea
+        {...control}
+        {...rest}
+        className={`input-box field-sizing-content h-auto min-h-16 py-1.5 text-14 ${className}`}
+      />
     )}
   </Field>
 )
@@ -83,8 +87,18 @@ export const SelectField = <Value extends string>({
 }) => (
   <Field label={label} help={help}>
     {({ id, ...control }) => (
-      <Base.Root items={choices} value={value} onValueChange={(next) => next !== null && onChoose(next)} disabled={disabled}>
-        <Base.Trigger id={id} aria-label={label} {...control} className="input-box flex items-center gap-2 text-left">
+      <Base.Root
+        items={choices}
+        value={value}
+        onValueChange={(next) => next !== null && onChoose(next)}
+        disabled={disabled}
+      >
+        <Base.Trigger
+          id={id}
+          aria-label={label}
+          {...control}
+          className="input-box flex items-center gap-2 text-left"
+        >
           <Base.Value className="min-w-0 flex-1 truncate" />
           <Base.Icon>
             <ChevronsUpDown size={14} className="text-ink-3" aria-hidden />

@@ -23,7 +23,11 @@ const NewSourceForm = ({ onClose }: { onClose: () => void }) => {
   const parsed = parseMapping(mapping)
   const create = useMutation({
     mutationFn: () =>
-      send<NewIntakeSource>('POST', '/api/intake-sources', { name: name.trim(), signature_required: signed, ...(parsed.fields ? { mapping: parsed.fields } : {}) }),
+      send<NewIntakeSource>('POST', '/api/intake-sources', {
+        name: name.trim(),
+        signature_required: signed,
+        ...(parsed.fields ? { mapping: parsed.fields } : {}),
+      }),
     onSuccess: () => queries.invalidateQueries({ queryKey: intakeSourcesQuery.queryKey }),
   })
   const submit = (event: FormEvent) => {
@@ -39,7 +43,13 @@ const NewSourceForm = ({ onClose }: { onClose: () => void }) => {
             {errorText(create.error)}
           </p>
         )}
-        <TextField label="Name" autoFocus placeholder="Website form" value={name} onChange={(event) => setName(event.target.value)} />
+        <TextField
+          label="Name"
+          autoFocus
+          placeholder="Website form"
+          value={name}
+          onChange={(event) => setName(event.target.value)}
+        />
         <TextAreaField
           label="Field mapping (optional)"
           rows={3}
@@ -54,13 +64,20 @@ const NewSourceForm = ({ onClose }: { onClose: () => void }) => {
           <Switch label="Require a signature" checked={signed} onChange={setSigned} />
           <div className="min-w-0">
             <div className="font-medium">Require a signature</div>
-            <div className="text-12 text-ink-3">Standard Webhooks. For senders that can sign; a plain website form cannot.</div>
+            <div className="text-12 text-ink-3">
+              Standard Webhooks. For senders that can sign; a plain website form cannot.
+            </div>
           </div>
         </div>
       </div>
       <DialogFoot>
         <Button onClick={onClose}>Cancel</Button>
-        <Button type="submit" kind="primary" busy={create.isPending} why={!name.trim() ? 'Give the source a name' : parsed.problem}>
+        <Button
+          type="submit"
+          kind="primary"
+          busy={create.isPending}
+          why={!name.trim() ? 'Give the source a name' : parsed.problem}
+        >
           Create source
         </Button>
       </DialogFoot>
@@ -77,7 +94,9 @@ const SourceReceipt = ({ source, onClose }: { source: NewIntakeSource; onClose: 
       {source.signing_secret && <CopyLine label="Signing secret" value={source.signing_secret} />}
       {!source.signing_secret && <CopyLine label="Try it" value={curlOf(source.url)} multiline />}
     </div>
-    <DialogFoot help={source.signing_secret ? undefined : 'Run the line in a terminal: the lead appears at once.'}>
+    <DialogFoot
+      help={source.signing_secret ? undefined : 'Run the line in a terminal: the lead appears at once.'}
+    >
       <Button kind="primary" onClick={onClose}>
         Done
       </Button>
@@ -93,7 +112,10 @@ const curlOf = (url: string) =>
   ].join('\n')
 
 const parseMapping = (text: string): { fields?: Record<string, string>; problem?: string } => {
-  const lines = text.split('\n').map((line) => line.trim()).filter(Boolean)
+  const lines = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean)
   if (lines.length === 0) return {}
   const pairs = lines.map((line) => line.split('=').map((part) => part.trim()))
   const wrong = pairs.findIndex((pair) => pair.length !== 2 || pair.some((part) => part === ''))

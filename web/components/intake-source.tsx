@@ -19,12 +19,14 @@ export const SourceRow = ({ source, isAdmin }: { source: IntakeSource; isAdmin: 
   const queries = useQueryClient()
   const refresh = () => queries.invalidateQueries({ queryKey: intakeSourcesQuery.queryKey })
   const change = useMutation({
-    mutationFn: (fields: Partial<IntakeSource>) => send('PATCH', `/api/intake-sources/${source.id}`, { version: source.version, ...fields }),
+    mutationFn: (fields: Partial<IntakeSource>) =>
+      send('PATCH', `/api/intake-sources/${source.id}`, { version: source.version, ...fields }),
     onError: (error) => announceError('Not changed', error),
     onSettled: refresh,
   })
   const rotate = useMutation({
-    mutationFn: () => send<{ signing_secret: string }>('POST', `/api/intake-sources/${source.id}/rotate-secret`, {}),
+    mutationFn: () =>
+      send<{ signing_secret: string }>('POST', `/api/intake-sources/${source.id}/rotate-secret`, {}),
     onSuccess: ({ signing_secret }) => setSecret(signing_secret),
     onError: (error) => announceError('No new secret', error),
   })
@@ -42,17 +44,27 @@ export const SourceRow = ({ source, isAdmin }: { source: IntakeSource; isAdmin: 
     <li className="flex min-h-16 items-center gap-4 border-b border-line px-4 py-3 last:border-0">
       <div className="min-w-0 flex-1">
         <div className="font-medium">
-          {source.name} <code className="ml-1 font-mono text-12 font-normal text-ink-3">…/{source.token_prefix}…</code>
+          {source.name}{' '}
+          <code className="ml-1 font-mono text-12 font-normal text-ink-3">…/{source.token_prefix}…</code>
         </div>
-        <div className="truncate text-12 text-ink-3" title={mapped.map(([from, to]) => `${from} → ${fieldLabel(to)}`).join(', ')}>
-          {source.signature_required ? 'Signed' : 'Unsigned'} · {mapped.length > 0 ? `${count(mapped.length, 'field')} mapped` : 'default fields'}
+        <div
+          className="truncate text-12 text-ink-3"
+          title={mapped.map(([from, to]) => `${from} → ${fieldLabel(to)}`).join(', ')}
+        >
+          {source.signature_required ? 'Signed' : 'Unsigned'} ·{' '}
+          {mapped.length > 0 ? `${count(mapped.length, 'field')} mapped` : 'default fields'}
         </div>
       </div>
       <div className="flex shrink-0 items-center gap-2">
         <span className="text-12 text-ink-2 max-sm:hidden" aria-hidden>
           Agent works new leads
         </span>
-        <Switch label={`Agent works new leads of ${source.name}`} checked={source.wake_agent} disabled={!isAdmin || change.isPending} onChange={(wake_agent) => change.mutate({ wake_agent })} />
+        <Switch
+          label={`Agent works new leads of ${source.name}`}
+          checked={source.wake_agent}
+          disabled={!isAdmin || change.isPending}
+          onChange={(wake_agent) => change.mutate({ wake_agent })}
+        />
       </div>
       {isAdmin && (
         <Menu
@@ -63,11 +75,18 @@ export const SourceRow = ({ source, isAdmin }: { source: IntakeSource; isAdmin: 
             </IconButton>
           }
         >
-          {source.signature_required && <MenuItem onClick={() => rotate.mutate()}>New signing secret</MenuItem>}
+          {source.signature_required && (
+            <MenuItem onClick={() => rotate.mutate()}>New signing secret</MenuItem>
+          )}
           <MenuItem onClick={() => setArchiving(true)}>Close source…</MenuItem>
         </Menu>
       )}
-      <Dialog open={secret !== undefined} onClose={() => setSecret(undefined)} title="New signing secret" description="The old one stays valid for a while, so that you can change over without losing a lead.">
+      <Dialog
+        open={secret !== undefined}
+        onClose={() => setSecret(undefined)}
+        title="New signing secret"
+        description="The old one stays valid for a while, so that you can change over without losing a lead."
+      >
         <div className="px-5 pt-4 pb-5">{secret && <CopyLine label="Signing secret" value={secret} />}</div>
         <DialogFoot help="Shown this once.">
           <Button kind="primary" onClick={() => setSecret(undefined)}>
@@ -75,7 +94,12 @@ export const SourceRow = ({ source, isAdmin }: { source: IntakeSource; isAdmin: 
           </Button>
         </DialogFoot>
       </Dialog>
-      <Dialog open={archiving} onClose={() => setArchiving(false)} title={`Close ${source.name}?`} description="Its address answers 404 from now on. Leads it brought stay.">
+      <Dialog
+        open={archiving}
+        onClose={() => setArchiving(false)}
+        title={`Close ${source.name}?`}
+        description="Its address answers 404 from now on. Leads it brought stay."
+      >
         <div className="h-4" />
         <DialogFoot>
           <Button onClick={() => setArchiving(false)}>Cancel</Button>

@@ -26,5 +26,6 @@ export const Caps = ({ keys, tone = 'boxed' }: { keys: string; tone?: 'plain' | 
 const tones = {
   plain: 'text-ink-3',
   fill: 'text-on-fill',
-  boxed: 'inline-flex h-5 min-w-5 items-center justify-center rounded-tag border border-line bg-hover px-1 text-ink-2',
+  boxed:
+    'inline-flex h-5 min-w-5 items-center justify-center rounded-tag border border-line bg-hover px-1 text-ink-2',
 }

@@ -16,7 +16,10 @@ import { fieldLabel } from '../words.ts'
 export const LeadAside = ({ lead, approvals }: { lead: Lead; approvals: Approval[] }) => {
   const runs = useInfiniteQuery(runsQuery({ subject_id: lead.id, limit: 5 }))
   const tasks = useQuery(tasksQuery(lead.id))
-  const open = tasks.data?.filter((task) => task.status !== 'done' && task.status !== 'completed' && task.status !== 'archived') ?? []
+  const open =
+    tasks.data?.filter(
+      (task) => task.status !== 'done' && task.status !== 'completed' && task.status !== 'archived',
+    ) ?? []
   return (
     <div className="flex flex-col gap-6">
       {approvals.length > 0 && (
@@ -59,11 +62,22 @@ const CompactApproval = ({ approval }: { approval: Approval }) => (
       <ActorMark actor={approval.proposed_by} size={20} />
       <p className="min-w-0 flex-1 font-medium">{approval.mail?.subject ?? approval.summary}</p>
     </div>
-    <p className="mt-1 line-clamp-2 text-12 text-ink-2">{approval.mail ? `To ${approval.mail.to}` : (approval.reason ?? approval.tool_title)}</p>
+    <p className="mt-1 line-clamp-2 text-12 text-ink-2">
+      {approval.mail ? `To ${approval.mail.to}` : (approval.reason ?? approval.tool_title)}
+    </p>
     <div className="mt-2.5 flex items-center gap-2">
-      <ApprovalPill status={approval.status} />
-      <span className="truncate text-12 text-ink-3">{approval.expires_at && until(approval.expires_at) ? `expires ${until(approval.expires_at)}` : ''}</span>
-      <Link to="/crm/approvals" search={{ id: approval.id }} className={`${buttonClass('neutral', 'sm')} ml-auto`}>
+      {approval.status === 'pending' ? (
+        <span className="truncate text-12 text-ink-3">
+          {approval.expires_at && until(approval.expires_at) ? `Expires ${until(approval.expires_at)}` : ''}
+        </span>
+      ) : (
+        <ApprovalPill status={approval.status} />
+      )}
+      <Link
+        to="/crm/approvals"
+        search={{ id: approval.id }}
+        className={`${buttonClass('neutral', 'sm')} ml-auto`}
+      >
         Review
       </Link>
     </div>
@@ -95,7 +109,11 @@ const Findings = ({ lead }: { lead: Lead }) => {
           <li key={`${fact.key}${fact.value}`}>
             <details className="group">
               <summary className="flex list-none items-center gap-2 rounded-tag">
-                <ChevronRight size={12} className="shrink-0 text-ink-3 transition-transform group-open:rotate-90" aria-hidden />
+                <ChevronRight
+                  size={12}
+                  className="shrink-0 text-ink-3 transition-transform group-open:rotate-90"
+                  aria-hidden
+                />
                 <span className="shrink-0 text-ink-3">{fieldLabel(fact.key)}</span>
                 <span className="sourced min-w-0 truncate">{fact.value}</span>
               </summary>
@@ -115,10 +133,16 @@ const RunLine = ({ run }: { run: Run }) => {
   const took = between(run.started_at, run.finished_at)
   return (
     <li>
-      <Link to="/crm/runs/$id" params={{ id: run.id }} className="flex h-9 items-center gap-2 rounded-control px-2 hover:bg-hover">
+      <Link
+        to="/crm/runs/$id"
+        params={{ id: run.id }}
+        className="flex h-9 items-center gap-2 rounded-control px-2 hover:bg-hover"
+      >
         <ActorMark actor={{ kind: 'agent', name: title }} size={20} />
         <span className="min-w-0 flex-1 truncate">{title}</span>
-        <span className="text-12 text-ink-3 tabular-nums">{took === undefined ? (run.started_at ? age(run.started_at) : '') : duration(took)}</span>
+        <span className="text-12 text-ink-3 tabular-nums">
+          {took === undefined ? (run.started_at ? age(run.started_at) : '') : duration(took)}
+        </span>
         <RunPill status={run.status} />
       </Link>
     </li>

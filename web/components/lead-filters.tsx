@@ -12,20 +12,34 @@ import { openStages, rankedStage, StageRing } from './stage.tsx'
 export type LeadFilters = { stage?: string; owner?: string; source?: string }
 
 /** The chips of the filters in force and the menu that adds one. */
-export const LeadFilterBar = ({ filters, sources, onChange }: { filters: LeadFilters; sources: string[]; onChange: (filters: LeadFilters) => void }) => {
+export const LeadFilterBar = ({
+  filters,
+  sources,
+  onChange,
+}: {
+  filters: LeadFilters
+  sources: string[]
+  onChange: (filters: LeadFilters) => void
+}) => {
   const [open, setOpen] = useState(false)
   const kinds = useFilterKinds(sources)
   useKey('filter', () => setOpen(true))
-  const set = (key: keyof LeadFilters, values: string[]) => onChange({ ...filters, [key]: values.join(',') || undefined })
+  const set = (key: keyof LeadFilters, values: string[]) =>
+    onChange({ ...filters, [key]: values.join(',') || undefined })
   const valuesOf = (key: keyof LeadFilters) => filters[key]?.split(',') ?? []
   return (
     <>
       {kinds.map((kind) => {
         const values = valuesOf(kind.key)
         if (values.length === 0) return null
-        const labels = values.map((value) => kind.choices.find((choice) => choice.value === value)?.text ?? value)
+        const labels = values.map(
+          (value) => kind.choices.find((choice) => choice.value === value)?.text ?? value,
+        )
         return (
-          <span key={kind.key} className="inline-flex h-7 min-w-0 shrink items-center overflow-hidden rounded-control border border-line bg-raised text-12">
+          <span
+            key={kind.key}
+            className="inline-flex h-7 min-w-0 shrink items-center overflow-hidden rounded-control border border-line bg-raised text-12"
+          >
             <span className="truncate pl-2 max-sm:hidden">
               <span className="text-ink-3">{kind.label}:</span> {labels.join(', ')}
             </span>
@@ -46,7 +60,13 @@ export const LeadFilterBar = ({ filters, sources, onChange }: { filters: LeadFil
         open={open}
         onOpenChange={setOpen}
         trigger={
-          <Button kind="ghost" size="sm" icon={<ListFilter size={14} aria-hidden />} className="max-sm:w-9 max-sm:px-0" aria-label="Filter">
+          <Button
+            kind="ghost"
+            size="sm"
+            icon={<ListFilter size={14} aria-hidden />}
+            className="max-sm:w-9 max-sm:px-0"
+            aria-label="Filter"
+          >
             <span className="max-sm:hidden">Filter</span>
           </Button>
         }
@@ -56,7 +76,11 @@ export const LeadFilterBar = ({ filters, sources, onChange }: { filters: LeadFil
             {kind.choices.length === 0 ? (
               <p className="px-2 py-1.5 text-ink-3">Nothing to choose yet</p>
             ) : (
-              <MenuTicks values={valuesOf(kind.key)} choices={kind.choices} onChange={(values) => set(kind.key, values)} />
+              <MenuTicks
+                values={valuesOf(kind.key)}
+                choices={kind.choices}
+                onChange={(values) => set(kind.key, values)}
+              />
             )}
           </Submenu>
         ))}
@@ -69,7 +93,9 @@ export const LeadFilterBar = ({ filters, sources, onChange }: { filters: LeadFil
 export const useFilterNames = (filters: LeadFilters, sources: string[]): string =>
   useFilterKinds(sources)
     .flatMap((kind) => {
-      const labels = filters[kind.key]?.split(',').map((value) => kind.choices.find((choice) => choice.value === value)?.text ?? value)
+      const labels = filters[kind.key]
+        ?.split(',')
+        .map((value) => kind.choices.find((choice) => choice.value === value)?.text ?? value)
       return labels ? [`${kind.label}: ${labels.join(' or ')}`] : []
     })
     .join(', ')
@@ -114,7 +140,12 @@ const useFilterKinds = (sources: string[]): Kind[] => {
           value: stage.id,
           label: stage.label,
           text: stage.label,
-          icon: <StageRing stage={rankedStage({ stage, pipeline_id: pipeline.id }, pipelines)} of={openStages(pipelines, pipeline.id)} />,
+          icon: (
+            <StageRing
+              stage={rankedStage({ stage, pipeline_id: pipeline.id }, pipelines)}
+              of={openStages(pipelines, pipeline.id)}
+            />
+          ),
         })),
       ),
     },

@@ -4,6 +4,7 @@ import { ChevronDown, Ellipsis, UserRound } from 'lucide-react'
 import { useState } from 'react'
 import { ApiError, errorText, send } from '../api.ts'
 import { useKey } from '../hotkeys.ts'
+import { twoColumns, useMedia } from '../media.ts'
 import { leadQuery, membersQuery, pipelinesQuery } from '../queries.ts'
 import type { Approval, Lead } from '../records.ts'
 import { ActorMark } from './actor-badge.tsx'
@@ -16,13 +17,14 @@ import { announce, announceError } from './toaster.tsx'
 /** Stage, owner and the one thing to do next. */
 export const LeadActs = ({ lead, approvals }: { lead: Lead; approvals: Approval[] }) => {
   const wake = useWakeAgent(lead)
+  const wide = useMedia(twoColumns)
   const busy = lead.run_status === 'running' || lead.run_status === 'queued'
   const waiting = approvals.find((approval) => approval.tool === 'send_email') ?? approvals[0]
   useKey('work_lead', () => wake.mutate('work'), !busy && !wake.isPending)
   return (
     <div className="flex shrink-0 items-center gap-2">
-      <StageMenu lead={lead} />
-      <OwnerMenu lead={lead} />
+      {wide && <StageMenu lead={lead} />}
+      {wide && <OwnerMenu lead={lead} />}
       <Menu
         align="end"
         trigger={
@@ -46,7 +48,12 @@ export const LeadActs = ({ lead, approvals }: { lead: Lead; approvals: Approval[
           {waiting.tool === 'send_email' ? 'Review e-mail' : 'Review suggestion'}
         </Link>
       ) : (
-        <Button kind="primary" busy={wake.isPending} why={busy ? 'An agent is already working this lead' : undefined} onClick={() => wake.mutate('work')}>
+        <Button
+          kind="primary"
+          busy={wake.isPending}
+          why={busy ? 'An agent is already working this lead' : undefined}
+          onClick={() => wake.mutate('work')}
+        >
           Work this lead
         </Button>
       )}
@@ -54,12 +61,17 @@ export const LeadActs = ({ lead, approvals }: { lead: Lead; approvals: Approval[
   )
 }
 
-const acts = { work: 'The agent starts on this lead', enrich: 'The agent reads the website', suggest: 'The agent looks for next actions' }
+const acts = {
+  work: 'The agent starts on this lead',
+  enrich: 'The agent reads the website',
+  suggest: 'The agent looks for next actions',
+}
 
 const useWakeAgent = (lead: Lead) => {
   const queries = useQueryClient()
   return useMutation({
-    mutationFn: (act: keyof typeof acts) => send<{ run_id: string }>('POST', `/api/leads/${lead.id}/${act}`, {}),
+    mutationFn: (act: keyof typeof acts) =>
+      send<{ run_id: string }>('POST', `/api/leads/${lead.id}/${act}`, {}),
     onSuccess: (_run, act) => {
       announce(acts[act])
       void queries.invalidateQueries({ queryKey: ['runs'] })
@@ -69,15 +81,20 @@ const useWakeAgent = (lead: Lead) => {
   })
 }
 
-const StageMenu = ({ lead }: { lead: Lead }) => {
+/** The lead's stage, and where it can be moved. */
+export const StageMenu = ({ lead }: { lead: Lead }) => {
   const [open, setOpen] = useState(false)
   const queries = useQueryClient()
   const { data: pipelines } = useQuery(pipelinesQuery)
-  const stages = pipelines?.find((pipeline) => pipeline.id === lead.pipeline_id)?.stages.toSorted((a, b) => a.position - b.position) ?? []
+  const stages =
+    pipelines
+      ?.find((pipeline) => pipeline.id === lead.pipeline_id)
+      ?.stages.toSorted((a, b) => a.position - b.position) ?? []
   const total = openStages(pipelines, lead.pipeline_id)
   const key = leadQuery(lead.id).queryKey
   const move = useMutation({
-    mutationFn: (stageId: string) => send<Lead>('POST', `/api/opportunities/${lead.id}/move`, { stage_id: stageId }),
+    mutationFn: (stageId: string) =>
+      send<Lead>('POST', `/api/opportunities/${lead.id}/move`, { stage_id: stageId }),
     onMutate: (stageId) => {
       const before = queries.getQueryData(key)
       const stage = stages.find((item) => item.id === stageId)
@@ -90,10 +107,14 @@ const StageMenu = ({ lead }: { lead: Lead }) => {
     },
     onSuccess: (_lead, stageId) => {
       const from = lead.stage_id
-      announce(`Moved to ${stages.find((stage) => stage.id === stageId)?.label ?? 'the stage'}`, { label: 'Undo', run: () => move.mutate(from) })
+      announce(`Moved to ${stages.find((stage) => stage.id === stageId)?.label ?? 'the stage'}`, {
+        label: 'Undo',
+        run: () => move.mutate(from),
+      })
     },
     onSettled: () => {
-      for (const queryKey of [['lead', lead.id], ['leads'], ['timeline', lead.id]]) void queries.invalidateQueries({ queryKey })
+      for (const queryKey of [['lead', lead.id], ['leads'], ['timeline', lead.id]])
+        void queries.invalidateQueries({ queryKey })
     },
   })
   useKey('stage', () => setOpen(true))
@@ -103,9 +124,12 @@ const StageMenu = ({ lead }: { lead: Lead }) => {
       onOpenChange={setOpen}
       align="end"
       trigger={
-        <button type="button" aria-label={`Stage: ${lead.stage.label}`} className={`${buttonClass('neutral')} max-sm:hidden`}>
+        <button type="button" className={buttonClass('neutral')}>
           <StageRing stage={rankedStage(lead, pipelines)} of={total} />
-          <span className="max-w-40 truncate">{lead.stage.label}</span>
+          <span className="max-w-40 truncate">
+            <span className="sr-only">Stage: </span>
+            {lead.stage.label}
+          </span>
           <ChevronDown size={14} className="text-ink-3" aria-hidden />
         </button>
       }
@@ -117,25 +141,35 @@ const StageMenu = ({ lead }: { lead: Lead }) => {
         choices={stages.map((stage) => ({
           value: stage.id,
           label: stage.label,
-          icon: <StageRing stage={rankedStage({ stage, pipeline_id: lead.pipeline_id }, pipelines)} of={total} />,
+          icon: (
+            <StageRing stage={rankedStage({ stage, pipeline_id: lead.pipeline_id }, pipelines)} of={total} />
+          ),
         }))}
       />
     </Menu>
   )
 }
 
-const OwnerMenu = ({ lead }: { lead: Lead }) => {
+/** Who looks after the lead. */
+export const OwnerMenu = ({ lead }: { lead: Lead }) => {
   const [open, setOpen] = useState(false)
   const { data: members } = useQuery(membersQuery)
   const patch = usePatchLead(lead)
-  const name = members?.find((member) => member.user_id === lead.owner_id)?.name ?? (lead.owner_id ? lead.owner?.name : undefined)
+  const name =
+    members?.find((member) => member.user_id === lead.owner_id)?.name ??
+    (lead.owner_id ? lead.owner?.name : undefined)
   useKey('owner', () => setOpen(true))
   const choose = (userId: string) =>
     patch.mutate(
       { fields: { owner_id: userId === nobody ? null : userId } },
       {
         onError: (error) =>
-          announceError('Owner not changed', error instanceof ApiError && error.status === 412 ? new Error('Somebody changed this lead meanwhile. Look again and retry.') : errorText(error)),
+          announceError(
+            'Owner not changed',
+            error instanceof ApiError && error.status === 412
+              ? new Error('Somebody changed this lead meanwhile. Look again and retry.')
+              : errorText(error),
+          ),
       },
     )
   return (
@@ -144,9 +178,16 @@ const OwnerMenu = ({ lead }: { lead: Lead }) => {
       onOpenChange={setOpen}
       align="end"
       trigger={
-        <button type="button" aria-label={`Owner: ${name ?? 'nobody'}`} className={`${buttonClass('neutral')} max-md:hidden`}>
-          {name ? <ActorMark actor={{ kind: 'user', name }} size={20} /> : <UserRound size={16} className="text-ink-3" aria-hidden />}
-          <span className="max-w-32 truncate">{name ?? 'No owner'}</span>
+        <button type="button" className={buttonClass('neutral')}>
+          {name ? (
+            <ActorMark actor={{ kind: 'user', name }} size={20} />
+          ) : (
+            <UserRound size={16} className="text-ink-3" aria-hidden />
+          )}
+          <span className="max-w-32 truncate">
+            <span className="sr-only">Owner: </span>
+            {name ?? 'No owner'}
+          </span>
           <ChevronDown size={14} className="text-ink-3" aria-hidden />
         </button>
       }
@@ -156,7 +197,11 @@ const OwnerMenu = ({ lead }: { lead: Lead }) => {
         value={lead.owner_id ?? nobody}
         onChoose={choose}
         choices={[
-          { value: nobody, label: 'No owner', icon: <UserRound size={16} className="mx-0.5 text-ink-3" aria-hidden /> },
+          {
+            value: nobody,
+            label: 'No owner',
+            icon: <UserRound size={16} className="mx-0.5 text-ink-3" aria-hidden />,
+          },
           ...(members ?? []).map((member) => ({
             value: member.user_id,
             label: member.name,

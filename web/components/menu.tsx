@@ -2,6 +2,18 @@ import { Menu as Base } from '@base-ui/react/menu'
 import { Check, ChevronRight } from 'lucide-react'
 import type { ReactElement, ReactNode } from 'react'
 
+const menuHome: { current: HTMLElement | null } = { current: null }
+
+/** The landmark that open menus live in, so that no content is outside of one. */
+export const MenuHome = () => (
+  <section
+    aria-label="Open menu"
+    ref={(element) => {
+      menuHome.current = element
+    }}
+  />
+)
+
 /** A menu that opens from its trigger. */
 export const Menu = ({
   trigger,
@@ -20,9 +32,12 @@ export const Menu = ({
 }) => (
   <Base.Root open={open} onOpenChange={onOpenChange}>
     <Base.Trigger render={trigger} />
-    <Base.Portal>
+    <Base.Portal container={menuHome}>
       <Base.Positioner sideOffset={4} align={align} className="z-50">
-        <Base.Popup style={{ minWidth: width }} className="popup max-h-[min(24rem,var(--available-height))] max-w-80 overflow-y-auto p-1">
+        <Base.Popup
+          style={{ minWidth: width }}
+          className="popup max-h-[min(24rem,var(--available-height))] max-w-80 overflow-y-auto p-1"
+        >
           {children}
         </Base.Popup>
       </Base.Positioner>
@@ -36,7 +51,13 @@ export const MenuItem = ({
   hint,
   children,
   ...rest
-}: { icon?: ReactNode; hint?: ReactNode; children: ReactNode; onClick?: () => void; disabled?: boolean }) => (
+}: {
+  icon?: ReactNode
+  hint?: ReactNode
+  children: ReactNode
+  onClick?: () => void
+  disabled?: boolean
+}) => (
   <Base.Item {...rest} className="popup-item">
     {icon && <span className="flex size-4 items-center justify-center text-ink-2">{icon}</span>}
     <span className="min-w-0 flex-1 truncate">{children}</span>
@@ -83,7 +104,9 @@ export const MenuTicks = ({
     <Base.CheckboxItem
       key={choice.value}
       checked={values.includes(choice.value)}
-      onCheckedChange={(on) => onChange(on ? [...values, choice.value] : values.filter((value) => value !== choice.value))}
+      onCheckedChange={(on) =>
+        onChange(on ? [...values, choice.value] : values.filter((value) => value !== choice.value))
+      }
       className="popup-item"
     >
       {choice.icon}
@@ -95,16 +118,26 @@ export const MenuTicks = ({
   ))
 
 /** A menu inside a menu. */
-export const Submenu = ({ label, icon, children }: { label: string; icon?: ReactNode; children: ReactNode }) => (
+export const Submenu = ({
+  label,
+  icon,
+  children,
+}: {
+  label: string
+  icon?: ReactNode
+  children: ReactNode
+}) => (
   <Base.SubmenuRoot>
     <Base.SubmenuTrigger className="popup-item">
       {icon && <span className="flex size-4 items-center justify-center text-ink-2">{icon}</span>}
       <span className="flex-1">{label}</span>
       <ChevronRight size={14} className="text-ink-3" aria-hidden />
     </Base.SubmenuTrigger>
-    <Base.Portal>
+    <Base.Portal container={menuHome}>
       <Base.Positioner sideOffset={4} alignOffset={-4} className="z-50">
-        <Base.Popup className="popup max-h-[min(24rem,var(--available-height))] min-w-44 overflow-y-auto p-1">{children}</Base.Popup>
+        <Base.Popup className="popup max-h-[min(24rem,var(--available-height))] min-w-44 overflow-y-auto p-1">
+          {children}
+        </Base.Popup>
       </Base.Positioner>
     </Base.Portal>
   </Base.SubmenuRoot>

@@ -10,7 +10,12 @@ import { announce } from './toaster.tsx'
 
 /** Creates a lead by hand; an agent starts on it only when asked to. */
 export const NewLeadDialog = ({ open, onClose }: { open: boolean; onClose: () => void }) => (
-  <Dialog open={open} onClose={onClose} title="Create lead" description="A name, an e-mail or a phone number is enough.">
+  <Dialog
+    open={open}
+    onClose={onClose}
+    title="Create lead"
+    description="A name, an e-mail or a phone number is enough."
+  >
     <NewLeadForm onClose={onClose} />
   </Dialog>
 )
@@ -68,13 +73,20 @@ const NewLeadForm = ({ onClose }: { onClose: () => void }) => {
           <Switch label="Let the agent work this lead" checked={work} onChange={setWork} />
           <div className="min-w-0">
             <div className="font-medium">Let the agent work this lead</div>
-            <div className="text-12 text-ink-3">It researches, qualifies and drafts. Nothing is sent without you.</div>
+            <div className="text-12 text-ink-3">
+              It researches, qualifies and drafts. Nothing is sent without you.
+            </div>
           </div>
         </div>
       </div>
       <DialogFoot>
         <Button onClick={onClose}>Cancel</Button>
-        <Button type="submit" kind="primary" busy={create.isPending} why={blank ? 'Fill in a name, an e-mail or a phone number' : undefined}>
+        <Button
+          type="submit"
+          kind="primary"
+          busy={create.isPending}
+          why={blank ? 'Fill in a name, an e-mail or a phone number' : undefined}
+        >
           Create lead
         </Button>
       </DialogFoot>

@@ -12,7 +12,8 @@ export const NoteBox = ({ leadId }: { leadId: string }) => {
   const queries = useQueryClient()
   useKey('note', () => area.current?.focus())
   const save = useMutation({
-    mutationFn: () => send('POST', '/api/notes', { subject: { kind: 'lead', id: leadId }, body: body.trim() }),
+    mutationFn: () =>
+      send('POST', '/api/notes', { subject: { kind: 'lead', id: leadId }, body: body.trim() }),
     onSuccess: () => {
       setBody('')
       void queries.invalidateQueries({ queryKey: ['timeline', leadId] })
@@ -24,7 +25,7 @@ export const NoteBox = ({ leadId }: { leadId: string }) => {
     if (event.key === 'Escape') area.current?.blur()
   }
   return (
-    <div className="rounded-card border border-line bg-raised shadow-card focus-within:border-control">
+    <div className="rounded-card border border-line bg-raised shadow-card has-[textarea:focus-visible]:border-accent-mark has-[textarea:focus-visible]:outline-1 has-[textarea:focus-visible]:outline-accent-mark">
       <textarea
         ref={area}
         aria-label="Add a note"
@@ -33,8 +34,7 @@ export const NoteBox = ({ leadId }: { leadId: string }) => {
         value={body}
         onChange={(event) => setBody(event.target.value)}
         onKeyDown={onKeyDown}
-        data-inset-focus
-        className="field-sizing-content block max-h-60 min-h-9 w-full resize-none rounded-card bg-transparent px-3 py-2 outline-offset-[-2px]"
+        className="field-sizing-content block max-h-60 min-h-9 w-full resize-none rounded-card bg-transparent px-3 py-2 outline-none"
       />
       {body.trim() && (
         <div className="flex items-center justify-end gap-2 px-2 pb-2">

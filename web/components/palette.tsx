@@ -21,7 +21,11 @@ export const Palette = ({ onClose }: { onClose: () => void }) => {
   const signOut = useSignOut()
   const [, chooseTheme] = useTheme()
   const bound = useBoundKeys()
-  const here = bound.filter((key) => ['record', 'approval', 'rows'].includes(key.scope) && !['open_row', 'next_row', 'previous_row', 'next_approval', 'previous_approval'].includes(key.id))
+  const here = bound.filter(
+    (key) =>
+      ['record', 'approval', 'rows'].includes(key.scope) &&
+      !['open_row', 'next_row', 'previous_row', 'next_approval', 'previous_approval'].includes(key.id),
+  )
   const go = bound.filter((key) => key.scope === 'go')
   const text = useDeferredValue(query.trim())
   const leads = useQuery({
@@ -54,11 +58,18 @@ export const Palette = ({ onClose }: { onClose: () => void }) => {
               />
             </div>
             <Command.List className="max-h-96 overflow-y-auto p-1.5">
-              <Command.Empty className="px-3 py-8 text-center text-ink-2">Nothing matches “{query}”.</Command.Empty>
+              <Command.Empty className="px-3 py-8 text-center text-ink-2">
+                Nothing matches “{query}”.
+              </Command.Empty>
               {here.length > 0 && (
                 <Group heading="Here">
                   {here.map((key) => (
-                    <Item key={key.id} value={`here ${key.label}`} onSelect={then(key.run)} hint={<Caps keys={key.keys} />}>
+                    <Item
+                      key={key.id}
+                      value={`here ${key.label}`}
+                      onSelect={then(key.run)}
+                      hint={<Caps keys={key.keys} />}
+                    >
                       {key.label}
                     </Item>
                   ))}
@@ -66,28 +77,55 @@ export const Palette = ({ onClose }: { onClose: () => void }) => {
               )}
               <Group heading="Go to">
                 {go.map((key) => (
-                  <Item key={key.id} value={key.label} keywords={synonyms[key.id]} onSelect={then(key.run)} hint={<Caps keys={key.keys} />}>
+                  <Item
+                    key={key.id}
+                    value={key.label}
+                    keywords={synonyms[key.id]}
+                    onSelect={then(key.run)}
+                    hint={<Caps keys={key.keys} />}
+                  >
                     {key.label}
                   </Item>
                 ))}
                 {settingsPages.map((page) => (
-                  <Item key={page.to} value={`Settings ${page.label}`} keywords={page.keywords} onSelect={then(() => void navigate({ to: page.to }))}>
+                  <Item
+                    key={page.to}
+                    value={`Settings ${page.label}`}
+                    keywords={page.keywords}
+                    onSelect={then(() => void navigate({ to: page.to }))}
+                  >
                     Settings: {page.label}
                   </Item>
                 ))}
               </Group>
               <Group heading="Create">
-                <Item value="Create lead" keywords={['new', 'add']} onSelect={then(shell.createLead)} icon={<Plus size={16} aria-hidden />} hint={<Caps keys="c" />}>
+                <Item
+                  value="Create lead"
+                  keywords={['new', 'add']}
+                  onSelect={then(shell.createLead)}
+                  icon={<Plus size={16} aria-hidden />}
+                  hint={<Caps keys="c" />}
+                >
                   Create lead
                 </Item>
               </Group>
               <Group heading="Preferences">
                 {(['system', 'light', 'dark'] as const).map((theme) => (
-                  <Item key={theme} value={`Theme ${theme}`} keywords={['appearance', 'mode']} onSelect={then(() => chooseTheme(theme))}>
+                  <Item
+                    key={theme}
+                    value={`Theme ${theme}`}
+                    keywords={['appearance', 'mode']}
+                    onSelect={then(() => chooseTheme(theme))}
+                  >
                     Theme: {theme === 'system' ? 'same as device' : theme}
                   </Item>
                 ))}
-                <Item value="Keyboard shortcuts" keywords={['help', 'keys']} onSelect={then(shell.showKeys)} hint={<Caps keys="?" />}>
+                <Item
+                  value="Keyboard shortcuts"
+                  keywords={['help', 'keys']}
+                  onSelect={then(shell.showKeys)}
+                  hint={<Caps keys="?" />}
+                >
                   Keyboard shortcuts
                 </Item>
                 <Item value="Sign out" keywords={['log out', 'leave']} onSelect={then(() => void signOut())}>
@@ -102,7 +140,9 @@ export const Palette = ({ onClose }: { onClose: () => void }) => {
                       value={`lead ${lead.id}`}
                       keywords={[text]}
                       onSelect={then(() => void navigate({ to: '/crm/leads/$id', params: { id: lead.id } }))}
-                      icon={<ActorMark actor={{ kind: 'user', name: lead.contact_name ?? lead.name }} size={20} />}
+                      icon={
+                        <ActorMark actor={{ kind: 'user', name: lead.contact_name ?? lead.name }} size={20} />
+                      }
                       hint={<span className="text-12 text-ink-3">{lead.stage.label}</span>}
                     >
                       {lead.contact_name ?? lead.name}
@@ -164,7 +204,9 @@ const Item = ({
     onSelect={onSelect}
     className="flex h-9 cursor-default items-center gap-3 rounded-control px-2.5 data-[selected=true]:bg-hover"
   >
-    <span className="flex size-5 shrink-0 items-center justify-center text-ink-3">{icon ?? <CornerDownLeft size={14} aria-hidden />}</span>
+    <span className="flex size-5 shrink-0 items-center justify-center text-ink-3">
+      {icon ?? <CornerDownLeft size={14} aria-hidden />}
+    </span>
     <span className="min-w-0 flex-1 truncate">{children}</span>
     {hint}
   </Command.Item>

@@ -7,7 +7,17 @@ import { fieldLabel } from '../words.ts'
 import { SourcedValue } from './sourced-value.tsx'
 
 /** The fields of a lead that can be edited in place. */
-export type EditableField = 'contact_name' | 'company_name' | 'title' | 'email' | 'phone' | 'website' | 'industry' | 'city' | 'country' | 'source'
+export type EditableField =
+  | 'contact_name'
+  | 'company_name'
+  | 'title'
+  | 'email'
+  | 'phone'
+  | 'website'
+  | 'industry'
+  | 'city'
+  | 'country'
+  | 'source'
 
 /** The fields of a lead: click to edit, Enter or leaving saves, Escape gives up. */
 export const Properties = ({ lead, who }: { lead: Lead; who: string }) => (
@@ -23,8 +33,14 @@ export const usePatchLead = (lead: Lead) => {
   const queries = useQueryClient()
   const key = leadQuery(lead.id).queryKey
   return useMutation({
-    mutationFn: (change: { fields: Partial<Record<EditableField | 'owner_id', string | null>>; version?: number }) =>
-      send<Lead>('PATCH', `/api/leads/${lead.id}`, { version: change.version ?? lead.version, ...change.fields }),
+    mutationFn: (change: {
+      fields: Partial<Record<EditableField | 'owner_id', string | null>>
+      version?: number
+    }) =>
+      send<Lead>('PATCH', `/api/leads/${lead.id}`, {
+        version: change.version ?? lead.version,
+        ...change.fields,
+      }),
     onMutate: (change) => {
       const before = queries.getQueryData(key)
       queries.setQueryData(key, (now) => now && { ...now, ...change.fields })
@@ -39,18 +55,40 @@ export const usePatchLead = (lead: Lead) => {
   })
 }
 
-const fields: EditableField[] = ['contact_name', 'company_name', 'title', 'email', 'phone', 'website', 'industry', 'city', 'country', 'source']
+const fields: EditableField[] = [
+  'contact_name',
+  'company_name',
+  'title',
+  'email',
+  'phone',
+  'website',
+  'industry',
+  'city',
+  'country',
+  'source',
+]
 
 const factFor = (lead: Lead, field: EditableField) =>
   lead.enrichment?.facts.find((fact) => fact.key === field && fact.value === lead[field])
 
-const Property = ({ lead, field, fact, who }: { lead: Lead; field: EditableField; fact?: Fact; who: string }) => {
+const Property = ({
+  lead,
+  field,
+  fact,
+  who,
+}: {
+  lead: Lead
+  field: EditableField
+  fact?: Fact
+  who: string
+}) => {
   const [draft, setDraft] = useState<string>()
   const patch = usePatchLead(lead)
   const opener = useRef<HTMLButtonElement>(null)
   const value = lead[field]
   const label = fieldLabel(field)
-  const conflict = patch.error instanceof ApiError && patch.error.status === 412 ? currentOf(patch.error) : undefined
+  const conflict =
+    patch.error instanceof ApiError && patch.error.status === 412 ? currentOf(patch.error) : undefined
 
   const save = (version?: number) => {
     if (draft === undefined) return
@@ -80,7 +118,7 @@ const Property = ({ lead, field, fact, who }: { lead: Lead; field: EditableField
             <button
               ref={opener}
               type="button"
-              aria-label={`Edit ${label}: ${value ?? 'empty'}`}
+              aria-label={value ? `Edit ${label}: ${value}` : `Add ${label}`}
               onClick={() => setDraft(value ?? '')}
               className={`min-h-7 min-w-0 truncate rounded-control px-1.5 text-left hover:bg-hover ${fact ? 'ml-auto shrink-0 text-12 text-ink-3' : '-ml-1.5 flex-1'} ${value ? '' : 'text-ink-3'}`}
             >
@@ -108,13 +146,19 @@ const Property = ({ lead, field, fact, who }: { lead: Lead; field: EditableField
                 <button type="button" className="font-medium underline" onClick={finish}>
                   Keep theirs
                 </button>{' '}
-                <button type="button" className="font-medium underline" onClick={() => save(conflict.version)}>
+                <button
+                  type="button"
+                  className="font-medium underline"
+                  onClick={() => save(conflict.version)}
+                >
                   Save mine
                 </button>
               </>
             ) : (
               <>
-                {patch.error instanceof ApiError ? (patch.error.field(field) ?? errorText(patch.error)) : errorText(patch.error)}{' '}
+                {patch.error instanceof ApiError
+                  ? (patch.error.field(field) ?? errorText(patch.error))
+                  : errorText(patch.error)}{' '}
                 <button type="button" className="font-medium underline" onClick={finish}>
                   Discard
                 </button>

@@ -16,16 +16,40 @@ export const chapterOf = (step: Step): Chapter => {
 export const isPlumbing = (step: Step): boolean => step.kind === 'model'
 
 /** Whether a step is where the run went wrong. */
-export const stepFailed = (step: Step): boolean => step.verdict === 'error' || Boolean(step.error) || textIn(step.output, 'error') !== undefined
+export const stepFailed = (step: Step): boolean =>
+  step.verdict === 'error' || Boolean(step.error) || textIn(step.output, 'error') !== undefined
 
 /** A step as one past-tense sentence. */
 export const stepSentence = (step: Step): string => {
   if (step.summary) return step.summary
   if (step.kind === 'model') return 'Thought about the next step'
   const tool = step.tool ?? 'tool'
-  if (step.verdict === 'park') return `Asked before: ${sentence(tool).toLowerCase()}`
+  if (step.verdict === 'park') return `Asked first: ${asks[tool]?.(step) ?? sentence(tool).toLowerCase()}`
   if (step.verdict === 'deny') return `Was refused: ${sentence(tool).toLowerCase()}`
   return sentences[tool]?.(step) ?? `Used ${sentence(tool).toLowerCase()}`
+}
+
+/** Why a step could run, waited or was refused, in words. */
+export const ruleText = (rule: string): string => rules[rule] ?? sentence(rule)
+
+const rules: Record<string, string> = {
+  ai_off: 'Agents are switched off',
+  agent_off: 'The agent is paused',
+  record_off: 'Agents are paused on this record',
+  not_granted: 'The agent was not given this tool',
+  policy_deny: 'Policy says never',
+  read_only: 'Looking changes nothing',
+  suggestion: 'Suggestions always wait for a person',
+  outbound: 'It reaches somebody outside',
+  consequential: 'It cannot be taken back',
+  policy_suggest: 'Policy says ask',
+  policy_act: 'Policy says do it',
+  default_deny: 'No rule allows it',
+}
+
+const asks: Record<string, (step: Step) => string> = {
+  send_email: ({ input }) => `send an e-mail to ${textIn(input, 'to') ?? 'the lead'}`,
+  create_task: ({ input }) => `create the task “${textIn(input, 'title') ?? ''}”`,
 }
 
 const reads = ['read_lead', 'enrich_lead', 'read_timeline']
@@ -41,7 +65,8 @@ const sentences: Record<string, (step: Step) => string | undefined> = {
     return typeof score === 'number' ? `Scored it ${score} of 100` : 'Qualified the lead'
   },
   move_stage: ({ input, output }) => {
-    const stage = textIn(output, 'stage') ?? textIn(partOf(output, 'stage'), 'label') ?? textIn(input, 'stage')
+    const stage =
+      textIn(output, 'stage') ?? textIn(partOf(output, 'stage'), 'label') ?? textIn(input, 'stage')
     return stage ? `Moved it to ${stage}` : 'Moved the lead'
   },
   suggest_next_actions: ({ input }) => {
@@ -57,7 +82,8 @@ const sentences: Record<string, (step: Step) => string | undefined> = {
   add_note: () => 'Added a note',
 }
 
-const partOf = (value: unknown, key: string): unknown => (typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined)
+const partOf = (value: unknown, key: string): unknown =>
+  typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined
 
 const textIn = (value: unknown, key: string): string | undefined => {
   const part = partOf(value, key)

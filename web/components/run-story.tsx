@@ -3,10 +3,10 @@ import { ChevronRight } from 'lucide-react'
 import { useState } from 'react'
 import type { Run, Step } from '../records.ts'
 import { between, duration } from '../time.ts'
-import { sentence, valueText } from '../words.ts'
+import { valueText } from '../words.ts'
 import { InputFields } from './approval-input.tsx'
 import { Button } from './button.tsx'
-import { chapterOf, isPlumbing, stepFailed, stepSentence } from './run-steps.ts'
+import { chapterOf, isPlumbing, ruleText, stepFailed, stepSentence } from './run-steps.ts'
 
 /** What an agent did, line by line; model turns stay hidden until asked for, a failure is open at its line. */
 export const RunStory = ({ run }: { run: Run }) => {
@@ -21,7 +21,9 @@ export const RunStory = ({ run }: { run: Run }) => {
         </Button>
       </div>
       {steps.length === 0 ? (
-        <p className="py-6 text-ink-3">{run.status === 'queued' ? 'It waits for a worker.' : 'No step has finished yet.'}</p>
+        <p className="py-6 text-ink-3">
+          {run.status === 'queued' ? 'It waits for a worker.' : 'No step has finished yet.'}
+        </p>
       ) : (
         <ol className="border-t border-line">
           {steps.map((step) => (
@@ -49,18 +51,28 @@ const StepLine = ({ step, startedAt, raw }: { step: Step; startedAt: string | nu
         className="flex min-h-11 w-full items-center gap-3 px-1 py-2 text-left hover:bg-hover"
       >
         <ChevronRight size={14} className={`shrink-0 text-ink-3 ${open ? 'rotate-90' : ''}`} aria-hidden />
-        <span className="w-16 shrink-0 text-right text-12 text-ink-3 tabular-nums">{offset === undefined ? '' : `+${duration(offset)}`}</span>
-        <span className={`w-16 shrink-0 text-12 font-medium max-sm:hidden ${chapterTones[chapter]}`}>{chapter}</span>
+        <span className="w-16 shrink-0 text-right text-12 text-ink-3 tabular-nums">
+          {offset === undefined ? '' : `+${duration(offset)}`}
+        </span>
+        <span className={`w-16 shrink-0 text-12 font-medium max-sm:hidden ${chapterTones[chapter]}`}>
+          {chapter}
+        </span>
         <span className="min-w-0 flex-1">
           <span className={failed ? 'text-bad-text' : ''}>{stepSentence(step)}</span>
-          {step.rule && <span className="block text-12 text-ink-3">Rule: {sentence(step.rule)}</span>}
+          {step.rule && <span className="block text-12 text-ink-3">{ruleText(step.rule)}</span>}
         </span>
-        <span className="shrink-0 text-12 text-ink-3 tabular-nums">{took === undefined ? 'running' : duration(took)}</span>
+        <span className="shrink-0 text-12 text-ink-3 tabular-nums">
+          {took === undefined ? 'running' : duration(took)}
+        </span>
       </button>
       {open && (
         <div className="flex flex-col gap-3 pr-1 pb-4 pl-7 sm:pl-26">
           {step.approval_id && (
-            <Link to="/crm/approvals" search={{ id: step.approval_id }} className="self-start text-accent-text hover:underline">
+            <Link
+              to="/crm/approvals"
+              search={{ id: step.approval_id }}
+              className="self-start text-accent-text hover:underline"
+            >
               See approval
             </Link>
           )}
@@ -72,23 +84,32 @@ const StepLine = ({ step, startedAt, raw }: { step: Step; startedAt: string | nu
   )
 }
 
-const chapterTones = { Read: 'text-ink-2', Decided: 'text-agent-text', Did: 'text-ok-text', Waited: 'text-wait-text', Refused: 'text-bad-text' }
+const chapterTones = {
+  Read: 'text-ink-2',
+  Decided: 'text-agent-text',
+  Did: 'text-ok-text',
+  Waited: 'text-wait-text',
+  Refused: 'text-bad-text',
+}
 
 const StepData = ({ title, value, raw }: { title: string; value: unknown; raw: boolean }) => {
   if (value === null || value === undefined) return null
-  const fields = typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined
+  const fields =
+    typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined
   if (fields && Object.keys(fields).length === 0 && !raw) return null
   return (
     <div>
-      <h4 className="mb-1 text-12 font-medium text-ink-3">{title}</h4>
+      <h3 className="mb-1 text-12 font-medium text-ink-3">{title}</h3>
       {raw ? (
-        <pre tabIndex={0} aria-label={`${title}, raw`} className="max-h-96 overflow-auto rounded-card border border-line bg-canvas px-3 py-2 font-mono text-12">
+        <pre className="rounded-card border border-line bg-canvas px-3 py-2 font-mono text-12 break-words whitespace-pre-wrap">
           {JSON.stringify(value, null, 2)}
         </pre>
       ) : fields ? (
         <InputFields input={fields} schema={null} />
       ) : (
-        <p className="rounded-card border border-line px-4 py-3 break-words whitespace-pre-wrap">{valueText(value)}</p>
+        <p className="rounded-card border border-line px-4 py-3 break-words whitespace-pre-wrap">
+          {valueText(value)}
+        </p>
       )}
     </div>
   )

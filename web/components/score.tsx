@@ -5,9 +5,12 @@ export const ScoreBadge = ({ score }: { score: number | null }) =>
   score === null ? (
     <span className="text-ink-3">–</span>
   ) : (
-    <span className="inline-flex items-center gap-2">
+    <span className="inline-flex items-center gap-2 align-middle">
       <span className="h-1 w-8 overflow-hidden rounded-full bg-active" aria-hidden>
-        <span className="block h-full rounded-full bg-ink-2" style={{ width: `${Math.min(100, Math.max(0, score))}%` }} />
+        <span
+          className="block h-full rounded-full bg-ink-2"
+          style={{ width: `${Math.min(100, Math.max(0, score))}%` }}
+        />
       </span>
       <span className="w-6 text-right tabular-nums">{score}</span>
     </span>
@@ -20,7 +23,9 @@ export const ScoreReasons = ({ reasons }: { reasons: ScoreReason[] }) => (
       .toSorted((a, b) => Math.abs(b.points) - Math.abs(a.points))
       .map((item) => (
         <li key={`${item.factor}${item.reason}`} className="flex items-baseline gap-3">
-          <span className={`w-8 shrink-0 text-right font-medium tabular-nums ${item.points < 0 ? 'text-bad-text' : 'text-ink-1'}`}>
+          <span
+            className={`w-8 shrink-0 text-right font-medium tabular-nums ${item.points < 0 ? 'text-bad-text' : 'text-ink-1'}`}
+          >
             {item.points > 0 ? `+${item.points}` : item.points < 0 ? `−${-item.points}` : '0'}
           </span>
           <span className="min-w-0 text-ink-2">{item.reason}</span>

@@ -1,7 +1,12 @@
 import { createContext, use } from 'react'
 
 /** What any page may ask the frame around it to open. */
-export type ShellActs = { createLead: () => void; showKeys: () => void; showPalette: () => void; showSidebar: () => void }
+export type ShellActs = {
+  createLead: () => void
+  showKeys: () => void
+  showPalette: () => void
+  showSidebar: () => void
+}
 
 /** The frame's acts, for the pages inside it. */
 export const ShellContext = createContext<ShellActs | undefined>(undefined)

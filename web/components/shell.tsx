@@ -5,6 +5,7 @@ import { lazy, Suspense, useEffect, useState } from 'react'
 import { followEvents } from '../events.ts'
 import { useKey } from '../hotkeys.ts'
 import { meQuery } from '../queries.ts'
+import { MenuHome } from './menu.tsx'
 import { NewLeadDialog } from './new-lead.tsx'
 import { ShellContext } from './shell-context.ts'
 import { Sidebar, SidebarSheet } from './sidebar.tsx'
@@ -35,8 +36,18 @@ export const Shell = () => {
   useKey('go_settings', () => void navigate({ to: '/crm/settings/organization' }))
 
   return (
-    <ShellContext value={{ createLead: () => setOpen('new_lead'), showKeys: () => setOpen('keys'), showPalette: () => setOpen('palette'), showSidebar: () => setOpen('sheet') }}>
-      <a href="#page" className="sr-only focus:not-sr-only focus:fixed focus:top-2 focus:left-2 focus:z-50 focus:rounded-control focus:bg-raised focus:px-3 focus:py-2">
+    <ShellContext
+      value={{
+        createLead: () => setOpen('new_lead'),
+        showKeys: () => setOpen('keys'),
+        showPalette: () => setOpen('palette'),
+        showSidebar: () => setOpen('sheet'),
+      }}
+    >
+      <a
+        href="#page"
+        className="sr-only focus:not-sr-only focus:fixed focus:top-2 focus:left-2 focus:z-50 focus:rounded-control focus:bg-raised focus:px-3 focus:py-2"
+      >
         Skip to content
       </a>
       <div className="flex h-dvh overflow-hidden bg-surface">
@@ -48,6 +59,7 @@ export const Shell = () => {
           </div>
         </div>
       </div>
+      <MenuHome />
       <SidebarSheet open={open === 'sheet'} onClose={close} />
       <NewLeadDialog open={open === 'new_lead'} onClose={close} />
       <Suspense>
@@ -63,8 +75,13 @@ const Palette = lazy(async () => ({ default: (await import('./palette.tsx')).Pal
 const KeyHelp = lazy(async () => ({ default: (await import('./key-help.tsx')).KeyHelp }))
 
 const AiOffBanner = () => (
-  <div role="status" className="flex h-9 shrink-0 items-center gap-2 border-b border-line bg-system-tint px-4 text-system-text">
+  <div
+    role="status"
+    className="flex h-9 shrink-0 items-center gap-2 border-b border-line bg-system-tint px-4 text-system-text"
+  >
     <PowerOff size={14} aria-hidden />
-    <span className="truncate">Agents are switched off for the whole organization. An admin can switch them on under Agents.</span>
+    <span className="truncate">
+      Agents are switched off for the whole organization. An admin can switch them on under Agents.
+    </span>
   </div>
 )

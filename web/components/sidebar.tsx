@@ -48,13 +48,14 @@ const SidebarBody = ({ wide }: { wide: Wide }) => {
     <>
       <div className="flex h-12 shrink-0 items-center gap-2 px-3">
         <Logo size={24} />
-        <span className={`min-w-0 flex-1 truncate font-semibold ${shows[wide]}`}>{me?.organization.name}</span>
+        <span className={`min-w-0 flex-1 truncate font-semibold ${shows[wide]}`}>
+          {me?.organization.name}
+        </span>
       </div>
       <div className="px-2 pb-3">
         <button
           type="button"
           onClick={shell.showPalette}
-          aria-label="Search and commands"
           className="flex h-8 w-full items-center gap-2 rounded-control border border-line bg-raised px-2 text-ink-3 shadow-card hover:text-ink-1"
         >
           <Search size={14} className="shrink-0" aria-hidden />
@@ -65,12 +66,27 @@ const SidebarBody = ({ wide }: { wide: Wide }) => {
         </button>
       </div>
       <nav aria-label="Pages" className="flex min-h-0 flex-1 flex-col gap-px overflow-y-auto px-2">
-        <PageLink to="/crm/approvals" icon={Hand} label="Needs you" hotkey="go_approvals" wide={wide} count={waiting} tone="wait" />
+        <PageLink
+          to="/crm/approvals"
+          icon={Hand}
+          label="Needs you"
+          hotkey="go_approvals"
+          wide={wide}
+          count={waiting}
+          tone="wait"
+        />
         <PageLink to="/crm/leads" icon={Users} label="Leads" hotkey="go_leads" wide={wide} />
         <GroupLabel wide={wide}>Agents</GroupLabel>
         <PageLink to="/crm/agents" icon={Bot} label="Agents" hotkey="go_agents" wide={wide} />
         <PageLink to="/crm/runs" icon={History} label="Runs" hotkey="go_runs" wide={wide} />
-        <PageLink to="/crm/failures" icon={CircleAlert} label="Failures" wide={wide} count={failures?.length ?? 0} tone="bad" />
+        <PageLink
+          to="/crm/failures"
+          icon={CircleAlert}
+          label="Failures"
+          wide={wide}
+          count={failures?.length ?? 0}
+          tone="bad"
+        />
         <GroupLabel wide={wide}>Workspace</GroupLabel>
         <PageLink to="/crm/settings" icon={Settings} label="Settings" hotkey="go_settings" wide={wide} />
       </nav>

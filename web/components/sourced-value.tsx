@@ -6,7 +6,10 @@ import { safeUrl, shortUrl } from '../words.ts'
 /** A value that an agent found: dotted underline, and on click where it was read. */
 export const SourcedValue = ({ value, fact, who }: { value: string; fact: Fact; who: string }) => (
   <Popover.Root>
-    <Popover.Trigger className="sourced max-w-full truncate rounded-tag text-left text-ink-1 hover:bg-agent-tint" aria-label={`${value}, found by ${who}: show the source`}>
+    <Popover.Trigger
+      className="sourced max-w-full truncate rounded-tag text-left text-ink-1 hover:bg-agent-tint"
+      aria-label={`${value}, found by ${who}: show the source`}
+    >
       {value}
     </Popover.Trigger>
     <Popover.Portal>
@@ -25,9 +28,16 @@ export const FactSource = ({ fact }: { fact: Fact }) => {
   const url = safeUrl(fact.source_url)
   return (
     <div className="mt-1 flex flex-col gap-1.5">
-      {fact.snippet && <blockquote className="border-l-2 border-line pl-2 text-ink-2">“{fact.snippet}”</blockquote>}
+      {fact.snippet && (
+        <blockquote className="border-l-2 border-line pl-2 text-ink-2">“{fact.snippet}”</blockquote>
+      )}
       {url && (
-        <a href={url} target="_blank" rel="noreferrer" className="inline-flex min-w-0 items-center gap-1 text-12 text-accent-text hover:underline">
+        <a
+          href={url}
+          target="_blank"
+          rel="noreferrer"
+          className="inline-flex min-w-0 items-center gap-1 text-12 text-accent-text hover:underline"
+        >
           <span className="truncate">{shortUrl(url)}</span>
           <ExternalLink size={12} className="shrink-0" aria-hidden />
         </a>

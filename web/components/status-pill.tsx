@@ -1,5 +1,19 @@
 import {
-  Check, CheckCheck, CircleAlert, CircleDashed, CirclePause, CircleSlash, Clock, Hourglass, Loader, MessageCircleQuestion, Pencil, ShieldX, Undo2, X, type LucideIcon,
+  Check,
+  CheckCheck,
+  CircleAlert,
+  CircleDashed,
+  CirclePause,
+  CircleSlash,
+  Clock,
+  Hourglass,
+  Loader,
+  MessageCircleQuestion,
+  Pencil,
+  ShieldX,
+  Undo2,
+  X,
+  type LucideIcon,
 } from 'lucide-react'
 import type { ApprovalStatus, Lead, Message, RunStatus, Submission } from '../records.ts'
 
@@ -7,16 +21,34 @@ import type { ApprovalStatus, Lead, Message, RunStatus, Submission } from '../re
 export type Tone = 'wait' | 'ok' | 'bad' | 'agent' | 'system' | 'accent'
 
 /** A state with its own glyph and word, never colour alone. */
-export const StatusPill = ({ tone, icon: Icon, label, spin = false }: { tone: Tone; icon: LucideIcon; label: string; spin?: boolean }) => (
-  <span className={`inline-flex h-5 shrink-0 items-center gap-1 rounded-tag px-1.5 text-12 font-medium whitespace-nowrap ${tones[tone]}`}>
-    <Icon size={12} strokeWidth={2.25} className={`shrink-0 ${spin ? 'animate-[spin_2s_linear_infinite]' : ''}`} aria-hidden />
+export const StatusPill = ({
+  tone,
+  icon: Icon,
+  label,
+  spin = false,
+}: {
+  tone: Tone
+  icon: LucideIcon
+  label: string
+  spin?: boolean
+}) => (
+  <span
+    className={`inline-flex h-5 shrink-0 align-middle items-center gap-1 rounded-tag px-1.5 text-12 font-medium whitespace-nowrap ${tones[tone]}`}
+  >
+    <Icon
+      size={12}
+      strokeWidth={2.25}
+      className={`shrink-0 ${spin ? 'animate-[spin_2s_linear_infinite]' : ''}`}
+      aria-hidden
+    />
     {label}
   </span>
 )
 
 /** Where an approval stands. */
 export const ApprovalPill = ({ status, edited = false }: { status: ApprovalStatus; edited?: boolean }) => {
-  if (edited && (status === 'approved' || status === 'executed')) return <StatusPill tone="ok" icon={Pencil} label={status === 'executed' ? 'Edited, done' : 'Edited'} />
+  if (edited && (status === 'approved' || status === 'executed'))
+    return <StatusPill tone="ok" icon={Pencil} label={status === 'executed' ? 'Edited, done' : 'Edited'} />
   return <StatusPill {...approvalStates[status]} />
 }
 
@@ -24,24 +56,37 @@ export const ApprovalPill = ({ status, edited = false }: { status: ApprovalStatu
 export const RunPill = ({ status }: { status: RunStatus }) => <StatusPill {...runStates[status]} />
 
 /** Where an e-mail stands. */
-export const MessagePill = ({ status }: { status: Message['status'] }) => <StatusPill {...messageStates[status]} />
+export const MessagePill = ({ status }: { status: Message['status'] }) => (
+  <StatusPill {...messageStates[status]} />
+)
 
 /** Where a submission stands. */
-export const SubmissionPill = ({ status }: { status: Submission['status'] }) => <StatusPill {...submissionStates[status]} />
+export const SubmissionPill = ({ status }: { status: Submission['status'] }) => (
+  <StatusPill {...submissionStates[status]} />
+)
 
 /** The one pill of a lead: the highest of waiting, failed, running. */
 export const LeadPill = ({ lead }: { lead: Pick<Lead, 'pending_approvals' | 'run_status'> }) => {
   if (lead.pending_approvals > 0) {
-    return <StatusPill tone="wait" icon={MessageCircleQuestion} label={lead.pending_approvals === 1 ? 'Needs you' : `${lead.pending_approvals} need you`} />
+    return (
+      <StatusPill
+        tone="wait"
+        icon={MessageCircleQuestion}
+        label={lead.pending_approvals === 1 ? 'Needs you' : `${lead.pending_approvals} need you`}
+      />
+    )
   }
-  if (lead.run_status === 'failed' || lead.run_status === 'dead') return <StatusPill tone="bad" icon={CircleAlert} label="Run failed" />
+  if (lead.run_status === 'failed' || lead.run_status === 'dead')
+    return <StatusPill tone="bad" icon={CircleAlert} label="Run failed" />
   if (lead.run_status === 'running') return <StatusPill tone="agent" icon={Loader} label="Working" spin />
   if (lead.run_status === 'queued') return <StatusPill tone="system" icon={CircleDashed} label="Queued" />
   return null
 }
 
 /** A warning on a record. */
-export const WarningPill = ({ label }: { label: string }) => <StatusPill tone="bad" icon={CircleAlert} label={label} />
+export const WarningPill = ({ label }: { label: string }) => (
+  <StatusPill tone="bad" icon={CircleAlert} label={label} />
+)
 
 const tones: Record<Tone, string> = {
   wait: 'bg-wait-tint text-wait-text',

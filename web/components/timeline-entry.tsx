@@ -28,19 +28,27 @@ export const TimelineEntry = ({ activity }: { activity: Activity }) => {
             </>
           )}
           {on_behalf_of && <span className="text-ink-2"> for {on_behalf_of.name}</span>} {activity.summary}{' '}
-          <time dateTime={activity.occurred_at} title={fullTime(activity.occurred_at)} className="text-12 whitespace-nowrap text-ink-3 tabular-nums">
+          <time
+            dateTime={activity.occurred_at}
+            title={fullTime(activity.occurred_at)}
+            className="mr-2 text-12 whitespace-nowrap text-ink-3 tabular-nums"
+          >
             {clock(activity.occurred_at)}
           </time>
+          <EntryActs activity={activity} />
         </p>
         {activity.reason && <p className="mt-0.5 line-clamp-3 max-w-[68ch] text-ink-2">{activity.reason}</p>}
-        {note && <p className="mt-1.5 max-w-[68ch] rounded-card border border-line bg-canvas px-3 py-2 text-14 break-words whitespace-pre-wrap">{note}</p>}
+        {note && (
+          <p className="mt-1.5 max-w-[68ch] rounded-card border border-line bg-canvas px-3 py-2 text-14 break-words whitespace-pre-wrap">
+            {note}
+          </p>
+        )}
         {data.changes && data.changes.length > 0 && (
           <div className="mt-1.5">
             <ChangeLines changes={data.changes} />
           </div>
         )}
         {mail && <FoldedMail mail={mail} />}
-        <EntryActs activity={activity} />
       </div>
     </li>
   )
@@ -59,24 +67,37 @@ const EntryActs = ({ activity }: { activity: Activity }) => {
   const canUndo = activity.undoable && !activity.undone_by
   if (!activity.run_id && !activity.approval_id && !canUndo && !activity.undone_by) return null
   return (
-    <div className="mt-1 flex items-center gap-3 text-12">
+    <span className="inline-flex items-center gap-2 text-12">
       {activity.run_id && (
-        <Link to="/crm/runs/$id" params={{ id: activity.run_id }} className="rounded-tag text-ink-3 hover:text-ink-1 hover:underline">
+        <Link
+          to="/crm/runs/$id"
+          params={{ id: activity.run_id }}
+          className="rounded-tag text-ink-3 hover:text-ink-1 hover:underline"
+        >
           See run
         </Link>
       )}
       {activity.approval_id && (
-        <Link to="/crm/approvals" search={{ id: activity.approval_id }} className="rounded-tag text-ink-3 hover:text-ink-1 hover:underline">
+        <Link
+          to="/crm/approvals"
+          search={{ id: activity.approval_id }}
+          className="rounded-tag text-ink-3 hover:text-ink-1 hover:underline"
+        >
           See approval
         </Link>
       )}
       {canUndo && (
-        <button type="button" disabled={undo.isPending} onClick={() => undo.mutate()} className="rounded-tag text-ink-3 hover:text-ink-1 hover:underline">
+        <button
+          type="button"
+          disabled={undo.isPending}
+          onClick={() => undo.mutate()}
+          className="rounded-tag text-ink-3 hover:text-ink-1 hover:underline"
+        >
           Undo
         </button>
       )}
       {activity.undone_by && <span className="text-system-text">↶ Undone</span>}
-    </div>
+    </span>
   )
 }
 
@@ -92,7 +113,12 @@ const FoldedMail = ({ mail }: { mail: Mail }) => {
           <div className="line-clamp-2 text-ink-2">{mail.body}</div>
         </div>
       )}
-      <button type="button" onClick={() => setOpen(!open)} aria-expanded={open} className="mt-1 rounded-tag text-12 text-ink-3 hover:text-ink-1 hover:underline">
+      <button
+        type="button"
+        onClick={() => setOpen(!open)}
+        aria-expanded={open}
+        className="mt-1 rounded-tag text-12 text-ink-3 hover:text-ink-1 hover:underline"
+      >
         {open ? 'Show less' : 'Show the whole e-mail'}
       </button>
     </div>

@@ -13,7 +13,15 @@ import { TimelineEntry } from './timeline-entry.tsx'
 export type TimelineActor = 'human' | 'agent' | 'system' | undefined
 
 /** What happened on a lead, newest first, with who did it and why. */
-export const Timeline = ({ leadId, actor, onActor }: { leadId: string; actor: TimelineActor; onActor: (actor: TimelineActor) => void }) => {
+export const Timeline = ({
+  leadId,
+  actor,
+  onActor,
+}: {
+  leadId: string
+  actor: TimelineActor
+  onActor: (actor: TimelineActor) => void
+}) => {
   const timeline = useInfiniteQuery(timelineQuery(leadId, actor))
   const days = byDay(timeline.data ?? [])
   return (
@@ -22,7 +30,13 @@ export const Timeline = ({ leadId, actor, onActor }: { leadId: string; actor: Ti
         <h2 className="mr-2 text-12 font-semibold text-ink-2">Timeline</h2>
         <div role="group" aria-label="Show" className="flex gap-1">
           {filters.map((filter) => (
-            <button key={filter.label} type="button" aria-pressed={actor === filter.actor} onClick={() => onActor(filter.actor)} className={tabClass}>
+            <button
+              key={filter.label}
+              type="button"
+              aria-pressed={actor === filter.actor}
+              onClick={() => onActor(filter.actor)}
+              className={tabClass}
+            >
               {filter.label}
             </button>
           ))}
@@ -31,7 +45,11 @@ export const Timeline = ({ leadId, actor, onActor }: { leadId: string; actor: Ti
       {timeline.isPending ? (
         <TimelineSkeleton />
       ) : timeline.isError && days.length === 0 ? (
-        <ErrorState what="The timeline could not be read" error={timeline.error} onRetry={() => void timeline.refetch()} />
+        <ErrorState
+          what="The timeline could not be read"
+          error={timeline.error}
+          onRetry={() => void timeline.refetch()}
+        />
       ) : days.length === 0 ? (
         <Empty icon={<History size={18} aria-hidden />} title={emptyTitles[actor ?? 'all']} />
       ) : (
@@ -52,7 +70,12 @@ export const Timeline = ({ leadId, actor, onActor }: { leadId: string; actor: Ti
       )}
       {timeline.hasNextPage && (
         <div className="flex justify-center py-3">
-          <Button kind="ghost" size="sm" busy={timeline.isFetchingNextPage} onClick={() => void timeline.fetchNextPage()}>
+          <Button
+            kind="ghost"
+            size="sm"
+            busy={timeline.isFetchingNextPage}
+            onClick={() => void timeline.fetchNextPage()}
+          >
             Show earlier
           </Button>
         </div>
@@ -99,7 +122,11 @@ const SystemFold = ({ activities }: { activities: Activity[] }) => {
       <span className="flex size-6 items-center justify-center" aria-hidden>
         <span className="size-2 rounded-full bg-system-mark" />
       </span>
-      <button type="button" onClick={() => setOpen(true)} className="rounded-tag text-ink-2 hover:text-ink-1 hover:underline">
+      <button
+        type="button"
+        onClick={() => setOpen(true)}
+        className="rounded-tag text-ink-2 hover:text-ink-1 hover:underline"
+      >
         {activities.length} system updates
       </button>
     </li>

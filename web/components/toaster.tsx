@@ -44,15 +44,21 @@ const Toasts = () =>
     <Toast.Root
       key={toast.id}
       toast={toast}
+      role="group"
       className="rounded-card bg-raised shadow-dialog transition-[opacity,translate] duration-200 ease-out data-[ending-style]:opacity-0 data-[starting-style]:translate-y-2 data-[starting-style]:opacity-0"
     >
       <Toast.Content className="flex items-start gap-3 p-3">
         <div className="min-w-0 flex-1 py-0.5">
-          <Toast.Title className={`text-13 font-medium ${toast.type === 'error' ? 'text-bad-text' : 'text-ink-1'}`} />
+          <Toast.Title
+            className={`text-13 font-medium ${toast.type === 'error' ? 'text-bad-text' : 'text-ink-1'}`}
+          />
           <Toast.Description className="text-12 text-ink-2" />
         </div>
         <Toast.Action className="h-6 shrink-0 rounded-tag px-2 text-13 font-medium text-accent-text hover:bg-hover" />
-        <Toast.Close aria-label="Close notification" className="flex size-6 shrink-0 items-center justify-center rounded-tag text-ink-3 hover:bg-hover">
+        <Toast.Close
+          aria-label="Close notification"
+          className="flex size-6 shrink-0 items-center justify-center rounded-tag text-ink-3 hover:bg-hover"
+        >
           <X size={14} aria-hidden />
         </Toast.Close>
       </Toast.Content>

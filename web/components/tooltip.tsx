@@ -4,7 +4,15 @@ import type { KeyId } from '../keys.ts'
 import { KeyCaps } from './key-caps.tsx'
 
 /** Names what is under the pointer or in focus, with its key. */
-export const Tooltip = ({ label, hotkey, children }: { label: ReactNode; hotkey?: KeyId; children: ReactElement }) => (
+export const Tooltip = ({
+  label,
+  hotkey,
+  children,
+}: {
+  label: ReactNode
+  hotkey?: KeyId
+  children: ReactElement
+}) => (
   <Base.Root>
     <Base.Trigger render={children} delay={400} />
     <Base.Portal>

@@ -27,12 +27,18 @@ export const UserMenu = ({ textClass }: { textClass: string }) => {
         trigger={
           <button
             type="button"
-            aria-label={`Account menu of ${name}`}
             className="flex h-9 w-full items-center gap-2.5 rounded-control px-1 text-left hover:bg-hover data-[popup-open]:bg-active"
           >
             <ActorMark actor={{ kind: 'user', name }} />
-            <span className={`min-w-0 flex-1 truncate ${textClass}`}>{name}</span>
-            <ChevronsUpDown size={14} className={`shrink-0 text-ink-3 ${textClass && 'max-md:hidden'}`} aria-hidden />
+            <span className={`min-w-0 flex-1 truncate ${textClass}`}>
+              <span className="sr-only">Account menu of </span>
+              {name}
+            </span>
+            <ChevronsUpDown
+              size={14}
+              className={`shrink-0 text-ink-3 ${textClass && 'max-md:hidden'}`}
+              aria-hidden
+            />
           </button>
         }
       >
@@ -48,7 +54,11 @@ export const UserMenu = ({ textClass }: { textClass: string }) => {
           <MenuChoices value={theme} choices={themes} onChoose={chooseTheme} label="Theme" />
         </BaseMenu.Group>
         <MenuLine />
-        <MenuItem icon={<Keyboard size={16} aria-hidden />} hint={<KeyCaps id="help" />} onClick={shell.showKeys}>
+        <MenuItem
+          icon={<Keyboard size={16} aria-hidden />}
+          hint={<KeyCaps id="help" />}
+          onClick={shell.showKeys}
+        >
           Keyboard shortcuts
         </MenuItem>
         <MenuItem icon={<LogOut size={16} aria-hidden />} onClick={() => void signOut()}>
@@ -90,7 +100,11 @@ const ConnectionDot = ({ textClass }: { textClass: string }) => {
 }
 
 const themes: { value: Theme; label: string; icon: React.ReactNode }[] = [
-  { value: 'system', label: 'Same as device', icon: <Monitor size={16} className="text-ink-2" aria-hidden /> },
+  {
+    value: 'system',
+    label: 'Same as device',
+    icon: <Monitor size={16} className="text-ink-2" aria-hidden />,
+  },
   { value: 'light', label: 'Light', icon: <Sun size={16} className="text-ink-2" aria-hidden /> },
   { value: 'dark', label: 'Dark', icon: <Moon size={16} className="text-ink-2" aria-hidden /> },
 ]

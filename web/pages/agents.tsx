@@ -25,7 +25,11 @@ export const AgentsPage = () => {
       <PageBody>
         <div className="mx-auto flex max-w-240 flex-col gap-6 px-6 py-6 max-sm:px-4">
           <OrganizationSwitch />
-          <Loaded query={agents} what="Agents could not be read" skeleton={<SkeletonRows rows={6} height={48} />}>
+          <Loaded
+            query={agents}
+            what="Agents could not be read"
+            skeleton={<SkeletonRows rows={6} height={48} />}
+          >
             {(list) =>
               list.length === 0 ? (
                 <Empty icon={<Bot size={18} aria-hidden />} title="There are no agents" />
@@ -49,7 +53,8 @@ const OrganizationSwitch = () => {
   const queries = useQueryClient()
   const isAdmin = useIsAdmin()
   const save = useMutation({
-    mutationFn: (ai_enabled: boolean) => send<Settings>('PATCH', '/api/settings', { version: settings.data?.version, ai_enabled }),
+    mutationFn: (ai_enabled: boolean) =>
+      send<Settings>('PATCH', '/api/settings', { version: settings.data?.version, ai_enabled }),
     onSuccess: (saved) => {
       queries.setQueryData(settingsQuery.queryKey, saved)
       void queries.invalidateQueries({ queryKey: meQuery.queryKey })
@@ -65,19 +70,38 @@ const OrganizationSwitch = () => {
     <div className="flex items-center gap-4 rounded-card border border-line px-4 py-3">
       <div className="min-w-0 flex-1">
         <div className="font-medium">{settings.data.ai_enabled ? 'Agents are on' : 'Agents are off'}</div>
-        <div className="text-ink-2">Off stops every agent in the organization before its next step. Nothing that waits for you is lost.</div>
+        <div className="text-ink-2">
+          Off stops every agent in the organization before its next step. Nothing that waits for you is lost.
+        </div>
       </div>
-      <Switch label="Agents on for the whole organization" checked={settings.data.ai_enabled} disabled={!isAdmin || save.isPending} onChange={(on) => save.mutate(on)} />
+      <Switch
+        label="Agents on for the whole organization"
+        checked={settings.data.ai_enabled}
+        disabled={!isAdmin || save.isPending}
+        onChange={(on) => save.mutate(on)}
+      />
     </div>
   )
 }
 
-const AgentCard = ({ agent, tools, isAdmin }: { agent: Agent; tools: Tool[] | undefined; isAdmin: boolean }) => {
+const AgentCard = ({
+  agent,
+  tools,
+  isAdmin,
+}: {
+  agent: Agent
+  tools: Tool[] | undefined
+  isAdmin: boolean
+}) => {
   const queries = useQueryClient()
   const pause = useMutation({
     mutationFn: (enabled: boolean) => send<Agent>('PATCH', `/api/agents/${agent.name}`, { enabled }),
     onSuccess: (saved) => {
-      announce(saved.enabled ? `${agent.title} works again` : `${agent.title} is paused. Finished steps stay finished.`)
+      announce(
+        saved.enabled
+          ? `${agent.title} works again`
+          : `${agent.title} is paused. Finished steps stay finished.`,
+      )
       void queries.invalidateQueries({ queryKey: agentsQuery.queryKey })
       void queries.invalidateQueries({ queryKey: meQuery.queryKey })
     },
@@ -98,11 +122,18 @@ const AgentCard = ({ agent, tools, isAdmin }: { agent: Agent; tools: Tool[] | un
           <span className="text-ink-2" aria-hidden>
             {agent.enabled ? 'Working' : 'Paused'}
           </span>
-          <Switch label={`${agent.title} works`} checked={agent.enabled} disabled={!isAdmin || pause.isPending} onChange={(on) => pause.mutate(on)} />
+          <Switch
+            label={`${agent.title} works`}
+            checked={agent.enabled}
+            disabled={!isAdmin || pause.isPending}
+            onChange={(on) => pause.mutate(on)}
+          />
         </div>
       </div>
       <dl className="flex flex-wrap gap-x-10 gap-y-3 border-t border-line py-4">
-        <Figure name="Approved unchanged">{stats.decided === 0 ? '–' : `${Math.round((100 * stats.approved_unchanged) / stats.decided)} %`}</Figure>
+        <Figure name="Approved unchanged">
+          {stats.decided === 0 ? '–' : `${Math.round((100 * stats.approved_unchanged) / stats.decided)} %`}
+        </Figure>
         <Figure name="Decided">{stats.decided.toLocaleString('en-GB')}</Figure>
         <Figure name="Runs">
           <Link to="/crm/runs" className="hover:underline">

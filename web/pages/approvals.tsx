@@ -7,10 +7,11 @@ import { ActorMark } from '../components/actor-badge.tsx'
 import { restoreLast } from '../components/approval-acts.ts'
 import { ApprovalCard } from '../components/approval-card.tsx'
 import { Button } from '../components/button.tsx'
-import { PageBar, tabClass } from '../components/page.tsx'
+import { exactly, PageBar, tabClass } from '../components/page.tsx'
 import { Empty, ErrorState, SkeletonBar, SkeletonRows } from '../components/states.tsx'
 import { ApprovalPill } from '../components/status-pill.tsx'
 import { useKey } from '../hotkeys.ts'
+import { twoColumns, useMedia } from '../media.ts'
 import { approvalCountsQuery, approvalQuery, approvalsQuery } from '../queries.ts'
 import type { Approval } from '../records.ts'
 import { age, until } from '../time.ts'
@@ -23,11 +24,12 @@ export const ApprovalsPage = () => {
   const { data: counts } = useQuery(approvalCountsQuery)
   const items = queue.data ?? []
   const [announced, setAnnounced] = useState('')
-  const wide = useIsWide()
+  const wide = useMedia(twoColumns)
   // On a wide page something is always open; on a phone the list comes first.
   const currentId = id ?? (wide ? items[0]?.id : undefined)
   const index = items.findIndex((item) => item.id === currentId)
-  const select = (next: string | undefined) => void navigate({ search: (now) => ({ ...now, id: next }), replace: true })
+  const select = (next: string | undefined) =>
+    void navigate({ search: (now) => ({ ...now, id: next }), replace: true })
   const step = (by: number) => {
     const next = items[Math.min(items.length - 1, Math.max(0, index + by))]
     if (next) select(next.id)
@@ -48,10 +50,22 @@ export const ApprovalsPage = () => {
       <title>Needs you · Leadhand</title>
       <PageBar title="Needs you" count={waiting > 0 ? waiting : undefined}>
         <nav aria-label="Which approvals" className="ml-1 flex gap-1">
-          <Link to="/crm/approvals" search={{}} className={tabClass} aria-current={view ? undefined : 'page'} activeProps={{}}>
+          <Link
+            to="/crm/approvals"
+            search={{}}
+            className={tabClass}
+            activeOptions={exactly}
+            aria-current={view ? undefined : 'page'}
+          >
             Waiting
           </Link>
-          <Link to="/crm/approvals" search={{ view: 'decided' }} className={tabClass} aria-current={view ? 'page' : undefined} activeProps={{}}>
+          <Link
+            to="/crm/approvals"
+            search={{ view: 'decided' }}
+            className={tabClass}
+            activeOptions={exactly}
+            aria-current={view ? 'page' : undefined}
+          >
             Decided
           </Link>
         </nav>
@@ -60,11 +74,17 @@ export const ApprovalsPage = () => {
         {announced}
       </p>
       <main className="flex min-h-0 flex-1">
-        <div className={`w-full shrink-0 overflow-y-auto border-line md:w-90 md:border-r ${currentId && !wide ? 'hidden' : ''}`}>
+        <div
+          className={`w-full shrink-0 overflow-y-auto border-line md:w-90 md:border-r ${currentId && !wide ? 'hidden' : ''}`}
+        >
           {queue.isPending ? (
             <SkeletonRows rows={8} height={64} />
           ) : queue.isError && items.length === 0 ? (
-            <ErrorState what="The queue could not be read" error={queue.error} onRetry={() => void queue.refetch()} />
+            <ErrorState
+              what="The queue could not be read"
+              error={queue.error}
+              onRetry={() => void queue.refetch()}
+            />
           ) : items.length === 0 ? (
             view === 'decided' ? (
               <Empty icon={<Inbox size={18} aria-hidden />} title="Nothing has been decided yet" />
@@ -82,7 +102,12 @@ export const ApprovalsPage = () => {
           )}
           {queue.hasNextPage && (
             <div className="flex justify-center p-3">
-              <Button kind="ghost" size="sm" busy={queue.isFetchingNextPage} onClick={() => void queue.fetchNextPage()}>
+              <Button
+                kind="ghost"
+                size="sm"
+                busy={queue.isFetchingNextPage}
+                onClick={() => void queue.fetchNextPage()}
+              >
                 Load more
               </Button>
             </div>
@@ -91,12 +116,24 @@ export const ApprovalsPage = () => {
         <div className={`min-w-0 flex-1 overflow-y-auto ${currentId ? '' : 'max-md:hidden'}`}>
           {!wide && currentId && (
             <div className="border-b border-line px-2 py-1">
-              <Button kind="ghost" size="sm" icon={<ArrowLeft size={14} aria-hidden />} onClick={() => select(undefined)}>
+              <Button
+                kind="ghost"
+                size="sm"
+                icon={<ArrowLeft size={14} aria-hidden />}
+                onClick={() => select(undefined)}
+              >
                 All
               </Button>
             </div>
           )}
-          {currentId && <Detail key={currentId} id={currentId} known={items.find((item) => item.id === currentId)} onDecided={afterDecision} />}
+          {currentId && (
+            <Detail
+              key={currentId}
+              id={currentId}
+              known={items.find((item) => item.id === currentId)}
+              onDecided={afterDecision}
+            />
+          )}
         </div>
       </main>
     </>
@@ -120,7 +157,6 @@ const QueueRow = ({ approval, current }: { approval: Approval; current: boolean 
         to="/crm/approvals"
         search={(now) => ({ ...now, id: approval.id })}
         replace
-        activeProps={{}}
         aria-current={current ? 'true' : undefined}
         data-inset-focus
         className={`flex h-16 items-center gap-3 border-b border-line px-4 ${current ? 'bg-accent-tint' : 'hover:bg-hover'}`}
@@ -128,11 +164,17 @@ const QueueRow = ({ approval, current }: { approval: Approval; current: boolean 
         <ActorMark actor={approval.proposed_by} />
         <span className="min-w-0 flex-1">
           <span className="flex items-center gap-2">
-            <span className="min-w-0 flex-1 truncate font-medium">{approval.subject_label ?? approval.tool_title}</span>
-            <span className="shrink-0 text-12 text-ink-3 tabular-nums">{age(approval.decided_at ?? approval.created_at)}</span>
+            <span className="min-w-0 flex-1 truncate font-medium">
+              {approval.subject_label ?? approval.tool_title}
+            </span>
+            <span className="shrink-0 text-12 text-ink-3 tabular-nums">
+              {age(approval.decided_at ?? approval.created_at)}
+            </span>
           </span>
           <span className="flex items-center gap-2 text-ink-2">
-            <span className="min-w-0 flex-1 truncate">{approval.mail ? approval.mail.subject : approval.summary}</span>
+            <span className="min-w-0 flex-1 truncate">
+              {approval.mail ? approval.mail.subject : approval.summary}
+            </span>
             {approval.status === 'pending' ? (
               left && <span className="shrink-0 text-12 text-ink-3">{left.replace('in ', '')} left</span>
             ) : (
@@ -145,7 +187,15 @@ const QueueRow = ({ approval, current }: { approval: Approval; current: boolean 
   )
 }
 
-const Detail = ({ id, known, onDecided }: { id: string; known: Approval | undefined; onDecided: () => void }) => {
+const Detail = ({
+  id,
+  known,
+  onDecided,
+}: {
+  id: string
+  known: Approval | undefined
+  onDecided: () => void
+}) => {
   const approval = useQuery({ ...approvalQuery(id), placeholderData: known ?? keepPreviousData })
   if (approval.data?.id === id) return <ApprovalCard approval={approval.data} onDecided={onDecided} />
   if (approval.error) {
@@ -153,7 +203,11 @@ const Detail = ({ id, known, onDecided }: { id: string; known: Approval | undefi
     return gone ? (
       <Empty title="There is no approval here">It may belong to another organization.</Empty>
     ) : (
-      <ErrorState what="This approval could not be read" error={approval.error} onRetry={() => void approval.refetch()} />
+      <ErrorState
+        what="This approval could not be read"
+        error={approval.error}
+        onRetry={() => void approval.refetch()}
+      />
     )
   }
   return (
@@ -163,16 +217,3 @@ const Detail = ({ id, known, onDecided }: { id: string; known: Approval | undefi
     </div>
   )
 }
-
-const useIsWide = () => {
-  const [wide, setWide] = useState(() => matchMedia(wideQuery).matches)
-  useEffect(() => {
-    const query = matchMedia(wideQuery)
-    const onChange = () => setWide(query.matches)
-    query.addEventListener('change', onChange)
-    return () => query.removeEventListener('change', onChange)
-  }, [])
-  return wide
-}
-
-const wideQuery = '(min-width: 56.25rem)'

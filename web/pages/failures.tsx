@@ -19,11 +19,16 @@ export const FailuresPage = () => {
       <title>Failures · Leadhand</title>
       <PageBar title="Failures" count={failures.data?.length || undefined} />
       <PageBody>
-        <Loaded query={failures} what="Failures could not be read" skeleton={<SkeletonRows rows={6} height={72} />}>
+        <Loaded
+          query={failures}
+          what="Failures could not be read"
+          skeleton={<SkeletonRows rows={6} height={72} />}
+        >
           {(list) =>
             list.length === 0 ? (
               <Empty icon={<CircleCheck size={18} aria-hidden />} title="Nothing was given up on">
-                Work that fails is tried again by itself. What still fails after the last try waits here for you.
+                Work that fails is tried again by itself. What still fails after the last try waits here for
+                you.
               </Empty>
             ) : (
               <ul aria-label="Failures">
@@ -59,7 +64,9 @@ const FailureRow = ({ failure }: { failure: Failure }) => {
       <div className="min-w-0 flex-1">
         <p className="font-medium">
           {name}
-          {failure.subject_label && <span className="font-normal text-ink-3"> · {sentence(failure.name)}</span>}
+          {failure.subject_label && (
+            <span className="font-normal text-ink-3"> · {sentence(failure.name)}</span>
+          )}
         </p>
         <p className="line-clamp-2 max-w-[80ch] break-words text-ink-2">{failure.error}</p>
         <p className="mt-1 flex flex-wrap gap-x-3 text-12 text-ink-3">
@@ -73,7 +80,11 @@ const FailureRow = ({ failure }: { failure: Failure }) => {
             </Link>
           )}
           {failure.subject && (failure.subject.kind === 'lead' || failure.subject.kind === 'opportunity') && (
-            <Link to="/crm/leads/$id" params={{ id: failure.subject.id }} className="hover:text-ink-1 hover:underline">
+            <Link
+              to="/crm/leads/$id"
+              params={{ id: failure.subject.id }}
+              className="hover:text-ink-1 hover:underline"
+            >
               Open lead
             </Link>
           )}

@@ -6,7 +6,7 @@ import { useAgentTitle } from '../agent-titles.ts'
 import { ActorMark } from '../components/actor-badge.tsx'
 import { buttonClass, IconButton } from '../components/button.tsx'
 import { LeadAside } from '../components/lead-aside.tsx'
-import { LeadActs } from '../components/lead-header.tsx'
+import { LeadActs, OwnerMenu, StageMenu } from '../components/lead-header.tsx'
 import { NoteBox } from '../components/note-box.tsx'
 import { Section } from '../components/page.tsx'
 import { Properties } from '../components/properties.tsx'
@@ -15,6 +15,7 @@ import { useShell } from '../components/shell-context.ts'
 import { Empty, ErrorState, SkeletonBar } from '../components/states.tsx'
 import { LeadPill, WarningPill } from '../components/status-pill.tsx'
 import { Timeline } from '../components/timeline.tsx'
+import { twoColumns, useMedia } from '../media.ts'
 import { approvalsQuery, leadQuery } from '../queries.ts'
 import type { Lead } from '../records.ts'
 import { fieldLabel, sentence } from '../words.ts'
@@ -24,7 +25,10 @@ export const LeadPage = () => {
   const { id } = route.useParams()
   const lead = useQuery(leadQuery(id))
   if (lead.error instanceof ApiError && lead.error.status === 404 && !lead.data) return <NoSuchLead />
-  if (lead.error && !lead.data) return <ErrorState what="This lead could not be read" error={lead.error} onRetry={() => void lead.refetch()} />
+  if (lead.error && !lead.data)
+    return (
+      <ErrorState what="This lead could not be read" error={lead.error} onRetry={() => void lead.refetch()} />
+    )
   return lead.data ? <LeadRecord lead={lead.data} /> : <LeadSkeleton />
 }
 
@@ -35,8 +39,11 @@ const LeadRecord = ({ lead }: { lead: Lead }) => {
   const navigate = route.useNavigate()
   const who = useAgentTitle('lead_worker')
   const approvals = useInfiniteQuery(approvalsQuery({ lead_id: lead.id, limit: 20 }))
-  const open = approvals.data?.filter((approval) => ['pending', 'stale', 'outcome_unknown'].includes(approval.status)) ?? []
+  const open =
+    approvals.data?.filter((approval) => ['pending', 'stale', 'outcome_unknown'].includes(approval.status)) ??
+    []
   const name = lead.contact_name ?? lead.name
+  const wide = useMedia(twoColumns)
   return (
     <>
       <title>{`${name} · Leadhand`}</title>
@@ -49,18 +56,38 @@ const LeadRecord = ({ lead }: { lead: Lead }) => {
             <ActorMark actor={{ kind: 'user', name }} size={32} />
             <div className="min-w-0 flex-1">
               <h2 className="text-20 font-semibold break-words">{name}</h2>
-              <p className="text-ink-2">{[lead.title, lead.company_name].filter(Boolean).join(', ') || lead.email}</p>
+              <p className="text-ink-2">
+                {[lead.title, lead.company_name].filter(Boolean).join(', ') || lead.email}
+              </p>
               <div className="mt-2 flex flex-wrap gap-1 empty:hidden">
                 <LeadPill lead={lead} />
                 {lead.warnings.map((warning) => (
-                  <WarningPill key={warning.field} label={`${fieldLabel(warning.field)}: ${warning.message}`} />
+                  <WarningPill
+                    key={warning.field}
+                    label={`${fieldLabel(warning.field)}: ${warning.message}`}
+                  />
                 ))}
               </div>
             </div>
           </div>
+          {!wide && (
+            <div className="flex flex-wrap gap-2">
+              <StageMenu lead={lead} />
+              <OwnerMenu lead={lead} />
+            </div>
+          )}
           <Section title="Score" aside={<ScoreBadge score={lead.score} />}>
-            {lead.verdict && <p className="mb-2 text-ink-2">{sentence(lead.verdict)}{lead.verdict_reason ? `: ${lead.verdict_reason}` : ''}</p>}
-            {lead.score_reasons.length > 0 ? <ScoreReasons reasons={lead.score_reasons} /> : <p className="text-ink-3">Not scored yet.</p>}
+            {lead.verdict && (
+              <p className="mb-2 text-ink-2">
+                {sentence(lead.verdict)}
+                {lead.verdict_reason ? `: ${lead.verdict_reason}` : ''}
+              </p>
+            )}
+            {lead.score_reasons.length > 0 ? (
+              <ScoreReasons reasons={lead.score_reasons} />
+            ) : (
+              <p className="text-ink-3">Not scored yet.</p>
+            )}
           </Section>
           <Section title="Details">
             <Properties lead={lead} who={who} />
@@ -77,7 +104,11 @@ const LeadRecord = ({ lead }: { lead: Lead }) => {
               </Section>
             )}
             <NoteBox leadId={lead.id} />
-            <Timeline leadId={lead.id} actor={actor} onActor={(next) => void navigate({ search: { actor: next }, replace: true })} />
+            <Timeline
+              leadId={lead.id}
+              actor={actor}
+              onActor={(next) => void navigate({ search: { actor: next }, replace: true })}
+            />
           </div>
         </div>
       </main>
@@ -125,7 +156,10 @@ const NoSuchLead = () => (
 const LeadSkeleton = () => (
   <>
     <RecordBar />
-    <main aria-busy className="grid flex-1 md:grid-cols-[300px_minmax(0,1fr)] lg:grid-cols-[300px_minmax(0,1fr)_300px]">
+    <main
+      aria-busy
+      className="grid flex-1 md:grid-cols-[300px_minmax(0,1fr)] lg:grid-cols-[300px_minmax(0,1fr)_300px]"
+    >
       <div className="flex flex-col gap-4 border-r border-line p-4">
         <SkeletonBar className="h-7 w-48" />
         {[40, 60, 50, 70, 45, 55].map((width) => (

@@ -34,19 +34,35 @@ export const LeadsPage = () => {
       <PageBar
         title="Leads"
         acts={
-          <Button kind="primary" hotkey="create_lead" icon={<Plus size={16} aria-hidden />} onClick={shell.createLead}>
-            Create lead
+          <Button
+            kind="primary"
+            hotkey="create_lead"
+            icon={<Plus size={16} aria-hidden />}
+            onClick={shell.createLead}
+          >
+            <span className="max-sm:sr-only">Create lead</span>
           </Button>
         }
       >
-        <SearchBox value={search.q} onChange={(q) => void navigate({ search: (now) => ({ ...now, q }), replace: true })} />
-        <LeadFilterBar filters={search} sources={sources} onChange={(filters) => void navigate({ search: (now) => ({ ...now, ...filters }) })} />
+        <SearchBox
+          value={search.q}
+          onChange={(q) => void navigate({ search: (now) => ({ ...now, q }), replace: true })}
+        />
+        <LeadFilterBar
+          filters={search}
+          sources={sources}
+          onChange={(filters) => void navigate({ search: (now) => ({ ...now, ...filters }) })}
+        />
       </PageBar>
       <main className="flex min-h-0 flex-1 flex-col">
         {leads.isPending ? (
           <SkeletonRows rows={20} />
         ) : leads.isError && rows.length === 0 ? (
-          <ErrorState what="Leads could not be read" error={leads.error} onRetry={() => void leads.refetch()} />
+          <ErrorState
+            what="Leads could not be read"
+            error={leads.error}
+            onRetry={() => void leads.refetch()}
+          />
         ) : rows.length === 0 ? (
           narrowed ? (
             <NothingMatches search={search} sources={sources} onClear={() => void navigate({ search: {} })} />
@@ -59,9 +75,17 @@ export const LeadsPage = () => {
             columns={columns}
             rows={rows}
             sort={search.sort ?? '-created_at'}
-            onSort={(sort) => void navigate({ search: (now) => ({ ...now, sort: sort === '-created_at' ? undefined : sort }) })}
+            onSort={(sort) =>
+              void navigate({
+                search: (now) => ({ ...now, sort: sort === '-created_at' ? undefined : sort }),
+              })
+            }
             onOpen={(lead) => void navigate({ to: '/crm/leads/$id', params: { id: lead.id } })}
-            more={leads.hasNextPage ? { load: () => void leads.fetchNextPage(), busy: leads.isFetchingNextPage } : undefined}
+            more={
+              leads.hasNextPage
+                ? { load: () => void leads.fetchNextPage(), busy: leads.isFetchingNextPage }
+                : undefined
+            }
           />
         )}
       </main>
@@ -76,10 +100,14 @@ const columnsWith = (pipelines: Pipeline[] | undefined): Column<Lead>[] => [
     key: 'name',
     header: 'Name',
     sort: 'name',
-    className: 'w-[22%] max-sm:w-[62%]',
     cell: (lead) => (
       <>
-        <Link to="/crm/leads/$id" params={{ id: lead.id }} tabIndex={-1} className="font-medium text-ink-1 hover:underline">
+        <Link
+          to="/crm/leads/$id"
+          params={{ id: lead.id }}
+          tabIndex={-1}
+          className="font-medium text-ink-1 hover:underline"
+        >
           {lead.contact_name ?? lead.name}
         </Link>
         <span className="block truncate text-12 text-ink-3 sm:hidden">
@@ -88,15 +116,43 @@ const columnsWith = (pipelines: Pipeline[] | undefined): Column<Lead>[] => [
       </>
     ),
   },
-  { key: 'company_name', header: 'Company', sort: 'company_name', className: 'w-[18%] max-sm:hidden', cell: (lead) => lead.company_name ?? <None /> },
-  { key: 'stage', header: 'Stage', className: 'w-[15%] max-sm:hidden', cell: (lead) => <StageLabel lead={lead} pipelines={pipelines} /> },
-  { key: 'pill', header: 'State', className: 'w-[11rem] max-md:w-28 max-sm:w-[38%] max-sm:text-right', cell: (lead) => <LeadPill lead={lead} /> },
-  { key: 'score', header: 'Score', sort: 'score', end: true, className: 'w-28 max-sm:hidden', cell: (lead) => <ScoreBadge score={lead.score} /> },
-  { key: 'source', header: 'Source', className: 'w-[12%] text-ink-2 max-md:hidden', cell: (lead) => lead.source ?? <None /> },
+  {
+    key: 'company_name',
+    header: 'Company',
+    sort: 'company_name',
+    className: 'max-sm:hidden',
+    cell: (lead) => lead.company_name ?? <None />,
+  },
+  {
+    key: 'stage',
+    header: 'Stage',
+    className: 'w-44 max-sm:hidden',
+    cell: (lead) => <StageLabel lead={lead} pipelines={pipelines} />,
+  },
+  {
+    key: 'pill',
+    header: 'State',
+    className: 'w-34 max-sm:pr-4 max-sm:text-right',
+    cell: (lead) => <LeadPill lead={lead} />,
+  },
+  {
+    key: 'score',
+    header: 'Score',
+    sort: 'score',
+    end: true,
+    className: 'w-28 max-sm:hidden',
+    cell: (lead) => <ScoreBadge score={lead.score} />,
+  },
+  {
+    key: 'source',
+    header: 'Source',
+    className: 'w-28 pl-6 text-ink-2 max-md:hidden',
+    cell: (lead) => lead.source ?? <None />,
+  },
   {
     key: 'owner',
     header: 'Owner',
-    className: 'w-[12%] max-lg:hidden',
+    className: 'w-40 max-lg:hidden',
     cell: (lead) =>
       lead.owner ? (
         <span className="inline-flex max-w-full items-center gap-2 align-middle">
@@ -112,7 +168,13 @@ const columnsWith = (pipelines: Pipeline[] | undefined): Column<Lead>[] => [
     header: 'In stage',
     end: true,
     className: 'w-20 text-ink-2 max-md:hidden',
-    cell: (lead) => <span title={fullTime(lead.stage_entered_at)}>{daysSince(lead.stage_entered_at) === 0 ? age(lead.stage_entered_at) : `${daysSince(lead.stage_entered_at)} d`}</span>,
+    cell: (lead) => (
+      <span title={fullTime(lead.stage_entered_at)}>
+        {daysSince(lead.stage_entered_at) === 0
+          ? age(lead.stage_entered_at)
+          : `${daysSince(lead.stage_entered_at)} d`}
+      </span>
+    ),
   },
   {
     key: 'created_at',
@@ -120,13 +182,23 @@ const columnsWith = (pipelines: Pipeline[] | undefined): Column<Lead>[] => [
     sort: 'created_at',
     end: true,
     className: 'w-24 text-ink-2 max-lg:hidden',
-    cell: (lead) => <time dateTime={lead.created_at} title={fullTime(lead.created_at)}>{daysSince(lead.created_at) === 0 ? age(lead.created_at) : day(lead.created_at)}</time>,
+    cell: (lead) => (
+      <time dateTime={lead.created_at} title={fullTime(lead.created_at)}>
+        {daysSince(lead.created_at) === 0 ? age(lead.created_at) : day(lead.created_at)}
+      </time>
+    ),
   },
 ]
 
 const None = () => <span className="text-ink-3">–</span>
 
-const SearchBox = ({ value, onChange }: { value: string | undefined; onChange: (value: string | undefined) => void }) => {
+const SearchBox = ({
+  value,
+  onChange,
+}: {
+  value: string | undefined
+  onChange: (value: string | undefined) => void
+}) => {
   const [text, setText] = useState(value ?? '')
   const input = useRef<HTMLInputElement>(null)
   const latest = useRef(onChange)
@@ -157,10 +229,24 @@ const SearchBox = ({ value, onChange }: { value: string | undefined; onChange: (
   )
 }
 
-const NothingMatches = ({ search, sources, onClear }: { search: { q?: string; stage?: string; owner?: string; source?: string }; sources: string[]; onClear: () => void }) => {
+const NothingMatches = ({
+  search,
+  sources,
+  onClear,
+}: {
+  search: { q?: string; stage?: string; owner?: string; source?: string }
+  sources: string[]
+  onClear: () => void
+}) => {
   const names = useFilterNames(search, sources)
   const all = [search.q && `“${search.q}”`, names].filter(Boolean).join(', ')
-  return <Empty icon={<Search size={18} aria-hidden />} title={`No leads match ${all}`} action={<Button onClick={onClear}>Clear filters</Button>} />
+  return (
+    <Empty
+      icon={<Search size={18} aria-hidden />}
+      title={`No leads match ${all}`}
+      action={<Button onClick={onClear}>Clear filters</Button>}
+    />
+  )
 }
 
 const FirstUse = () => {
@@ -179,7 +265,8 @@ const FirstUse = () => {
         </div>
       }
     >
-      Send your first lead from a website form or any tool that can call a webhook. The agent researches it, qualifies it and drafts a reply for you to approve.
+      Send your first lead from a website form or any tool that can call a webhook. The agent researches it,
+      qualifies it and drafts a reply for you to approve.
     </Empty>
   )
 }
@@ -189,7 +276,9 @@ const useSources = (leads: Lead[] | undefined, chosen: string | undefined) => {
   const [seen, setSeen] = useState<string[]>([])
   useEffect(() => {
     const found = [...(leads ?? []).flatMap((lead) => lead.source ?? []), ...(chosen?.split(',') ?? [])]
-    setSeen((known) => (found.every((source) => known.includes(source)) ? known : [...new Set([...known, ...found])].toSorted()))
+    setSeen((known) =>
+      found.every((source) => known.includes(source)) ? known : [...new Set([...known, ...found])].toSorted(),
+    )
   }, [leads, chosen])
   return seen
 }

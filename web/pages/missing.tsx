@@ -5,7 +5,8 @@ import { Empty, ErrorState } from '../components/states.tsx'
 
 /** What an unknown address shows. */
 export const MissingPage = () => (
-  <main className="flex min-h-dvh items-center justify-center">
+  <main className="flex min-h-dvh flex-col items-center justify-center">
+    <h1 className="sr-only">Not found</h1>
     <Empty
       icon={<Compass size={18} aria-hidden />}
       title="There is no page at this address"
@@ -24,8 +25,13 @@ export const MissingPage = () => (
 export const PageError = ({ error }: { error: unknown }) => {
   const router = useRouter()
   return (
-    <main className="flex min-h-dvh items-center justify-center">
-      <ErrorState what="This page could not be shown" error={error} onRetry={() => void router.invalidate()} />
+    <main className="flex min-h-dvh flex-col items-center justify-center">
+      <h1 className="sr-only">Something failed</h1>
+      <ErrorState
+        what="This page could not be shown"
+        error={error}
+        onRetry={() => void router.invalidate()}
+      />
     </main>
   )
 }

@@ -38,7 +38,11 @@ export const RunPage = () => {
             }
           />
         ) : run.error ? (
-          <ErrorState what="This run could not be read" error={run.error} onRetry={() => void run.refetch()} />
+          <ErrorState
+            what="This run could not be read"
+            error={run.error}
+            onRetry={() => void run.refetch()}
+          />
         ) : (
           <div className="mx-auto max-w-200 px-6 py-6">
             <SkeletonBar className="mb-6 h-8 w-2/3" />
@@ -81,7 +85,11 @@ const RunRecord = ({ run }: { run: Run }) => {
                 <AgentWord />
                 <RunPill status={run.status} />
                 {run.subject && (run.subject.kind === 'lead' || run.subject.kind === 'opportunity') && (
-                  <Link to="/crm/leads/$id" params={{ id: run.subject.id }} className="text-accent-text hover:underline">
+                  <Link
+                    to="/crm/leads/$id"
+                    params={{ id: run.subject.id }}
+                    className="text-accent-text hover:underline"
+                  >
                     {run.subject_label ?? 'Open the lead'}
                   </Link>
                 )}
@@ -94,9 +102,19 @@ const RunRecord = ({ run }: { run: Run }) => {
             <Figure name="Prompt version">{run.prompt_version ?? '–'}</Figure>
             <Figure name="Started">{run.started_at ? fullTime(run.started_at) : 'not yet'}</Figure>
             <Figure name="Took">{took === undefined ? '–' : duration(took)}</Figure>
-            <Figure name="Tokens read">{run.usage ? run.usage.input_tokens.toLocaleString('en-GB') : '–'}</Figure>
-            <Figure name="Tokens written">{run.usage ? run.usage.output_tokens.toLocaleString('en-GB') : '–'}</Figure>
-            <Figure name="Cost">{run.usage?.cost_minor != null && run.usage.currency ? money(run.usage.cost_minor, run.usage.currency) : run.model === 'rules' ? 'none' : '–'}</Figure>
+            <Figure name="Tokens read">
+              {run.usage ? run.usage.input_tokens.toLocaleString('en-GB') : '–'}
+            </Figure>
+            <Figure name="Tokens written">
+              {run.usage ? run.usage.output_tokens.toLocaleString('en-GB') : '–'}
+            </Figure>
+            <Figure name="Cost">
+              {run.usage?.cost_minor !== undefined && run.usage.cost_minor !== null && run.usage.currency
+                ? money(run.usage.cost_minor, run.usage.currency)
+                : run.model === 'rules'
+                  ? 'none'
+                  : '–'}
+            </Figure>
             <Figure name="Ended because">{run.stop_reason ? sentence(run.stop_reason) : '–'}</Figure>
           </dl>
           <RunStory run={run} />
@@ -118,7 +136,7 @@ const outcome = (run: Run, title: string, subject: string) => {
       return `${title} works ${subject} now`
     case 'done':
     case 'paused':
-      return `${title} took ${count(did, 'step')} on ${subject}${parked > 0 ? ` and asked ${count(parked, 'time')}` : ''}`
+      return `${title} took ${count(did, 'step')} on ${subject}${parked > 0 ? ` and asked ${parked === 1 ? 'once' : count(parked, 'time')}` : ''}`
     case 'failed':
     case 'dead': {
       const broken = acts.find(stepFailed)
@@ -163,7 +181,12 @@ const RunActs = ({ run, title }: { run: Run; title: string }) => {
   return (
     <>
       <Button onClick={() => setAsking(true)}>Stop…</Button>
-      <Dialog open={asking} onClose={() => setAsking(false)} title={`Stop ${title} here?`} description="Finished steps stay finished.">
+      <Dialog
+        open={asking}
+        onClose={() => setAsking(false)}
+        title={`Stop ${title} here?`}
+        description="Finished steps stay finished."
+      >
         <div className="h-4" />
         <DialogFoot>
           <Button onClick={() => setAsking(false)}>Let it work</Button>

@@ -5,7 +5,7 @@ import { useAgentTitles } from '../agent-titles.ts'
 import { ActorMark } from '../components/actor-badge.tsx'
 import { buttonClass } from '../components/button.tsx'
 import { DataTable, type Column } from '../components/data-table.tsx'
-import { PageBar, tabClass } from '../components/page.tsx'
+import { exactly, PageBar, tabClass } from '../components/page.tsx'
 import { Empty, ErrorState, SkeletonRows } from '../components/states.tsx'
 import { RunPill } from '../components/status-pill.tsx'
 import { runsQuery } from '../queries.ts'
@@ -26,7 +26,14 @@ export const RunsPage = () => {
       <PageBar title="Runs">
         <nav aria-label="Which runs" className="ml-1 flex gap-1 overflow-x-auto">
           {tabs.map((tab) => (
-            <Link key={tab.label} to="/crm/runs" search={{ status: tab.status }} className={tabClass} activeProps={{}} aria-current={status === tab.status ? 'page' : undefined}>
+            <Link
+              key={tab.label}
+              to="/crm/runs"
+              search={{ status: tab.status }}
+              className={tabClass}
+              activeOptions={exactly}
+              aria-current={status === tab.status ? 'page' : undefined}
+            >
               {tab.label}
             </Link>
           ))}
@@ -40,7 +47,11 @@ export const RunsPage = () => {
         ) : rows.length === 0 ? (
           <Empty
             icon={<History size={18} aria-hidden />}
-            title={status ? `No runs are ${tabs.find((tab) => tab.status === status)?.label.toLowerCase() ?? status}` : 'No agent has worked yet'}
+            title={
+              status
+                ? `No runs are ${tabs.find((tab) => tab.status === status)?.label.toLowerCase() ?? status}`
+                : 'No agent has worked yet'
+            }
             action={
               status ? (
                 <Link to="/crm/runs" search={{}} className={buttonClass()}>
@@ -57,7 +68,11 @@ export const RunsPage = () => {
             columns={columnsWith(titleOf)}
             rows={rows}
             onOpen={(run) => void navigate({ to: '/crm/runs/$id', params: { id: run.id } })}
-            more={runs.hasNextPage ? { load: () => void runs.fetchNextPage(), busy: runs.isFetchingNextPage } : undefined}
+            more={
+              runs.hasNextPage
+                ? { load: () => void runs.fetchNextPage(), busy: runs.isFetchingNextPage }
+                : undefined
+            }
           />
         )}
       </main>
@@ -79,10 +94,15 @@ const columnsWith = (titleOf: (name: string) => string): Column<Run>[] => [
   {
     key: 'subject',
     header: 'Record',
-    className: 'w-[28%] max-sm:w-[60%]',
+    className: 'w-[26%] max-sm:w-auto',
     cell: (run) => (
       <>
-        <Link to="/crm/runs/$id" params={{ id: run.id }} tabIndex={-1} className="font-medium hover:underline">
+        <Link
+          to="/crm/runs/$id"
+          params={{ id: run.id }}
+          tabIndex={-1}
+          className="font-medium hover:underline"
+        >
           {run.subject_label ?? sentence(run.subject?.kind ?? 'run')}
         </Link>
         <span className="block truncate text-12 text-ink-3 sm:hidden">{titleOf(run.agent)}</span>
@@ -92,7 +112,7 @@ const columnsWith = (titleOf: (name: string) => string): Column<Run>[] => [
   {
     key: 'agent',
     header: 'Agent',
-    className: 'w-[18%] max-sm:hidden',
+    className: 'w-44 max-sm:hidden',
     cell: (run) => (
       <span className="inline-flex max-w-full items-center gap-2 align-middle">
         <ActorMark actor={{ kind: 'agent', name: titleOf(run.agent) }} size={20} />
@@ -100,17 +120,55 @@ const columnsWith = (titleOf: (name: string) => string): Column<Run>[] => [
       </span>
     ),
   },
-  { key: 'status', header: 'State', className: 'w-32', cell: (run) => <RunPill status={run.status} /> },
-  { key: 'stop_reason', header: 'Ended because', className: 'text-ink-2 max-lg:hidden', cell: (run) => run.error?.message ?? (run.stop_reason ? sentence(run.stop_reason) : '–') },
-  { key: 'duration', header: 'Took', end: true, className: 'w-24 text-ink-2 max-md:hidden', cell: (run) => took(run) },
-  { key: 'tokens', header: 'Tokens', end: true, className: 'w-24 text-ink-2 max-lg:hidden', cell: (run) => tokens(run) },
-  { key: 'cost', header: 'Cost', end: true, className: 'w-20 text-ink-2 max-lg:hidden', cell: (run) => (run.usage?.cost_minor != null && run.usage.currency ? money(run.usage.cost_minor, run.usage.currency) : '–') },
+  {
+    key: 'status',
+    header: 'State',
+    className: 'w-32 max-sm:pr-4 max-sm:text-right',
+    cell: (run) => <RunPill status={run.status} />,
+  },
+  {
+    key: 'stop_reason',
+    header: 'Ended because',
+    className: 'text-ink-2 max-lg:hidden',
+    cell: (run) => run.error?.message ?? (run.stop_reason ? sentence(run.stop_reason) : '–'),
+  },
+  {
+    key: 'duration',
+    header: 'Took',
+    end: true,
+    className: 'w-24 text-ink-2 max-md:hidden',
+    cell: (run) => took(run),
+  },
+  {
+    key: 'tokens',
+    header: 'Tokens',
+    end: true,
+    className: 'w-24 text-ink-2 max-lg:hidden',
+    cell: (run) => tokens(run),
+  },
+  {
+    key: 'cost',
+    header: 'Cost',
+    end: true,
+    className: 'w-20 text-ink-2 max-lg:hidden',
+    cell: (run) =>
+      run.usage?.cost_minor !== undefined && run.usage.cost_minor !== null && run.usage.currency
+        ? money(run.usage.cost_minor, run.usage.currency)
+        : '–',
+  },
   {
     key: 'started_at',
     header: 'Started',
     end: true,
     className: 'w-24 text-ink-2 max-sm:hidden',
-    cell: (run) => (run.started_at ? <time dateTime={run.started_at} title={fullTime(run.started_at)}>{age(run.started_at)}</time> : '–'),
+    cell: (run) =>
+      run.started_at ? (
+        <time dateTime={run.started_at} title={fullTime(run.started_at)}>
+          {age(run.started_at)}
+        </time>
+      ) : (
+        '–'
+      ),
   },
 ]
 
@@ -119,4 +177,5 @@ const took = (run: Run) => {
   return span === undefined ? '–' : duration(span)
 }
 
-const tokens = (run: Run) => (run.usage ? (run.usage.input_tokens + run.usage.output_tokens).toLocaleString('en-GB') : '–')
+const tokens = (run: Run) =>
+  run.usage ? (run.usage.input_tokens + run.usage.output_tokens).toLocaleString('en-GB') : '–'

@@ -20,12 +20,21 @@ export const ApiKeysSettings = () => {
   const isAdmin = useIsAdmin()
   const [creating, setCreating] = useState(false)
   const create = (
-    <Button kind="primary" icon={<Plus size={16} aria-hidden />} why={isAdmin ? undefined : 'Only admins can create keys.'} onClick={() => setCreating(true)}>
+    <Button
+      kind="primary"
+      icon={<Plus size={16} aria-hidden />}
+      why={isAdmin ? undefined : 'Only admins can create keys.'}
+      onClick={() => setCreating(true)}
+    >
       Create key
     </Button>
   )
   return (
-    <SettingsColumn title="API keys" intro="For programs that read or write leads. What a key does is on the timeline under its name." acts={keys.data?.length ? create : undefined}>
+    <SettingsColumn
+      title="API keys"
+      intro="For programs that read or write leads. What a key does is on the timeline under its name."
+      acts={keys.data?.length ? create : undefined}
+    >
       <Loaded query={keys} what="Keys could not be read" skeleton={<SkeletonRows rows={4} height={56} />}>
         {(list) =>
           list.length === 0 ? (
@@ -62,21 +71,33 @@ const KeyRow = ({ apiKey, isAdmin }: { apiKey: ApiKey; isAdmin: boolean }) => {
     <li className="flex min-h-14 items-center gap-3 border-b border-line px-4 py-2 last:border-0">
       <div className="min-w-0 flex-1">
         <div className={`font-medium ${apiKey.revoked_at ? 'text-ink-3 line-through' : ''}`}>
-          {apiKey.name} <code className="ml-1 font-mono text-12 font-normal text-ink-3">{apiKey.prefix}…</code>
+          {apiKey.name}{' '}
+          <code className="ml-1 font-mono text-12 font-normal text-ink-3">{apiKey.prefix}…</code>
         </div>
         <div className="text-12 text-ink-3">
-          {apiKey.scopes.join(', ')} · {apiKey.last_used_at ? `used ${age(apiKey.last_used_at)} ago` : 'never used'}
+          {apiKey.scopes.join(', ')} ·{' '}
+          {apiKey.last_used_at ? `used ${age(apiKey.last_used_at)} ago` : 'never used'}
           {apiKey.expires_at ? ` · expires ${day(apiKey.expires_at)}` : ''}
         </div>
       </div>
       {apiKey.revoked_at ? (
         <span className="text-12 text-ink-3">Revoked {day(apiKey.revoked_at)}</span>
       ) : (
-        <Button size="sm" why={isAdmin ? undefined : 'Only admins can revoke keys.'} aria-label={`Revoke ${apiKey.name}`} onClick={() => setAsking(true)}>
+        <Button
+          size="sm"
+          why={isAdmin ? undefined : 'Only admins can revoke keys.'}
+          aria-label={`Revoke ${apiKey.name}`}
+          onClick={() => setAsking(true)}
+        >
           Revoke…
         </Button>
       )}
-      <Dialog open={asking} onClose={() => setAsking(false)} title={`Revoke ${apiKey.name}?`} description="Programs that use it are refused from now on. This cannot be undone.">
+      <Dialog
+        open={asking}
+        onClose={() => setAsking(false)}
+        title={`Revoke ${apiKey.name}?`}
+        description="Programs that use it are refused from now on. This cannot be undone."
+      >
         <div className="h-4" />
         <DialogFoot>
           <Button onClick={() => setAsking(false)}>Cancel</Button>
@@ -108,7 +129,8 @@ const NewKeyForm = ({ onClose }: { onClose: () => void }) => {
   const [chosen, setChosen] = useState<string[]>(['leads:read'])
   const queries = useQueryClient()
   const create = useMutation({
-    mutationFn: () => send<ApiKey & { key: string }>('POST', '/api/api-keys', { name: name.trim(), scopes: chosen }),
+    mutationFn: () =>
+      send<ApiKey & { key: string }>('POST', '/api/api-keys', { name: name.trim(), scopes: chosen }),
     onSuccess: () => queries.invalidateQueries({ queryKey: apiKeysQuery.queryKey }),
   })
   const submit = (event: FormEvent) => {
@@ -138,7 +160,14 @@ const NewKeyForm = ({ onClose }: { onClose: () => void }) => {
             {errorText(create.error)}
           </p>
         )}
-        <TextField label="Name" autoFocus placeholder="Website backend" help="Shown on timelines as the author" value={name} onChange={(event) => setName(event.target.value)} />
+        <TextField
+          label="Name"
+          autoFocus
+          placeholder="Website backend"
+          help="Shown on timelines as the author"
+          value={name}
+          onChange={(event) => setName(event.target.value)}
+        />
         <fieldset>
           <legend className="mb-1 text-12 font-medium text-ink-2">What it may do</legend>
           {scopes.map((item) => (
@@ -146,7 +175,13 @@ const NewKeyForm = ({ onClose }: { onClose: () => void }) => {
               <input
                 type="checkbox"
                 checked={chosen.includes(item.scope)}
-                onChange={(event) => setChosen(event.target.checked ? [...chosen, item.scope] : chosen.filter((scope) => scope !== item.scope))}
+                onChange={(event) =>
+                  setChosen(
+                    event.target.checked
+                      ? [...chosen, item.scope]
+                      : chosen.filter((scope) => scope !== item.scope),
+                  )
+                }
                 className="size-4 accent-accent-fill"
               />
               <span className="min-w-0">
@@ -158,7 +193,18 @@ const NewKeyForm = ({ onClose }: { onClose: () => void }) => {
       </div>
       <DialogFoot>
         <Button onClick={onClose}>Cancel</Button>
-        <Button type="submit" kind="primary" busy={create.isPending} why={!name.trim() ? 'Give the key a name' : chosen.length === 0 ? 'Choose at least one right' : undefined}>
+        <Button
+          type="submit"
+          kind="primary"
+          busy={create.isPending}
+          why={
+            !name.trim()
+              ? 'Give the key a name'
+              : chosen.length === 0
+                ? 'Choose at least one right'
+                : undefined
+          }
+        >
           Create key
         </Button>
       </DialogFoot>

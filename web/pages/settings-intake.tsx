@@ -16,14 +16,27 @@ export const IntakeSettings = () => {
   const isAdmin = useIsAdmin()
   const [creating, setCreating] = useState(false)
   const create = (
-    <Button kind="primary" icon={<Plus size={16} aria-hidden />} why={isAdmin ? undefined : 'Only admins can create sources.'} onClick={() => setCreating(true)}>
+    <Button
+      kind="primary"
+      icon={<Plus size={16} aria-hidden />}
+      why={isAdmin ? undefined : 'Only admins can create sources.'}
+      onClick={() => setCreating(true)}
+    >
       Create source
     </Button>
   )
   const open = sources.data?.filter((source) => !source.archived_at) ?? []
   return (
-    <SettingsColumn title="Lead intake" intro="Each source has an address of its own. Whatever is sent to it is stored first, then becomes a lead." acts={open.length > 0 ? create : undefined}>
-      <Loaded query={sources} what="Sources could not be read" skeleton={<SkeletonRows rows={3} height={64} />}>
+    <SettingsColumn
+      title="Lead intake"
+      intro="Each source has an address of its own. Whatever is sent to it is stored first, then becomes a lead."
+      acts={open.length > 0 ? create : undefined}
+    >
+      <Loaded
+        query={sources}
+        what="Sources could not be read"
+        skeleton={<SkeletonRows rows={3} height={64} />}
+      >
         {() =>
           open.length === 0 ? (
             <Empty icon={<Webhook size={18} aria-hidden />} title="No sources yet" action={create}>

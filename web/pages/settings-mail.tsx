@@ -4,7 +4,7 @@ import { Mail } from 'lucide-react'
 import { Button } from '../components/button.tsx'
 import { Dialog } from '../components/dialog.tsx'
 import { EmailPreview } from '../components/email-preview.tsx'
-import { tabClass } from '../components/page.tsx'
+import { exactly, tabClass } from '../components/page.tsx'
 import { SettingsColumn } from '../components/settings-card.tsx'
 import { Empty, ErrorState, SkeletonRows } from '../components/states.tsx'
 import { MessagePill } from '../components/status-pill.tsx'
@@ -32,7 +32,14 @@ export const MailSettings = () => {
     >
       <nav aria-label="Which e-mail" className="flex gap-1 overflow-x-auto">
         {tabs.map((tab) => (
-          <Link key={tab.label} to="/crm/settings/mail" search={{ status: tab.status }} className={tabClass} activeProps={{}} aria-current={status === tab.status ? 'page' : undefined}>
+          <Link
+            key={tab.label}
+            to="/crm/settings/mail"
+            search={{ status: tab.status }}
+            className={tabClass}
+            activeOptions={exactly}
+            aria-current={status === tab.status ? 'page' : undefined}
+          >
             {tab.label}
           </Link>
         ))}
@@ -40,9 +47,16 @@ export const MailSettings = () => {
       {messages.isPending ? (
         <SkeletonRows rows={5} height={56} />
       ) : messages.isError && list.length === 0 ? (
-        <ErrorState what="Mail could not be read" error={messages.error} onRetry={() => void messages.refetch()} />
+        <ErrorState
+          what="Mail could not be read"
+          error={messages.error}
+          onRetry={() => void messages.refetch()}
+        />
       ) : list.length === 0 ? (
-        <Empty icon={<Mail size={18} aria-hidden />} title={status ? 'No e-mail in this state' : 'No e-mail yet'}>
+        <Empty
+          icon={<Mail size={18} aria-hidden />}
+          title={status ? 'No e-mail in this state' : 'No e-mail yet'}
+        >
           {status ? undefined : 'E-mail appears here once you approve it.'}
         </Empty>
       ) : (
@@ -53,11 +67,22 @@ export const MailSettings = () => {
         </ul>
       )}
       {messages.hasNextPage && (
-        <Button kind="ghost" size="sm" className="self-center" busy={messages.isFetchingNextPage} onClick={() => void messages.fetchNextPage()}>
+        <Button
+          kind="ghost"
+          size="sm"
+          className="self-center"
+          busy={messages.isFetchingNextPage}
+          onClick={() => void messages.fetchNextPage()}
+        >
           Load more
         </Button>
       )}
-      <Dialog open={open !== undefined} onClose={() => void navigate({ search: (now) => ({ ...now, id: undefined }) })} title={open?.subject ?? ''} width={720}>
+      <Dialog
+        open={open !== undefined}
+        onClose={() => void navigate({ search: (now) => ({ ...now, id: undefined }) })}
+        title={open?.subject ?? ''}
+        width={720}
+      >
         {open && <MessageDetail message={open} />}
       </Dialog>
     </SettingsColumn>
@@ -80,8 +105,6 @@ const MessageRow = ({ message }: { message: Message }) => (
     <Link
       to="/crm/settings/mail"
       search={(now) => ({ ...now, id: message.id })}
-      activeProps={{}}
-      aria-current={undefined}
       data-inset-focus
       className="flex h-14 items-center gap-3 px-4 hover:bg-hover"
     >
@@ -90,7 +113,11 @@ const MessageRow = ({ message }: { message: Message }) => (
         <span className="block truncate text-12 text-ink-3">To {message.to}</span>
       </span>
       <MessagePill status={message.status} />
-      <time dateTime={message.created_at} title={fullTime(message.created_at)} className="w-14 text-right text-12 text-ink-3 tabular-nums">
+      <time
+        dateTime={message.created_at}
+        title={fullTime(message.created_at)}
+        className="w-14 text-right text-12 text-ink-3 tabular-nums"
+      >
         {age(message.created_at)}
       </time>
     </Link>
@@ -103,12 +130,20 @@ const MessageDetail = ({ message }: { message: Message }) => (
       <MessagePill status={message.status} />
       <span>{fullTime(message.sent_at ?? message.created_at)}</span>
       {message.approval_id && (
-        <Link to="/crm/approvals" search={{ id: message.approval_id }} className="text-accent-text hover:underline">
+        <Link
+          to="/crm/approvals"
+          search={{ id: message.approval_id }}
+          className="text-accent-text hover:underline"
+        >
           See approval
         </Link>
       )}
       {message.subject_record && (
-        <Link to="/crm/leads/$id" params={{ id: message.subject_record.id }} className="text-accent-text hover:underline">
+        <Link
+          to="/crm/leads/$id"
+          params={{ id: message.subject_record.id }}
+          className="text-accent-text hover:underline"
+        >
           Open lead
         </Link>
       )}

@@ -11,11 +11,18 @@ export const MembersSettings = () => {
   const { data: me } = useQuery(meQuery)
   return (
     <SettingsColumn title="Members" intro="People in this organization. Agents are listed under Agents.">
-      <Loaded query={members} what="Members could not be read" skeleton={<SkeletonRows rows={4} height={56} />}>
+      <Loaded
+        query={members}
+        what="Members could not be read"
+        skeleton={<SkeletonRows rows={4} height={56} />}
+      >
         {(list) => (
           <ul aria-label="Members" className="rounded-card border border-line">
             {list.map((member) => (
-              <li key={member.id} className="flex h-14 items-center gap-3 border-b border-line px-4 last:border-0">
+              <li
+                key={member.id}
+                className="flex h-14 items-center gap-3 border-b border-line px-4 last:border-0"
+              >
                 <ActorMark actor={{ kind: 'user', name: member.name }} size={32} />
                 <div className="min-w-0 flex-1">
                   <div className="truncate font-medium">

@@ -15,7 +15,11 @@ export const OrganizationSettings = () => {
   const settings = useQuery(settingsQuery)
   return (
     <SettingsColumn title="Organization">
-      <Loaded query={settings} what="Settings could not be read" skeleton={<SkeletonRows rows={5} height={56} />}>
+      <Loaded
+        query={settings}
+        what="Settings could not be read"
+        skeleton={<SkeletonRows rows={5} height={56} />}
+      >
         {(read) => (
           <>
             <Basics key={read.version} settings={read} />
@@ -28,7 +32,11 @@ export const OrganizationSettings = () => {
 }
 
 const Basics = ({ settings }: { settings: Settings }) => {
-  const saved = { currency: settings.currency, default_country: settings.default_country ?? '', timezone: settings.timezone }
+  const saved = {
+    currency: settings.currency,
+    default_country: settings.default_country ?? '',
+    timezone: settings.timezone,
+  }
   const [form, setForm] = useState(saved)
   const isAdmin = useIsAdmin()
   const save = useSave()
@@ -64,12 +72,23 @@ const Basics = ({ settings }: { settings: Settings }) => {
         <div className="grid gap-4 sm:grid-cols-2">
           {save.error && !refused?.problem.errors?.length && (
             <p role="alert" className="rounded-control bg-bad-tint px-3 py-2 text-bad-text sm:col-span-2">
-              {refused?.status === 412 ? 'Somebody changed these settings meanwhile. Reload the page and make your change again.' : errorText(save.error)}
+              {refused?.status === 412
+                ? 'Somebody changed these settings meanwhile. Reload the page and make your change again.'
+                : errorText(save.error)}
             </p>
           )}
           <TextField label="Currency" maxLength={3} help="Three letters, as in EUR" {...bind('currency')} />
-          <TextField label="Country of phone numbers" maxLength={2} help="Two letters, as in DE. Used when a number has no country code" {...bind('default_country')} />
-          <TextField label="Time zone" help="As in Europe/Berlin. Expiry of approvals counts business hours here" {...bind('timezone')} />
+          <TextField
+            label="Country of phone numbers"
+            maxLength={2}
+            help="Two letters, as in DE. Used when a number has no country code"
+            {...bind('default_country')}
+          />
+          <TextField
+            label="Time zone"
+            help="As in Europe/Berlin. Expiry of approvals counts business hours here"
+            {...bind('timezone')}
+          />
         </div>
       </SettingsCard>
     </form>
@@ -80,13 +99,21 @@ const AgentSwitch = ({ settings }: { settings: Settings }) => {
   const isAdmin = useIsAdmin()
   const save = useSave()
   return (
-    <SettingsCard title="Agents" line="Off stops every agent before its next step. What waits for you stays, and nothing is lost.">
+    <SettingsCard
+      title="Agents"
+      line="Off stops every agent before its next step. What waits for you stays, and nothing is lost."
+    >
       <div className="flex items-center gap-3">
         <Switch
           label="Agents on for the whole organization"
           checked={settings.ai_enabled}
           disabled={!isAdmin || save.isPending}
-          onChange={(ai_enabled) => save.mutate({ version: settings.version, ai_enabled }, { onError: (error) => announceError('Not switched', error) })}
+          onChange={(ai_enabled) =>
+            save.mutate(
+              { version: settings.version, ai_enabled },
+              { onError: (error) => announceError('Not switched', error) },
+            )
+          }
         />
         <span>{settings.ai_enabled ? 'Agents are on' : 'Agents are off'}</span>
       </div>

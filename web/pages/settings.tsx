@@ -6,7 +6,10 @@ export const SettingsPage = () => (
   <>
     <PageBar title="Settings" />
     <div className="flex min-h-0 flex-1 max-md:flex-col">
-      <nav aria-label="Settings" className="flex shrink-0 gap-px border-line p-2 max-md:overflow-x-auto max-md:border-b md:w-50 md:flex-col md:border-r md:p-3">
+      <nav
+        aria-label="Settings"
+        className="flex shrink-0 gap-px border-line p-2 max-md:overflow-x-auto max-md:border-b md:w-50 md:flex-col md:border-r md:p-3"
+      >
         {pages.map((page) => (
           <Link
             key={page.to}

@@ -36,13 +36,24 @@ export const SignInPage = () => {
             <p className="mt-1 text-ink-2">Agents work the leads. You stay in charge.</p>
           </div>
         </div>
-        <form onSubmit={submit} className="flex flex-col gap-4 rounded-dialog border border-line bg-raised p-5 shadow-card">
+        <form
+          onSubmit={submit}
+          className="flex flex-col gap-4 rounded-dialog border border-line bg-raised p-5 shadow-card"
+        >
           {signIn.error && (
             <p role="alert" className="rounded-control bg-bad-tint px-3 py-2 text-bad-text">
               {refusal(signIn.error)}
             </p>
           )}
-          <TextField label="E-mail" type="email" autoComplete="username" required autoFocus value={email} onChange={(event) => setEmail(event.target.value)} />
+          <TextField
+            label="E-mail"
+            type="email"
+            autoComplete="username"
+            required
+            autoFocus
+            value={email}
+            onChange={(event) => setEmail(event.target.value)}
+          />
           <TextField
             label="Password"
             type="password"
@@ -63,8 +74,10 @@ export const SignInPage = () => {
 const route = getRouteApi('/sign-in')
 
 const refusal = (error: Error) => {
-  if (error instanceof ApiError && error.status === 401) return 'E-mail or password is not right. Check both and try again.'
-  if (error instanceof ApiError && error.status === 429) return 'Too many tries. Wait a minute, then try again.'
+  if (error instanceof ApiError && error.status === 401)
+    return 'E-mail or password is not right. Check both and try again.'
+  if (error instanceof ApiError && error.status === 429)
+    return 'Too many tries. Wait a minute, then try again.'
   return errorText(error)
 }
 

@@ -61,6 +61,18 @@ export const sealAll = async (db: Database, headsFile: string): Promise<number> 
   return sealed
 }
 
+/**
+ * Hears of new sealed activities: calls back with the organization, and once more for every reconnection with none,
+ * because what was said meanwhile was not heard. Listening needs a session of its own, past a transaction pooler.
+ */
+export const listenEvents = async (
+  db: Database,
+  onEvents: (organization_id: string | undefined) => void,
+): Promise<{ stop: () => Promise<void> }> => {
+  const listening = await db.sql.listen(EVENTS_CHANNEL, onEvents, () => onEvents(undefined))
+  return { stop: () => listening.unlisten() }
+}
+
 /** What `verifyAudit` found: every link whole, or the first row that is not. */
 export type AuditReport = {
   activities: number

@@ -211,3 +211,21 @@ export const resolveToken = async (
     select organization_id, principal from finder.resolve_token(${kind}, ${hashToken(token)})`
   return row
 }
+
+/** Gives a person a new password and ends their sessions. */
+export const setPassword = async (db: Database, email: string, password: string): Promise<void> => {
+  const hash = await hashPassword(password)
+  await db.sql.begin(async (tx) => {
+    const rows = await tx`
+      update identity.credentials c set password = ${hash}, updated_at = now() from identity.users u
+      where u.id = c.user_id and c.provider_id = 'credential' and u.email = ${email.toLowerCase()} returning u.id`
+    if (rows.length === 0) throw notFound('user', email)
+    await tx`delete from identity.sessions s using identity.users u where u.id = s.user_id and u.email = ${email.toLowerCase()}`
+  })
+}
+
+/** Every organization of this installation, for jobs of the system. */
+export const listOrganizations = async (db: Database): Promise<Organization[]> => {
+  const rows = await db.sql<Organization[]>`select id, name, slug from identity.organizations order by created_at, id`
+  return [...rows]
+}

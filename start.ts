@@ -1,0 +1,171 @@
+import { appUrl, ConfigurationError, loadAppSecret, readEnv, type Env } from './env.ts'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { createApp } from './api/app.ts'
+import { openAuth } from './api/auth.ts'
+import { serveApi } from './api/server.ts'
+import { buildWeb, WEB_DIST } from './build.ts'
+import { bootstrap } from './db/bootstrap.ts'
+import { connect, type Database } from './db/client.ts'
+import { DataFolderBusy, startEmbedded } from './db/embedded.ts'
+import { hasOrganizations } from './db/identity.ts'
+import { deriveKeys } from './db/keys.ts'
+import { migrate, MissingRights } from './db/migrate.ts'
+import { openQueue } from './db/queue.ts'
+import { seedDemo, type DemoAccess } from './db/seed.ts'
+import { log } from './log.ts'
+import type { Outside } from './tools/tool.ts'
+import { openMailer } from './tools/vendors/email.ts'
+import { startWorker } from './worker.ts'
+
+/** What one process runs; `seed` makes the demo organization and ends. */
+type Part = 'api' | 'worker' | 'seed'
+
+/** How long a stop may take before the process ends anyway. */
+const STOP_MS = 14_000
+
+/** What was opened, the last one first: the order in which it is closed. */
+const closing: (() => Promise<unknown>)[] = []
+
+const main = async (): Promise<void> => {
+  const env = readEnv()
+  const parts = readParts(env)
+  stopOnSignal()
+
+  const [database_url, web] = await Promise.all([openServer(env), parts.has('api') ? buildWeb() : 'current'])
+  const secret = loadAppSecret(env)
+  const { appUrl: app_login } = await migrate(database_url, { appSecret: secret, appUrl: env.DATABASE_APP_URL })
+  const db = await openDatabase(env, app_login, secret, parts)
+  closing.unshift(async () => {
+    await db.queue.close()
+    await db.sql.end({ timeout: 5 })
+  })
+  const access = await provision(env, db, parts)
+  if (parts.has('seed')) {
+    await stopAll()
+    return announceDemo(access)
+  }
+
+  const heads_file = path.join(env.DATA_DIR, 'sealed-heads.jsonl')
+  const outside: Outside = {
+    fetch_allow: env.ALLOW_PRIVATE_HOSTS,
+    mail: { mailer: env.SMTP_URL ? openMailer(env.SMTP_URL) : undefined, from: env.MAIL_FROM ?? env.BOOTSTRAP_EMAIL },
+    app_url: appUrl(env),
+  }
+  const worker = parts.has('worker')
+    ? await startWorker({
+        db,
+        outside,
+        model: env.MODEL,
+        openai_api_key: env.OPENAI_API_KEY,
+        openai_base_url: env.OPENAI_BASE_URL,
+        heads_file,
+      })
+    : undefined
+  if (worker) closing.unshift(worker.stop)
+  if (!parts.has('api')) return log.info('worker ready')
+
+  const auth = openAuth({ database_url: app_login, app_url: outside.app_url, secret: db.keys.current.sessions })
+  closing.unshift(auth.close)
+  const app = createApp({ db, auth, outside, app_url: outside.app_url, model: env.MODEL, web_dist: WEB_DIST, worker_beats: worker?.beats })
+  const served = await serveApi(app, { host: env.HOST, port: env.PORT })
+  closing.unshift(served.close)
+  log.info({ web, url: served.url }, 'ready')
+  process.stdout.write(`\n  Leadhand is ready: ${served.url}\n`)
+  announceDemo(access)
+}
+
+const readParts = (env: Env): ReadonlySet<Part> => {
+  const { values } = parseArgs({ options: { only: { type: 'string' }, dev: { type: 'boolean' } } })
+  const only = values.only
+  if (only === undefined) return new Set(['api', 'worker'])
+  if (only !== 'api' && only !== 'worker' && only !== 'seed') {
+    throw new ConfigurationError([`--only: expected api, worker or seed, got "${only}"`])
+  }
+  if (only !== 'seed' && !env.DATABASE_URL) {
+    throw new ConfigurationError([
+      `DATABASE_URL: needed with --only ${only}, because one process owns the embedded database; give the address of a PostgreSQL, or start without --only`,
+    ])
+  }
+  return new Set([only])
+}
+
+/** The owner's connection: `DATABASE_URL`, or the embedded PostgreSQL, which this process then owns. */
+const openServer = async (env: Env): Promise<string> => {
+  if (env.DATABASE_URL) return env.DATABASE_DIRECT_URL ?? env.DATABASE_URL
+  const embedded = await startEmbedded({ dir: env.DATA_DIR, address: appUrl(env) })
+  closing.unshift(embedded.stop)
+  return embedded.url
+}
+
+const openDatabase = async (env: Env, app_login: string, secret: string, parts: ReadonlySet<Part>): Promise<Database> => ({
+  // A direct address beside the app's means that the app's goes through a pooler, which cannot keep prepared statements.
+  sql: connect(app_login, { unprepared: env.DATABASE_APP_URL !== undefined && env.DATABASE_DIRECT_URL !== undefined }),
+  queue: await openQueue(directLogin(env, app_login), { works: parts.has('worker') }),
+  keys: deriveKeys(secret, env.APP_SECRET_PREVIOUS),
+})
+
+/** The app's login on the address past the pooler, for listening. */
+const directLogin = (env: Env, app_login: string): string => {
+  if (!env.DATABASE_DIRECT_URL) return app_login
+  const direct = new URL(env.DATABASE_DIRECT_URL)
+  const login = new URL(app_login)
+  direct.username = login.username
+  direct.password = login.password
+  return direct.toString()
+}
+
+const provision = async (env: Env, db: Database, parts: ReadonlySet<Part>): Promise<DemoAccess | undefined> => {
+  const first = !(await hasOrganizations(db))
+  await bootstrap(db, {
+    organization: env.BOOTSTRAP_ORGANIZATION,
+    email: env.BOOTSTRAP_EMAIL,
+    password: env.BOOTSTRAP_PASSWORD,
+    api_key: env.BOOTSTRAP_API_KEY,
+    intake_token: env.BOOTSTRAP_INTAKE_TOKEN,
+  })
+  return parts.has('seed') || (first && env.SEED_DEMO) ? seedDemo(db) : undefined
+}
+
+const announceDemo = (access: DemoAccess | undefined): void => {
+  if (access) {
+    process.stdout.write(
+      `  Demo organization: ${access.organization}\n  Sign in as ${access.email} with the password ${access.password}\n  (shown once; \`npm run seed\` makes a new one while Leadhand is stopped)\n\n`,
+    )
+  } else process.stdout.write('  Sign in with your account.\n\n')
+}
+
+const stopOnSignal = (): void => {
+  let stopping = false
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (stopping) return
+      stopping = true
+      log.info({ signal }, 'stopping')
+      setTimeout(() => {
+        log.error('stopping took too long; what was under way is taken up at the next start')
+        process.exit(1)
+      }, STOP_MS).unref()
+      stopAll().then(
+        () => process.exit(0),
+        (error: unknown) => {
+          log.error({ err: error }, 'stopping failed')
+          process.exit(1)
+        },
+      )
+    })
+  }
+}
+
+/** Last opened, first closed. */
+const stopAll = async (): Promise<void> => {
+  for (const close of closing.splice(0)) await close()
+}
+
+main().catch(async (error: unknown) => {
+  const expected = error instanceof ConfigurationError || error instanceof DataFolderBusy || error instanceof MissingRights
+  if (expected) process.stderr.write(`\n${error.message}\n\n`)
+  else log.fatal({ err: error }, 'could not start')
+  await stopAll().catch((closing: unknown) => log.error({ err: closing }, 'closing failed'))
+  process.exit(1)
+})

@@ -3,7 +3,7 @@ import { ApiError, send } from '../api.ts'
 import { approvalQuery } from '../queries.ts'
 import type { Approval, RejectReason } from '../records.ts'
 import { clock } from '../time.ts'
-import { announce, announceError } from './toaster.tsx'
+import { announce, announceError } from '../toasts.ts'
 
 /** The decisions a person can take on an approval. */
 export type Decision =

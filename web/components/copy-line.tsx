@@ -1,7 +1,7 @@
 import { Check, Copy } from 'lucide-react'
 import { useId, useState } from 'react'
 import { IconButton } from './button.tsx'
-import { announceError } from './toaster.tsx'
+import { announceError } from '../toasts.ts'
 
 /** A value to take elsewhere, with a button that copies it. */
 export const CopyLine = ({

@@ -10,7 +10,7 @@ import { CopyLine } from './copy-line.tsx'
 import { Dialog, DialogFoot } from './dialog.tsx'
 import { Switch } from './field.tsx'
 import { Menu, MenuItem } from './menu.tsx'
-import { announce, announceError } from './toaster.tsx'
+import { announce, announceError } from '../toasts.ts'
 
 /** One source with its switches; its token was shown once and cannot be read again. */
 export const SourceRow = ({ source, isAdmin }: { source: IntakeSource; isAdmin: boolean }) => {

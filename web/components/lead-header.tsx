@@ -12,7 +12,7 @@ import { Button, buttonClass, IconButton } from './button.tsx'
 import { Menu, MenuChoices, MenuItem } from './menu.tsx'
 import { usePatchLead } from './properties.tsx'
 import { openStages, rankedStage, StageRing } from './stage.tsx'
-import { announce, announceError } from './toaster.tsx'
+import { announce, announceError } from '../toasts.ts'
 
 /** Stage, owner and the one thing to do next. */
 export const LeadActs = ({ lead, approvals }: { lead: Lead; approvals: Approval[] }) => {

@@ -6,7 +6,7 @@ import type { Lead } from '../records.ts'
 import { Button } from './button.tsx'
 import { Dialog, DialogFoot } from './dialog.tsx'
 import { Switch, TextAreaField, TextField } from './field.tsx'
-import { announce } from './toaster.tsx'
+import { announce } from '../toasts.ts'
 
 /** Creates a lead by hand; an agent starts on it only when asked to. */
 export const NewLeadDialog = ({ open, onClose }: { open: boolean; onClose: () => void }) => (

@@ -3,7 +3,7 @@ import { useRef, useState, type KeyboardEvent } from 'react'
 import { send } from '../api.ts'
 import { isMac, useKey } from '../hotkeys.ts'
 import { Button } from './button.tsx'
-import { announceError } from './toaster.tsx'
+import { announceError } from '../toasts.ts'
 
 /** Writes a note onto a lead's timeline. */
 export const NoteBox = ({ leadId }: { leadId: string }) => {

@@ -4,7 +4,7 @@ import { agentsQuery } from '../queries.ts'
 import type { Agent, PolicyLevel, Tool } from '../records.ts'
 import { sentence } from '../words.ts'
 import { Tooltip } from './tooltip.tsx'
-import { announce, announceError } from './toaster.tsx'
+import { announce, announceError } from '../toasts.ts'
 
 /** What an agent may do by itself, tool by tool; a change counts from its next act on. */
 export const PolicyTable = ({

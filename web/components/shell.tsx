@@ -5,6 +5,7 @@ import { lazy, Suspense, useEffect, useState } from 'react'
 import { followEvents } from '../events.ts'
 import { useKey } from '../hotkeys.ts'
 import { meQuery } from '../queries.ts'
+import { runToastAct } from '../toasts.ts'
 import { MenuHome } from './menu.tsx'
 import { NewLeadDialog } from './new-lead.tsx'
 import { ShellContext } from './shell-context.ts'
@@ -23,6 +24,7 @@ export const Shell = () => {
   useEffect(() => followEvents(queries), [queries])
   useKey('palette', () => setOpen('palette'))
   useKey('help', () => setOpen('keys'))
+  useKey('undo', runToastAct)
   useKey('create_lead', () => setOpen('new_lead'))
   useKey('back', () => router.history.canGoBack() && router.history.back())
   useKey('sidebar', () => {

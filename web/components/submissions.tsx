@@ -12,7 +12,7 @@ import { Button } from './button.tsx'
 import { tabClass } from './page.tsx'
 import { Empty, ErrorState, SkeletonRows } from './states.tsx'
 import { SubmissionPill } from './status-pill.tsx'
-import { announce, announceError } from './toaster.tsx'
+import { announce, announceError } from '../toasts.ts'
 
 /** What came in by any door, exactly as it came; first what needs a person. */
 export const Submissions = ({ sources }: { sources: IntakeSource[] }) => {

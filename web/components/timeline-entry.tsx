@@ -7,7 +7,7 @@ import { clock, fullTime } from '../time.ts'
 import { ActorMark, AgentWord } from './actor-badge.tsx'
 import { ChangeLines } from './diff.tsx'
 import { EmailPreview } from './email-preview.tsx'
-import { announce, announceError } from './toaster.tsx'
+import { announce, announceError } from '../toasts.ts'
 
 /** One line of a timeline: who, what, when, why, and what came of it. */
 export const TimelineEntry = ({ activity }: { activity: Activity }) => {

@@ -10,7 +10,7 @@ import { ActorMark } from './actor-badge.tsx'
 import { KeyCaps } from './key-caps.tsx'
 import { Menu, MenuChoices, MenuItem, MenuLine } from './menu.tsx'
 import { useShell } from './shell-context.ts'
-import { announceError } from './toaster.tsx'
+import { announceError } from '../toasts.ts'
 
 /** The person at the foot of the sidebar: theme, keys, sign out, and whether changes arrive live. */
 export const UserMenu = ({ textClass }: { textClass: string }) => {

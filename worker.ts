@@ -6,18 +6,20 @@ import { startToolJobs } from './tools/jobs.ts'
 export type WorkerOptions = AgentWorker & { heads_file: string }
 
 /** A running worker. `stop` finishes what is under way or gives it back, within ten seconds. */
-export type Worker = { stop: () => Promise<void>; beats: () => boolean }
+export type Worker = {
+  stop: () => Promise<void>
+  /** When both halves last looked for work: the older of the two. */
+  lastBeat: () => Date
+}
 
 /** Composes the worker: what is carried out without thinking, the agents, and the sealing of the timeline. */
 export const startWorker = async (options: WorkerOptions): Promise<Worker> => {
   const sequencer = startSequencer(options.db, options.heads_file)
   const carrying = await startToolJobs(options.db, options.outside)
   const thinking = await startAgentJobs(options)
-  let running = true
   return {
-    beats: () => running,
+    lastBeat: () => new Date(Math.min(carrying.lastBeat().getTime(), thinking.lastBeat().getTime())),
     stop: async () => {
-      running = false
       await Promise.all([carrying.stop(), thinking.stop()])
       await sequencer.stop()
     },

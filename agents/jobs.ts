@@ -46,7 +46,7 @@ export type AgentWorker = {
 const workerLimits = { concurrency: 4, poll_ms: 1_000, drain_ms: 8_000, turn_timeout_ms: 60_000 }
 
 /** Starts working runs: woken by `run.queued`, and by a look around each second for runs whose worker fell silent. */
-export const startAgentJobs = async (worker: AgentWorker): Promise<{ stop: () => Promise<void> }> => {
+export const startAgentJobs = async (worker: AgentWorker): Promise<{ stop: () => Promise<void>; lastBeat: () => Date }> => {
   const { db } = worker
   const name = `${process.pid}-${randomUUID().slice(0, 8)}`
   const slots = worker.concurrency ?? workerLimits.concurrency
@@ -54,6 +54,7 @@ export const startAgentJobs = async (worker: AgentWorker): Promise<{ stop: () =>
   const active = new Set<Promise<void>>()
   let looking: Promise<void> | undefined
   let again = false
+  let beat = new Date()
 
   const fill = async (): Promise<void> => {
     while (!stopping.signal.aborted && active.size < slots) {
@@ -71,8 +72,9 @@ export const startAgentJobs = async (worker: AgentWorker): Promise<{ stop: () =>
           })
         active.add(working)
       }
-      if (claimed === 0) return
+      if (claimed === 0) break
     }
+    beat = new Date()
   }
   /** One look at a time; a wake-up during one leads to another. */
   const look = (): void => {
@@ -97,6 +99,7 @@ export const startAgentJobs = async (worker: AgentWorker): Promise<{ stop: () =>
   })
   const timer = setInterval(look, workerLimits.poll_ms)
   return {
+    lastBeat: () => beat,
     stop: async () => {
       clearInterval(timer)
       const drained = Promise.allSettled(active)

@@ -12,7 +12,10 @@ import type { Outside } from './tool.ts'
 const workLimits = { submissions: 2, approvals: 2, messages: 2, sweep_ms: 2_000 }
 
 /** What the worker carries out without thinking: reads submissions, executes approvals, delivers mail, expires. */
-export const startToolJobs = async (db: Database, outside: Outside): Promise<{ stop: () => Promise<void> }> => {
+export const startToolJobs = async (
+  db: Database,
+  outside: Outside,
+): Promise<{ stop: () => Promise<void>; lastBeat: () => Date }> => {
   const { queue } = db
   await queue.work('submission.received', { concurrency: workLimits.submissions }, ({ organization_id, submission_id }) =>
     processSubmission(db, organization_id, submission_id),
@@ -36,12 +39,19 @@ const sweep = async (db: Database, outside: Outside): Promise<void> => {
   for (const { organization_id, id } of overdue.expiring) await expireApproval(systemCtx(db, organization_id, 'expiry'), id)
 }
 
-const startSweeping = (db: Database, outside: Outside): { stop: () => Promise<void> } => {
+const startSweeping = (db: Database, outside: Outside): { stop: () => Promise<void>; lastBeat: () => Date } => {
+  let beat = new Date()
   let running: Promise<void> = Promise.resolve()
   const timer = setInterval(() => {
-    running = running.then(() => sweep(db, outside)).catch((error: unknown) => log.error({ err: error }, 'sweep failed; it is tried again'))
+    running = running
+      .then(async () => {
+        await sweep(db, outside)
+        beat = new Date()
+      })
+      .catch((error: unknown) => log.error({ err: error }, 'sweep failed; it is tried again'))
   }, workLimits.sweep_ms)
   return {
+    lastBeat: () => beat,
     stop: async () => {
       clearInterval(timer)
       await running

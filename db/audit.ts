@@ -50,7 +50,9 @@ export const startSequencer = (db: Database, headsFile: string): { stop: () => P
 
 /** Seals what is committed and not sealed yet, in every organization; returns how many activities that were. */
 export const sealAll = async (db: Database, headsFile: string): Promise<number> => {
-  const organizations = await db.sql<{ organization_id: string }[]>`select * from finder.unsealed_organizations()`
+  const organizations = await db.sql<
+    { organization_id: string }[]
+  >`select * from finder.unsealed_organizations()`
   let sealed = 0
   for (const { organization_id } of organizations) {
     const head = await inTx(systemCtx(db, organization_id, 'sequencer'), sealBatch)
@@ -97,26 +99,33 @@ export const verifyAudit = (db: Database, organization_id: string, headsFile: st
     `.cursor(1_000)) {
       for (const row of rows) {
         const at = row.seq ?? 0
-        if (at !== seq + 1) return broken(row.id, seq + 1, `activity ${seq + 1} is missing; the next one is ${at}`)
+        if (at !== seq + 1)
+          return broken(row.id, seq + 1, `activity ${seq + 1} is missing; the next one is ${at}`)
         const set = keySetOf(db.keys, row.key_id ?? '')
         if (!set) return broken(row.id, at, 'sealed under an APP_SECRET that is not known here')
-        if (row.salt !== null && hashPayload(row.salt, { data: row.data, reason: row.reason }) !== row.payload_hash) {
+        if (
+          row.salt !== null &&
+          hashPayload(row.salt, { data: row.data, reason: row.reason }) !== row.payload_hash
+        ) {
           return broken(row.id, at, 'what it says was changed after it was sealed')
         }
         if (!same(link(set, previous, at, row), row.hash ?? '')) {
           return broken(row.id, at, 'its author, time, subject or place was changed after it was sealed')
         }
         const head = heads.get(at)
-        if (head && !same(head, row.hash ?? '')) return broken(row.id, at, 'differs from the head kept outside the database')
+        if (head && !same(head, row.hash ?? ''))
+          return broken(row.id, at, 'differs from the head kept outside the database')
         previous = row.hash ?? ''
         seq = at
       }
     }
     const newest = Math.max(0, ...heads.keys())
-    if (newest > seq) return broken(null, seq + 1, `the end was cut: the head kept outside the database is ${newest}`)
+    if (newest > seq)
+      return broken(null, seq + 1, `the end was cut: the head kept outside the database is ${newest}`)
     const [stored] = await tx<{ seq: number; hash: string }[]>`
       select seq, hash from audit_heads where organization_id = ${organization_id}`
-    if (stored && (stored.seq !== seq || stored.hash !== previous)) return broken(null, seq + 1, 'the stored head is another one')
+    if (stored && (stored.seq !== seq || stored.hash !== previous))
+      return broken(null, seq + 1, 'the stored head is another one')
     return { activities: seq, problem: null }
   })
 
@@ -185,7 +194,11 @@ const sign = (set: KeySet, head: Omit<Head, 'signature'>): string =>
     .update(canonicalize(head) ?? '')
     .digest('hex')
 
-const readHeads = async (db: Database, file: string, organization_id: string): Promise<Map<number, string>> => {
+const readHeads = async (
+  db: Database,
+  file: string,
+  organization_id: string,
+): Promise<Map<number, string>> => {
   const heads = new Map<number, string>()
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return ''
@@ -200,6 +213,7 @@ const readHeads = async (db: Database, file: string, organization_id: string): P
   return heads
 }
 
-const same = (a: string, b: string): boolean => a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b))
+const same = (a: string, b: string): boolean =>
+  a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b))
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

@@ -17,7 +17,9 @@ export type Failure = {
 
 /** What waits for a person, newest first: runs that nobody started anew since, and jobs among the dead letters. */
 export const listFailures = async (ctx: Ctx, limit: number): Promise<Failure[]> => {
-  const runs = await inTx(ctx, ({ tx, organization_id }) => tx<FailedRun[]>`
+  const runs = await inTx(
+    ctx,
+    ({ tx, organization_id }) => tx<FailedRun[]>`
     select r.id, r.agent as name, r.subject_kind, r.subject_id, o.name as subject_label, r.attempts,
       coalesce(r.error ->> 'message', r.stop_reason, 'It ended without a reason.') as error,
       coalesce(r.finished_at, r.created_at) as failed_at
@@ -27,7 +29,8 @@ export const listFailures = async (ctx: Ctx, limit: number): Promise<Failure[]> 
       and not exists (select 1 from runs newer where newer.organization_id = r.organization_id
         and newer.subject_kind = r.subject_kind and newer.subject_id = r.subject_id
         and newer.agent = r.agent and newer.id > r.id)
-    order by r.id desc limit ${limit}`)
+    order by r.id desc limit ${limit}`,
+  )
   const jobs = await ctx.db.queue.deadLetters(ctx.organization_id, limit)
   return [
     ...runs.map(({ subject_kind, subject_id, ...run }) => ({
@@ -62,7 +65,8 @@ export const retryFailure = async (ctx: Ctx, id: string): Promise<{ run_id?: str
 type FailedRun = Omit<Failure, 'kind' | 'subject'> & { subject_kind: string; subject_id: string }
 
 const subjectOf = (payload: Record<string, unknown>): Subject | null => {
-  const [key, id] = Object.entries(payload).find(([name]) => name.endsWith('_id') && name !== 'organization_id') ?? []
+  const [key, id] =
+    Object.entries(payload).find(([name]) => name.endsWith('_id') && name !== 'organization_id') ?? []
   return key && typeof id === 'string' ? { kind: key.slice(0, -'_id'.length), id } : null
 }
 

@@ -68,22 +68,37 @@ const claimKey = (ctx: Ctx, principal: string, { key, request_hash }: Repeatable
   })
 
 /** Holds the key until the transaction ends; the answer when there is one already. */
-const lockKey = async (ctx: TxCtx, principal: string, write: RepeatableWrite): Promise<Answer | undefined> => {
+const lockKey = async (
+  ctx: TxCtx,
+  principal: string,
+  write: RepeatableWrite,
+): Promise<Answer | undefined> => {
   const { tx, organization_id, db } = ctx
   const [known] = await tx<{ request_hash: string }[]>`
     select request_hash from idempotency_keys
     where organization_id = ${organization_id} and principal = ${principal} and key = ${write.key}`
   if (known && known.request_hash !== write.request_hash) {
-    throw new DomainError('invalid', 'idempotency_key_reused', 'This Idempotency-Key belongs to another request. Use a new key for a new request.', {
-      errors: [{ pointer: '/idempotency-key', message: 'used before with another method, address or body' }],
-    })
+    throw new DomainError(
+      'invalid',
+      'idempotency_key_reused',
+      'This Idempotency-Key belongs to another request. Use a new key for a new request.',
+      {
+        errors: [
+          { pointer: '/idempotency-key', message: 'used before with another method, address or body' },
+        ],
+      },
+    )
   }
   const [row] = await tx<{ status: number | null; response: string | null; content_type: string | null }[]>`
     select status, response, content_type from idempotency_keys
     where organization_id = ${organization_id} and principal = ${principal} and key = ${write.key}
     for update skip locked`
   if (!row) {
-    throw new DomainError('conflict', 'idempotency_in_progress', 'The first request with this Idempotency-Key is still running. Ask again shortly.')
+    throw new DomainError(
+      'conflict',
+      'idempotency_in_progress',
+      'The first request with this Idempotency-Key is still running. Ask again shortly.',
+    )
   }
   return row.status === null
     ? undefined
@@ -91,7 +106,12 @@ const lockKey = async (ctx: TxCtx, principal: string, write: RepeatableWrite): P
 }
 
 /** Encrypted: an answer may hold a key or secret that is shown once. */
-const keepAnswer = async (ctx: TxCtx, principal: string, write: RepeatableWrite, answer: Answer): Promise<void> => {
+const keepAnswer = async (
+  ctx: TxCtx,
+  principal: string,
+  write: RepeatableWrite,
+  answer: Answer,
+): Promise<void> => {
   const { tx, organization_id, db } = ctx
   await tx`
     update idempotency_keys set status = ${answer.status}, response = ${encrypt(db.keys, answer.body)},

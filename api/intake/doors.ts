@@ -1,0 +1,71 @@
+import type { Database } from '../../db/client.ts'
+import { resolveToken } from '../../db/identity.ts'
+import { openSource, type OpenSource } from '../../db/intake-sources.ts'
+
+/** A door with how much may still come through it now. */
+export type Door = { source: OpenSource; allowance: Allowance }
+
+/** The doors that tokens open, kept for a moment so that a delivery costs one transaction. */
+export type Doors = {
+  /** The door of a token; nothing where there is none. */
+  find(token: string): Promise<Door | undefined>
+  /** Forgets what was kept: a door was changed or closed. */
+  forget(): void
+}
+
+/** So long may a door stay as it was in another process. */
+const CACHE = { ttl_ms: 1_000, max_entries: 10_000 }
+
+/** Finds doors by their tokens. */
+export const openDoors = (db: Database): Doors => {
+  const kept = new Map<string, { door: Promise<Door | undefined>; until: number }>()
+  const allowances = new Map<string, Allowance>()
+
+  const look = async (token: string): Promise<Door | undefined> => {
+    const found = await resolveToken(db, 'intake', token)
+    const source = found && (await openSource(db, found.organization_id, found.principal))
+    if (!source) return undefined
+    let allowance = allowances.get(source.id)
+    if (allowance?.per_minute !== source.rate_limit_per_minute) {
+      allowance = allow(source.rate_limit_per_minute)
+      allowances.set(source.id, allowance)
+    }
+    return { source, allowance }
+  }
+
+  return {
+    find: (token) => {
+      const known = kept.get(token)
+      if (known && known.until > Date.now()) return known.door
+      if (kept.size >= CACHE.max_entries) kept.clear()
+      const door = look(token)
+      kept.set(token, { door, until: Date.now() + CACHE.ttl_ms })
+      door.catch(() => kept.delete(token))
+      return door
+    },
+    forget: () => kept.clear(),
+  }
+}
+
+/** A token bucket: holds a minute's worth, fills steadily. */
+export type Allowance = {
+  per_minute: number
+  /** Takes one; answers 0, or the seconds until there is one again. */
+  take(): number
+}
+
+const allow = (per_minute: number): Allowance => {
+  let left = per_minute
+  let at = Date.now()
+  return {
+    per_minute,
+    take: () => {
+      const now = Date.now()
+      left = Math.min(per_minute, left + ((now - at) / 60_000) * per_minute)
+      at = now
+      if (left < 1) return Math.ceil(((1 - left) * 60) / per_minute)
+      left -= 1
+      return 0
+    },
+  }
+}

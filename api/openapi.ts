@@ -1,0 +1,240 @@
+import { z } from 'zod'
+import { eventsOperation } from './events.ts'
+import { permissions } from './permissions.ts'
+import type { Route } from './route.ts'
+import { ProblemShape } from './shapes.ts'
+
+/** One operation of the document, as the tests and the documentation page read it. */
+export type Operation = {
+  summary: string
+  description?: string
+  tags: string[]
+  operationId: string
+  'x-permission'?: string
+  security?: object[]
+  parameters?: object[]
+  requestBody?: object
+  responses: Record<string, object>
+}
+
+/** An OpenAPI 3.1 document. */
+export type OpenApi = {
+  openapi: string
+  info: object
+  servers: object[]
+  security: object[]
+  paths: Record<string, Record<string, Operation>>
+  components: { schemas: Record<string, object>; securitySchemes: object }
+}
+
+/** Writes the OpenAPI 3.1 document from the operations themselves. */
+export const describeApi = (routes: readonly Route[], app_url: string): OpenApi => {
+  const schemas: Record<string, object> = { Problem: jsonSchema(ProblemShape, 'output') }
+  const paths: OpenApi['paths'] = {}
+  const add = (method: string, path: string, operation: Operation) => {
+    const template = path.replaceAll(/:(\w+)/g, '{$1}')
+    paths[template] = { ...paths[template], [method.toLowerCase()]: operation }
+  }
+  for (const { definition } of routes)
+    add(definition.method, definition.path, operationOf(definition, schemas))
+  add('GET', eventsOperation.path, streamOperation)
+  add('POST', '/intake/webhook/:token', webhookOperation)
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Leadhand',
+      version: '1',
+      description:
+        'Errors are `application/problem+json` (RFC 9457) with a stable `code`. Lists answer `{data, next_cursor}`. Every write under `/api` accepts an `Idempotency-Key`: the same request under the same key happens once and gets the first answer, for 24 hours.',
+    },
+    servers: [{ url: app_url }],
+    security: [{ api_key: [] }, { session: [] }],
+    paths,
+    components: {
+      schemas,
+      securitySchemes: {
+        api_key: {
+          type: 'http',
+          scheme: 'bearer',
+          description: `Scopes: ${permissions.join(', ')}, or * for all.`,
+        },
+        session: {
+          type: 'apiKey',
+          in: 'cookie',
+          name: 'leadhand.session_token',
+          description: 'POST /api/auth/sign-in/email',
+        },
+      },
+    },
+  }
+}
+
+type JsonSchema = {
+  [key: string]: unknown
+  properties?: Record<string, object>
+  required?: string[]
+  $defs?: Record<string, object>
+}
+
+const operationOf = (definition: Route['definition'], schemas: Record<string, object>): Operation => {
+  const { path, method, permission, params, query, body, versioned } = definition
+  const status = String(definition.status ?? 200)
+  const parameters = [
+    ...parametersOf('path', params),
+    ...parametersOf('query', query),
+    ...(method === 'GET' ? [] : [IDEMPOTENCY_KEY]),
+    ...(versioned ? [IF_MATCH] : []),
+  ]
+  const sent = body && method !== 'GET' && method !== 'DELETE' ? bodyOf(body, versioned ?? false) : undefined
+  return {
+    summary: definition.summary,
+    ...(definition.description ? { description: definition.description } : {}),
+    tags: [path.split('/')[2] ?? 'api'],
+    operationId: `${method.toLowerCase()}${path.replaceAll(/[/:-]+(\w)/g, (_, letter: string) => letter.toUpperCase())}`,
+    ...(permission ? { 'x-permission': permission } : {}),
+    ...(parameters.length > 0 ? { parameters } : {}),
+    ...(sent
+      ? {
+          requestBody: {
+            required: (sent.required ?? []).length > 0,
+            content: {
+              'application/json': {
+                schema: sent,
+                ...(definition.example === undefined ? {} : { example: definition.example }),
+              },
+            },
+          },
+        }
+      : {}),
+    responses: {
+      [status]: {
+        description: definition.response ? 'Done' : 'Done; nothing to say',
+        ...(definition.response
+          ? {
+              content: {
+                'application/json': { schema: shared(jsonSchema(definition.response, 'output'), schemas) },
+              },
+            }
+          : {}),
+      },
+      default: PROBLEM,
+    },
+  }
+}
+
+const PROBLEM = {
+  description: 'A refusal: what was wrong, where, and what would be accepted',
+  content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+}
+
+const IDEMPOTENCY_KEY = {
+  in: 'header',
+  name: 'Idempotency-Key',
+  required: false,
+  schema: { type: 'string', maxLength: 255 },
+}
+
+const IF_MATCH = {
+  in: 'header',
+  name: 'If-Match',
+  required: false,
+  schema: { type: 'string' },
+  description: 'Instead of `version`.',
+}
+
+const jsonSchema = (schema: z.ZodType, io: 'input' | 'output'): JsonSchema => {
+  const described: Record<string, unknown> = z.toJSONSchema(schema, { io, unrepresentable: 'any' })
+  delete described['$schema']
+  return described
+}
+
+/** Moves named shapes to the document's components. */
+const shared = (schema: JsonSchema, schemas: Record<string, object>): object => {
+  const { $defs, ...own } = schema
+  for (const [name, shape] of Object.entries($defs ?? {})) schemas[name] ??= relinked(shape)
+  const { id, ...shape } = own
+  if (typeof id !== 'string') return relinked(own)
+  schemas[id] ??= relinked(shape)
+  return { $ref: `#/components/schemas/${id}` }
+}
+
+const relinked = (schema: object): object => {
+  const text = JSON.stringify(schema).replaceAll('"#/$defs/', '"#/components/schemas/')
+  const linked: Record<string, unknown> = JSON.parse(text)
+  delete linked['id']
+  return linked
+}
+
+const parametersOf = (where: 'path' | 'query', schema: z.ZodObject | undefined): object[] => {
+  if (!schema) return []
+  const { properties = {}, required = [] } = jsonSchema(schema, 'input')
+  return Object.entries(properties).map(([name, property]) => ({
+    in: where,
+    name,
+    required: where === 'path' || required.includes(name),
+    schema: Object.keys(property).length > 0 ? property : { type: 'string' },
+  }))
+}
+
+const bodyOf = (body: z.ZodType, versioned: boolean): JsonSchema => {
+  const schema = jsonSchema(body, 'input')
+  return versioned
+    ? { ...schema, properties: { version: { type: 'integer' }, ...schema.properties } }
+    : schema
+}
+
+const streamOperation: Operation = {
+  summary: eventsOperation.summary,
+  description: eventsOperation.description,
+  tags: ['events'],
+  operationId: 'getApiEvents',
+  'x-permission': eventsOperation.permission,
+  parameters: [
+    { in: 'header', name: 'Last-Event-ID', required: false, schema: { type: 'integer' } },
+    { in: 'query', name: 'last_event_id', required: false, schema: { type: 'integer' } },
+  ],
+  responses: {
+    '200': { description: 'The stream', content: { 'text/event-stream': { schema: { type: 'string' } } } },
+    default: PROBLEM,
+  },
+}
+
+const webhookOperation: Operation = {
+  summary: 'Post a lead',
+  description:
+    'JSON or a form, up to 1 MB. Takes `name company email phone website title message city state country source campaign landing_page external_id` and keeps everything else. A delivery id (`webhook-id` or `Idempotency-Key`) makes repetitions safe: they answer 200 with the first answer. 422 when neither name, e-mail nor phone is in it; it is kept as rejected.',
+  tags: ['intake'],
+  operationId: 'postIntakeWebhook',
+  security: [{}],
+  parameters: [
+    { in: 'path', name: 'token', required: true, schema: { type: 'string' } },
+    { in: 'header', name: 'webhook-id', required: false, schema: { type: 'string', maxLength: 200 } },
+    { in: 'header', name: 'webhook-timestamp', required: false, schema: { type: 'string' } },
+    { in: 'header', name: 'webhook-signature', required: false, schema: { type: 'string' } },
+  ],
+  requestBody: {
+    required: true,
+    content: {
+      'application/json': {
+        schema: { type: 'object' },
+        example: {
+          name: 'Ana Ruiz',
+          company: 'Brightside',
+          email: 'ana@brightside.example',
+          message: 'What does it cost for 40 seats?',
+        },
+      },
+      'application/x-www-form-urlencoded': { schema: { type: 'object' } },
+    },
+  },
+  responses: {
+    '202': {
+      description: 'Stored; it becomes a lead in a moment',
+      content: {
+        'application/json': { schema: jsonSchema(z.object({ submission_id: z.uuid() }), 'output') },
+      },
+    },
+    '200': { description: 'Delivered before: the first answer' },
+    default: PROBLEM,
+  },
+}

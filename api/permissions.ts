@@ -1,0 +1,52 @@
+import type { Role } from '../db/identity.ts'
+
+/** What a member or a key may be allowed: `<noun>:<act>`. Scopes of API keys carry the same names. */
+export const permissions = [
+  'leads:read',
+  'leads:write',
+  'pipelines:read',
+  'approvals:read',
+  'approvals:decide',
+  'runs:read',
+  'runs:write',
+  'agents:read',
+  'agents:write',
+  'settings:read',
+  'settings:write',
+  'members:read',
+  'intake:read',
+  'intake:write',
+  'messages:read',
+  'activities:read',
+  'tasks:read',
+  'tasks:write',
+  'notes:read',
+  'notes:write',
+  'keys:read',
+  'keys:write',
+] as const
+export type Permission = (typeof permissions)[number]
+
+/** The scope that stands for everything its member may do, also what is added later. */
+export const EVERYTHING = '*'
+
+const reads = permissions.filter((permission) => permission.endsWith(':read'))
+const work: Permission[] = ['leads:write', 'tasks:write', 'notes:write', 'runs:write', 'approvals:decide']
+const organization: Permission[] = ['settings:write', 'agents:write', 'keys:write']
+
+const granted: Record<Role, readonly Permission[]> = {
+  owner: permissions,
+  admin: permissions,
+  manager: permissions.filter((permission) => !organization.includes(permission)),
+  rep: [...reads, ...work],
+  viewer: reads,
+}
+
+/** What a role may do. */
+export const permissionsOf = (role: Role): readonly Permission[] => granted[role]
+
+/** What a key may do: its scopes, and never more than the role of the member it acts for. */
+export const permissionsOfKey = (role: Role, scopes: string[]): readonly Permission[] =>
+  scopes.includes(EVERYTHING)
+    ? granted[role]
+    : granted[role].filter((permission) => scopes.includes(permission))

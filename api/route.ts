@@ -1,0 +1,273 @@
+import { z } from 'zod'
+import type { Database } from '../db/client.ts'
+import type { Ctx } from '../db/context.ts'
+import { hashRequest, writeOnce, type Answer } from '../db/idempotency.ts'
+import { DomainError } from '../db/errors.ts'
+import type { Outside } from '../tools/tool.ts'
+import { isStorable, parseJson, readBody, unstorableTexts } from './body.ts'
+import type { Feed } from './event-feed.ts'
+import type { Doors } from './intake/doors.ts'
+import type { Permission } from './permissions.ts'
+import { ctxOf, requirePermission, type Authenticate, type Principal } from './principal.ts'
+import { answerProblem, invalidInput, nothingHere, Problem } from './problem.ts'
+
+/** What every route can reach. */
+export type Parts = {
+  db: Database
+  outside: Outside
+  /** Where people open Leadhand. */
+  app_url: string
+  /** The model that agents think with unless an organization chose another. */
+  model: string
+  authenticate: Authenticate
+  doors: Doors
+  feed: Feed
+}
+
+/** One request that was let in and understood. */
+export type Call<Params, Query, Body> = Parts & {
+  ctx: Ctx
+  principal: Principal
+  params: Params
+  query: Query
+  body: Body
+  /** The version that a change was made upon; 0 where the route asks for none. */
+  version: number
+  request: Request
+}
+
+/** Everything there is to say about an operation, once: checks, OpenAPI document and documentation are made from it. */
+export type Definition<Params extends z.ZodObject, Query extends z.ZodObject, Body extends z.ZodType> = {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** With `:name` for parameters. */
+  path: string
+  /** Absent: everybody who is signed in. */
+  permission?: Permission
+  summary: string
+  description?: string
+  params?: Params
+  query?: Query
+  body?: Body
+  /** A body that works, for the documentation. */
+  example?: unknown
+  /** What is answered; absent: nothing. */
+  response?: z.ZodType
+  status?: 200 | 201 | 202 | 204
+  /** The change must name the version it was made upon, as `version` or `If-Match`. */
+  versioned?: boolean
+  /** Refusals that leave something behind that is right, such as a proposal that was found to be stale. */
+  keeps?: readonly string[]
+}
+
+/** An operation, ready to be served. */
+export type Route = {
+  definition: Definition<z.ZodObject, z.ZodObject, z.ZodType>
+  /** Answers a request whose principal is known. */
+  answer(
+    parts: Parts,
+    principal: Principal,
+    request: Request,
+    params: Record<string, string>,
+    request_id: string,
+  ): Promise<Response>
+}
+
+/** Declares an operation. Its three moves: validate, one call, answer. */
+export const route = <
+  Params extends z.ZodObject = typeof Nothing,
+  Query extends z.ZodObject = typeof Nothing,
+  Body extends z.ZodType = typeof Nothing,
+>(
+  definition: Definition<Params, Query, Body>,
+  handle: (call: Call<z.output<Params>, z.output<Query>, z.output<Body>>) => Promise<unknown>,
+): Route => {
+  // The schemas that were not given are the empty ones that their type parameters default to.
+  const params = (definition.params ?? Nothing) as Params
+  const query = (definition.query ?? Nothing).strict() as unknown as Query
+  const body = strict(definition.body ?? Nothing) as Body
+  const { permission, method, keeps = [] } = definition
+  const writes = method !== 'GET'
+
+  return {
+    definition: { ...definition, params, query, body },
+    answer: async (parts, principal, request, given, request_id) => {
+      if (permission) requirePermission(principal, permission)
+      const found = params.safeParse(given)
+      if (!found.success) throw nothingHere()
+      const url = new URL(request.url)
+      const asked = parse(query, searchOf(url), Object.keys(query.shape))
+      const bytes = writes ? await readBody(request) : new Uint8Array()
+      const { value, version } = splitVersion(method === 'DELETE' ? {} : jsonOf(bytes), definition, request)
+      const sent = parse(body, value, namesOf(body))
+      const respond = async (ctx: Ctx): Promise<Response> =>
+        respondWith(
+          definition.status ?? 200,
+          await handle({
+            ...parts,
+            ctx,
+            principal,
+            params: found.data,
+            query: asked,
+            body: sent,
+            version,
+            request,
+          }),
+        )
+      const ctx = ctxOf(parts.db, principal)
+      const key = writes ? idempotencyKey(request) : undefined
+      if (key === undefined) return respond(ctx)
+      const request_hash = hashRequest(
+        method,
+        `${url.pathname}${url.search}`,
+        request.headers.get('if-match') ?? '',
+        bytes,
+      )
+      const { replayed, ...answer } = await writeOnce(ctx, { key, request_hash }, (ctx) =>
+        answerToKeep(() => respond(ctx), keeps, request_id),
+      )
+      return new Response(answer.status === 204 ? null : answer.body, {
+        status: answer.status,
+        headers: {
+          'content-type': answer.content_type,
+          ...(replayed ? { 'idempotency-replayed': 'true' } : {}),
+        },
+      })
+    },
+  }
+}
+
+/** No members at all. */
+export const Nothing = z.object({})
+
+/** The id in a path; anything else is at no address. */
+export const ById = z.object({ id: z.uuid() })
+
+/** How many records of a list at a time. */
+export const Limit = z.coerce
+  .number('a number from 1 to 200')
+  .int()
+  .min(1, 'at least 1')
+  .max(200, 'at most 200')
+  .default(50)
+
+/** A page of a list that is in order of ids. */
+export const Paged = z.object({
+  limit: Limit,
+  cursor: z.uuid('not a cursor of this list; start again without it').optional(),
+})
+
+const MAX_KEY = 255
+
+const idempotencyKey = (request: Request): string | undefined => {
+  const key = request.headers.get('idempotency-key')
+  if (key === null) return undefined
+  if (/^[\x21-\x7e]{1,255}$/.test(key)) return key
+  throw new Problem(
+    400,
+    'invalid_idempotency_key',
+    `An Idempotency-Key has 1 to ${MAX_KEY} visible ASCII characters.`,
+  )
+}
+
+const answerToKeep = async (
+  respond: () => Promise<Response>,
+  keeps: readonly string[],
+  request_id: string,
+): Promise<{ answer: Answer; keep: 'all' | 'answer' }> => {
+  try {
+    return { answer: await asAnswer(await respond()), keep: 'all' }
+  } catch (error) {
+    const refusal = answerProblem(error, request_id)
+    if (refusal.status >= 500) throw error
+    const kept = error instanceof DomainError && keeps.includes(error.code)
+    return { answer: await asAnswer(refusal), keep: kept ? 'all' : 'answer' }
+  }
+}
+
+const asAnswer = async (response: Response): Promise<Answer> => ({
+  status: response.status,
+  body: await response.text(),
+  content_type: response.headers.get('content-type') ?? 'application/json',
+})
+
+const respondWith = (status: number, data: unknown): Response => {
+  if (data instanceof Response) return data
+  if (data === undefined) return new Response(null, { status: 204, headers: NOT_CACHED })
+  const version =
+    typeof data === 'object' && data !== null && 'version' in data ? Number(data.version) : Number.NaN
+  return new Response(JSON.stringify(data), {
+    status,
+    headers: {
+      'content-type': 'application/json',
+      ...NOT_CACHED,
+      ...(Number.isInteger(version) ? { etag: `"${version}"` } : {}),
+    },
+  })
+}
+
+const NOT_CACHED = { 'cache-control': 'no-store' }
+
+const parse = <Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  accepted: readonly string[],
+): z.output<Schema> => {
+  const parsed = schema.safeParse(value)
+  if (!parsed.success) throw invalidInput(parsed.error, accepted)
+  return parsed.data
+}
+
+const strict = (schema: z.ZodType): z.ZodType => (schema instanceof z.ZodObject ? schema.strict() : schema)
+
+const namesOf = (schema: z.ZodType): string[] =>
+  schema instanceof z.ZodObject ? Object.keys(schema.shape) : []
+
+const searchOf = (url: URL): Record<string, string> => {
+  const search = Object.fromEntries([...url.searchParams].filter(([, value]) => value !== ''))
+  const wrong = Object.entries(search).filter(([name, value]) => !isStorable(name) || !isStorable(value))
+  if (wrong.length === 0) return search
+  throw new Problem(422, 'invalid_input', 'The address holds text that is not whole Unicode.', {
+    errors: wrong.map(([name]) => ({
+      pointer: `/${name}`,
+      message: 'holds a NUL character or half of a surrogate pair',
+    })),
+  })
+}
+
+const jsonOf = (bytes: Uint8Array): unknown => {
+  if (bytes.length === 0) return {}
+  const value = parseJson(bytes)
+  const errors = unstorableTexts(value)
+  if (errors.length > 0) {
+    throw new Problem(422, 'invalid_input', 'The body holds text that cannot be stored.', {
+      errors: errors.slice(0, 50),
+    })
+  }
+  return value
+}
+
+/** Takes `version` out of the body, or the version out of `If-Match`, where the operation asks for one. */
+const splitVersion = (
+  sent: unknown,
+  { versioned }: { versioned?: boolean },
+  request: Request,
+): { value: unknown; version: number } => {
+  if (!versioned || typeof sent !== 'object' || sent === null || Array.isArray(sent))
+    return { value: sent, version: 0 }
+  const { version: inBody, ...value } = sent as Record<string, unknown>
+  const version =
+    inBody ?? /^(?:W\/)?"?(\d{1,15})"?$/.exec(request.headers.get('if-match')?.trim() ?? '')?.[1]
+  if (version === undefined) {
+    throw new Problem(
+      428,
+      'version_required',
+      'Send the version you read, as “version” in the body or as If-Match, so that nobody’s change is overwritten.',
+      {
+        errors: [{ pointer: '/version', message: 'the version of the record that you read' }],
+      },
+    )
+  }
+  return { value, version: parse(Version, { version }, ['version']).version }
+}
+
+const Version = z.object({ version: z.coerce.number().int().positive() })

@@ -1,0 +1,61 @@
+import { z } from 'zod'
+import type { Ctx } from '../../db/context.ts'
+import { readAgentStats } from '../../db/agent-stats.ts'
+import { changeAgentSettings, readAgentSettings } from '../../db/models.ts'
+import { agentCatalogue, readLevels } from '../../db/policies.ts'
+import { nothingHere } from '../problem.ts'
+import { route } from '../route.ts'
+import { AgentShape, listOf } from '../shapes.ts'
+
+const read = async (ctx: Ctx, name: string, model: string) => {
+  const declared = Object.hasOwn(agentCatalogue, name) ? agentCatalogue[name] : undefined
+  if (!declared) throw nothingHere()
+  const [settings, granted, stats] = [
+    await readAgentSettings(ctx, name),
+    await readLevels(ctx, name),
+    await readAgentStats(ctx, name),
+  ]
+  return {
+    name,
+    title: declared.title,
+    description: declared.description,
+    enabled: settings.enabled,
+    model: settings.model ?? model,
+    autonomy: Object.entries(granted).map(([tool, level]) => ({ tool, level })),
+    stats,
+  }
+}
+
+/** The agents of the organization. */
+export const agents = [
+  route(
+    {
+      method: 'GET',
+      path: '/api/agents',
+      permission: 'agents:read',
+      summary: 'Agents, what they may do and how they were judged',
+      response: listOf(AgentShape),
+    },
+    async ({ ctx, model }) => ({
+      data: await Promise.all(Object.keys(agentCatalogue).map((name) => read(ctx, name, model))),
+      next_cursor: null,
+    }),
+  ),
+  route(
+    {
+      method: 'PATCH',
+      path: '/api/agents/:name',
+      permission: 'agents:write',
+      summary: 'Pause or resume an agent; counts before its next act',
+      params: z.object({ name: z.string() }),
+      body: z.object({ enabled: z.boolean() }),
+      example: { enabled: false },
+      response: AgentShape,
+    },
+    async ({ ctx, params, body, model }) => {
+      await read(ctx, params.name, model)
+      await changeAgentSettings(ctx, params.name, body)
+      return read(ctx, params.name, model)
+    },
+  ),
+]

@@ -1,0 +1,161 @@
+import { z } from 'zod'
+import {
+  approvalStatuses,
+  countApprovals,
+  getApproval,
+  listApprovals,
+  rejectApproval,
+  rejectCodes,
+  rereadApproval,
+  restoreApproval,
+  withdrawApproval,
+  type Approval,
+} from '../../db/approvals.ts'
+import type { Ctx } from '../../db/context.ts'
+import { Lines } from '../../db/lead-fields.ts'
+import { resolveOutcome } from '../../db/messages.ts'
+import { approveCall, presentApprovals } from '../../tools/approvals.ts'
+import { ById, Paged, route, type Parts } from '../route.ts'
+import { ApprovalCounts, ApprovalShape, listOf } from '../shapes.ts'
+
+const Statuses = z
+  .string()
+  .transform((text) => text.split(','))
+  .pipe(z.array(z.enum(approvalStatuses)).min(1))
+
+const ApprovalsQuery = Paged.extend({
+  status: Statuses.optional(),
+  lead_id: z.uuid().optional(),
+  subject_id: z.uuid().optional(),
+  run_id: z.uuid().optional(),
+  tool: z.string().max(100).optional(),
+})
+
+const Reason = Lines(2_000).pipe(z.string().min(1))
+
+const present = async (ctx: Ctx, { outside }: Parts, approval: Approval) =>
+  (await presentApprovals(ctx, [approval], outside))[0]
+
+const decision = (
+  name: 'restore' | 'reread',
+  summary: string,
+  decide: (ctx: Ctx, id: string) => Promise<Approval>,
+) =>
+  route(
+    {
+      method: 'POST',
+      path: `/api/approvals/:id/${name}`,
+      permission: 'approvals:decide',
+      summary,
+      params: ById,
+      response: ApprovalShape,
+    },
+    async (call) => present(call.ctx, call, await decide(call.ctx, call.params.id)),
+  )
+
+/** What waits for a person, and the decisions about it. */
+export const approvals = [
+  route(
+    {
+      method: 'GET',
+      path: '/api/approvals',
+      permission: 'approvals:read',
+      summary: 'Approvals, newest first',
+      description: '`status` takes several, separated by commas.',
+      query: ApprovalsQuery,
+      response: listOf(ApprovalShape),
+    },
+    async ({ ctx, query, outside }) => {
+      const { lead_id, subject_id = lead_id, ...filter } = query
+      const { data, next_cursor } = await listApprovals(ctx, { ...filter, subject_id })
+      return { data: await presentApprovals(ctx, data, outside), next_cursor }
+    },
+  ),
+  route(
+    {
+      method: 'GET',
+      path: '/api/approvals/counts',
+      permission: 'approvals:read',
+      summary: 'How many approvals want a person',
+      response: ApprovalCounts,
+    },
+    ({ ctx }) => countApprovals(ctx),
+  ),
+  route(
+    {
+      method: 'GET',
+      path: '/api/approvals/:id',
+      permission: 'approvals:read',
+      summary: 'One approval',
+      params: ById,
+      response: ApprovalShape,
+    },
+    async (call) => present(call.ctx, call, await getApproval(call.ctx, call.params.id)),
+  ),
+  route(
+    {
+      method: 'POST',
+      path: '/api/approvals/:id/approve',
+      permission: 'approvals:decide',
+      summary: 'Say yes: what was read is what runs',
+      description:
+        '`input` is the edited call, checked by the tool’s schema. Answers 409 with `status` and `decided_by` when somebody was faster, with `changed` when what it rests on is another now.',
+      params: ById,
+      body: z.object({
+        input: z.record(z.string(), z.unknown()).optional(),
+        reason: Reason.optional(),
+        version: z.int().positive().optional(),
+      }),
+      example: { version: 1 },
+      response: ApprovalShape,
+      keeps: ['approval_stale', 'approval_expired'],
+    },
+    async (call) => present(call.ctx, call, await approveCall(call.ctx, call.params.id, call.body)),
+  ),
+  route(
+    {
+      method: 'POST',
+      path: '/api/approvals/:id/reject',
+      permission: 'approvals:decide',
+      summary: 'Say no, and why',
+      params: ById,
+      body: z.object({ reason_code: z.enum(rejectCodes), reason: Reason.optional() }),
+      example: { reason_code: 'wrong_tone', reason: 'Less formal, please' },
+      response: ApprovalShape,
+    },
+    async (call) => present(call.ctx, call, await rejectApproval(call.ctx, call.params.id, call.body)),
+  ),
+  decision('restore', 'Take a rejection back, within five minutes', restoreApproval),
+  decision('reread', 'Say that you have read a stale approval again', rereadApproval),
+  route(
+    {
+      method: 'POST',
+      path: '/api/approvals/:id/withdraw',
+      permission: 'approvals:decide',
+      summary: 'Take a proposal off the queue without a verdict',
+      params: ById,
+      body: z.object({ reason: Reason.optional() }),
+      example: {},
+      response: ApprovalShape,
+    },
+    async (call) =>
+      present(call.ctx, call, await withdrawApproval(call.ctx, call.params.id, call.body.reason)),
+  ),
+  route(
+    {
+      method: 'POST',
+      path: '/api/approvals/:id/resolve',
+      permission: 'approvals:decide',
+      summary: 'Say what happened to an act whose outcome is unknown',
+      description: 'Nothing is ever sent again by this.',
+      params: ById,
+      body: z.object({ outcome: z.enum(['sent', 'not_sent']) }),
+      example: { outcome: 'sent' },
+      response: ApprovalShape,
+    },
+    async (call) => {
+      await resolveOutcome(call.ctx, call.params.id, call.body.outcome)
+      return present(call.ctx, call, await getApproval(call.ctx, call.params.id))
+    },
+  ),
+]

@@ -1,0 +1,123 @@
+import { z } from 'zod'
+import {
+  archiveSource,
+  changeSource,
+  createSource,
+  getSource,
+  IntakeSourceChange,
+  listSources,
+  NewIntakeSource,
+  rotateSecret,
+  type IntakeSource,
+} from '../../db/intake-sources.ts'
+import { getPipeline } from '../../db/pipelines.ts'
+import { ById, route } from '../route.ts'
+import { IntakeSourceShape, listOf, OpenedIntakeSource } from '../shapes.ts'
+
+const Target = { target_pipeline_id: z.uuid().nullable().optional() }
+const Opened = NewIntakeSource.omit({ pipeline_id: true }).extend(Target)
+const Changed = IntakeSourceChange.omit({ pipeline_id: true }).extend(Target)
+
+const present = <Source extends IntakeSource>({ pipeline_id, ...source }: Source) => ({
+  ...source,
+  target_pipeline_id: pipeline_id,
+})
+
+const accept = <Input extends { target_pipeline_id?: string | null | undefined }>({
+  target_pipeline_id,
+  ...input
+}: Input) => ({
+  ...input,
+  ...(target_pipeline_id === undefined ? {} : { pipeline_id: target_pipeline_id }),
+})
+
+/** The doors that outside systems post leads to. */
+export const intakeSources = [
+  route(
+    {
+      method: 'GET',
+      path: '/api/intake-sources',
+      permission: 'intake:read',
+      summary: 'Doors that are open',
+      response: listOf(IntakeSourceShape),
+    },
+    async ({ ctx }) => ({ data: (await listSources(ctx)).map(present), next_cursor: null }),
+  ),
+  route(
+    {
+      method: 'POST',
+      path: '/api/intake-sources',
+      permission: 'intake:write',
+      summary: 'Open a door',
+      description: 'Token, address and signing secret are shown this once.',
+      body: Opened,
+      example: { name: 'Website form', mapping: { email: 'contact.emails[0]' }, signature_required: true },
+      response: OpenedIntakeSource,
+      status: 201,
+    },
+    async ({ ctx, body, app_url }) => {
+      if (body.target_pipeline_id) await getPipeline(ctx, body.target_pipeline_id)
+      const opened = await createSource(ctx, accept(body))
+      return { ...present(opened), url: `${app_url}/intake/webhook/${opened.token}` }
+    },
+  ),
+  route(
+    {
+      method: 'GET',
+      path: '/api/intake-sources/:id',
+      permission: 'intake:read',
+      summary: 'One door',
+      params: ById,
+      response: IntakeSourceShape,
+    },
+    async ({ ctx, params }) => present(await getSource(ctx, params.id)),
+  ),
+  route(
+    {
+      method: 'PATCH',
+      path: '/api/intake-sources/:id',
+      permission: 'intake:write',
+      summary: 'Change a door',
+      params: ById,
+      body: Changed,
+      example: { version: 1, name: 'Landing page' },
+      response: IntakeSourceShape,
+      versioned: true,
+    },
+    async ({ ctx, params, body, version, doors }) => {
+      if (body.target_pipeline_id) await getPipeline(ctx, body.target_pipeline_id)
+      const changed = await changeSource(ctx, params.id, { version, changes: accept(body) })
+      doors.forget()
+      return present(changed)
+    },
+  ),
+  route(
+    {
+      method: 'POST',
+      path: '/api/intake-sources/:id/rotate-secret',
+      permission: 'intake:write',
+      summary: 'Give a door a new signing secret; the old one stays good for 24 hours',
+      params: ById,
+      response: z.object({ signing_secret: z.string(), previous_secret_until: z.iso.datetime() }),
+    },
+    async ({ ctx, params, doors }) => {
+      const rotated = await rotateSecret(ctx, params.id)
+      doors.forget()
+      return rotated
+    },
+  ),
+  route(
+    {
+      method: 'DELETE',
+      path: '/api/intake-sources/:id',
+      permission: 'intake:write',
+      summary: 'Close a door; what came in through it stays',
+      params: ById,
+      status: 204,
+    },
+    async ({ ctx, params, doors }) => {
+      await archiveSource(ctx, params.id)
+      doors.forget()
+    },
+  ),
+]

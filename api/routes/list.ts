@@ -1,0 +1,43 @@
+import type { Route } from '../route.ts'
+import { activities } from './activities.ts'
+import { agents } from './agents.ts'
+import { apiKeys } from './api-keys.ts'
+import { approvals } from './approvals.ts'
+import { failures } from './failures.ts'
+import { intakeSources } from './intake-sources.ts'
+import { leads } from './leads.ts'
+import { me } from './me.ts'
+import { members } from './members.ts'
+import { messages } from './messages.ts'
+import { notes } from './notes.ts'
+import { opportunities } from './opportunities.ts'
+import { pipelines } from './pipelines.ts'
+import { policies } from './policies.ts'
+import { runs } from './runs.ts'
+import { settings } from './settings.ts'
+import { submissions } from './submissions.ts'
+import { tasks } from './tasks.ts'
+import { tools } from './tools.ts'
+
+/** Every operation below `/api` that takes and answers JSON. What is not listed here is not served. */
+export const routes: readonly Route[] = [
+  ...me,
+  ...leads,
+  ...opportunities,
+  ...pipelines,
+  ...approvals,
+  ...runs,
+  ...agents,
+  ...policies,
+  ...tools,
+  ...settings,
+  ...intakeSources,
+  ...submissions,
+  ...messages,
+  ...failures,
+  ...apiKeys,
+  ...members,
+  ...notes,
+  ...tasks,
+  ...activities,
+]

@@ -1,0 +1,42 @@
+import { changeSettings, readSettings, SettingsChange, type Settings } from '../../db/settings.ts'
+import { route } from '../route.ts'
+import { SettingsShape } from '../shapes.ts'
+
+const present = ({ organization_id, organization_name, ...settings }: Settings) => ({
+  organization: { id: organization_id, name: organization_name },
+  ai_enabled: settings.ai_enabled,
+  currency: settings.currency,
+  default_country: settings.default_country,
+  timezone: settings.timezone,
+  business_hours: settings.business_hours,
+  sender_name: settings.sender_name,
+  version: settings.version,
+})
+
+/** The organization's settings. */
+export const settings = [
+  route(
+    {
+      method: 'GET',
+      path: '/api/settings',
+      permission: 'settings:read',
+      summary: 'The organization’s settings',
+      response: SettingsShape,
+    },
+    async ({ ctx }) => present(await readSettings(ctx)),
+  ),
+  route(
+    {
+      method: 'PATCH',
+      path: '/api/settings',
+      permission: 'settings:write',
+      summary: 'Change settings',
+      description: '`ai_enabled: false` stops every agent before its next act.',
+      body: SettingsChange.partial(),
+      example: { version: 1, currency: 'EUR' },
+      response: SettingsShape,
+      versioned: true,
+    },
+    async ({ ctx, body, version }) => present(await changeSettings(ctx, { version, changes: body })),
+  ),
+]

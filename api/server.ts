@@ -1,0 +1,62 @@
+import type { Server } from 'node:http'
+import { createAdaptorServer } from '@hono/node-server'
+import type { App } from './app.ts'
+
+/** A running HTTP server. */
+export type ApiServer = {
+  /** Where it listens, with the port that it really got. */
+  url: string
+  port: number
+  /** Takes no more connections, lets the running requests finish for at most 10 s, then cuts what is left. */
+  close(): Promise<void>
+}
+
+/** So long may requests take that run when the server stops. */
+const DRAIN_MS = 10_000
+
+/**
+ * Serves the API.
+ * @throws when nothing can listen there; the message names PORT or HOST and what to do
+ */
+export const serveApi = async (
+  app: App,
+  { host, port }: { host: string; port: number },
+): Promise<ApiServer> => {
+  // Without options for TLS or HTTP/2, what comes back is node's plain server.
+  const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server
+  server.keepAliveTimeout = 65_000
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(explain(error, host, port)))
+    server.listen(port, host.replace(/^\[|\]$/g, ''), resolve)
+  })
+  const address = server.address()
+  const bound = typeof address === 'object' && address !== null ? address.port : port
+  return {
+    url: `http://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${bound}`,
+    port: bound,
+    close: async () => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      await app.stop()
+      server.closeIdleConnections()
+      const cut = setTimeout(() => server.closeAllConnections(), DRAIN_MS)
+      await closed
+      clearTimeout(cut)
+    },
+  }
+}
+
+const explain = (error: NodeJS.ErrnoException, host: string, port: number): Error => {
+  const said = REASONS[error.code ?? '']?.(host, port)
+  return said ? new Error(said, { cause: error }) : error
+}
+
+const noAddress = (host: string) =>
+  `This machine has no address ${host}. Set HOST to one that it has, such as 127.0.0.1 or 0.0.0.0.`
+
+const REASONS: Record<string, (host: string, port: number) => string> = {
+  EADDRINUSE: (host, port) =>
+    `Port ${port} on ${host} is in use by another program. Stop it, or set PORT to a free one (0 takes any).`,
+  EACCES: (_, port) => `This user may not listen on port ${port}. Set PORT to 1024 or more.`,
+  EADDRNOTAVAIL: noAddress,
+  ENOTFOUND: noAddress,
+}

@@ -62,7 +62,7 @@ RETURNS TABLE (organization_id uuid, id uuid, status text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT a.organization_id, a.id, a.status FROM public.approvals a
   WHERE (a.status IN ('pending', 'stale') AND a.expires_at <= now())
-     OR (a.status = 'approved' AND a.decided_at < now() - interval '20 seconds')
+     OR (a.status = 'approved' AND a.decided_at < now() - interval '4 seconds')
   LIMIT at_most
 $$;
 --> statement-breakpoint
@@ -82,7 +82,7 @@ CREATE FUNCTION finder.overdue_submissions(at_most integer)
 RETURNS TABLE (organization_id uuid, id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT s.organization_id, s.id FROM public.submissions s
-  WHERE s.status = 'received' AND s.received_at < now() - interval '20 seconds'
+  WHERE s.status = 'received' AND s.received_at < now() - interval '4 seconds'
   LIMIT at_most
 $$;
 --> statement-breakpoint

@@ -13,6 +13,7 @@ export type Subject = { kind: string; id: string }
 export type ActivityType =
   | 'lead_imported'
   | 'submission_joined'
+  | 'instruction_found'
   | 'stage_changed'
   | 'record_updated'
   | 'contact_enriched'
@@ -27,6 +28,7 @@ export type ActivityType =
   | 'email_opted_out'
   | 'approval_requested'
   | 'approval_stale'
+  | 'approval_reread'
   | 'approval_executed'
   | 'approval_failed'
   | 'outcome_unknown'

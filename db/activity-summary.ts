@@ -8,6 +8,8 @@ export const describeActivity = (type: ActivityType, data: Record<string, unknow
       return `brought the lead in by ${DOORS[text('door')] ?? text('door')}`
     case 'submission_joined':
       return `sent another message by ${DOORS[text('door')] ?? text('door')}; it joined this lead (same ${text('matched_by')})`
+    case 'instruction_found':
+      return `found text that is aimed at an agent, in ${text('where')}: “${text('snippet')}”`
     case 'stage_changed':
       return `moved it from ${text('from_label')} to ${text('to_label')}`
     case 'record_updated':
@@ -38,6 +40,8 @@ export const describeActivity = (type: ActivityType, data: Record<string, unknow
       return `asked for approval: ${text('summary')}`
     case 'approval_stale':
       return `set an approval aside, because ${text('because')}: ${text('summary')}`
+    case 'approval_reread':
+      return `read it again, as things are now: ${text('summary')}`
     case 'approval_executed':
       return `carried out what was approved: ${text('summary')}`
     case 'approval_failed':

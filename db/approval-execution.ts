@@ -1,5 +1,5 @@
 import { changedReads, markStale } from './approval-reads.ts'
-import { getApproval, lockApproval, record, type Approval } from './approvals.ts'
+import { getApproval, isReplaced, lockApproval, record, type Approval } from './approvals.ts'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { DomainError } from './errors.ts'
 
@@ -13,7 +13,8 @@ export const claimApproval = async (ctx: TxCtx, id: string): Promise<Approval | 
   if (approval.status !== 'approved') return undefined
   const changes = await changedReads(ctx, approval.subject, approval.read_set)
   if (changes.length > 0) {
-    await markStale(ctx, approval, changes)
+    if (await isReplaced(ctx, approval)) await withdrawReplaced(ctx, approval)
+    else await markStale(ctx, approval, changes)
     return undefined
   }
   await tx`
@@ -32,14 +33,21 @@ export const settleExecuted = async (ctx: TxCtx, id: string, result: Record<stri
   if (rows.length > 0) await record(ctx, await getApproval(ctx, id), 'approval_executed', {})
 }
 
-/** The act could not be carried out, and nothing of it happened. */
-export const settleFailed = (ctx: Ctx, id: string, error: { code: string; message: string }): Promise<void> =>
+/**
+ * The act could not be carried out, and nothing of it happened.
+ * @param from the states in which the caller holds it: another worker may have carried it out meanwhile
+ */
+export const settleFailed = (
+  ctx: Ctx,
+  id: string,
+  error: { code: string; message: string },
+  from: ('approved' | 'executing' | 'outcome_unknown')[] = ['executing', 'outcome_unknown'],
+): Promise<void> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
     const rows = await tx`
       update approvals set status = 'failed', result = ${tx.json({ error })}, version = version + 1, updated_at = now()
-      where organization_id = ${organization_id} and id = ${id} and status in ('approved', 'executing', 'outcome_unknown')
-      returning id`
+      where organization_id = ${organization_id} and id = ${id} and status in ${tx(from)} returning id`
     if (rows.length > 0) await record(ctx, await getApproval(ctx, id), 'approval_failed', { error: error.message })
   })
 
@@ -60,4 +68,13 @@ export const requireUnknown = async (ctx: TxCtx, id: string): Promise<Approval> 
     })
   }
   return approval
+}
+
+/** What was approved went stale while a newer draft for the same purpose took its place on the queue. */
+const withdrawReplaced = async (ctx: TxCtx, approval: Approval): Promise<void> => {
+  const { tx, organization_id } = ctx
+  await tx`
+    update approvals set status = 'withdrawn', version = version + 1, updated_at = now()
+    where organization_id = ${organization_id} and id = ${approval.id}`
+  await record(ctx, approval, 'withdrawn', {}, 'what it rested on changed, and a newer draft for the same purpose is open')
 }

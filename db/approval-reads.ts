@@ -74,7 +74,8 @@ export const markStale = async (
 ): Promise<void> => {
   const { tx, organization_id } = ctx
   const marked = await tx`
-    update approvals set status = 'stale', stale_because = ${tx.json(changes)}, version = version + 1, updated_at = now()
+    update approvals set status = 'stale', stale_because = ${tx.json(changes)}, version = version + 1, updated_at = now(),
+      decided_by = null, decided_at = null, decision_reason = null
     where organization_id = ${organization_id} and id = ${approval.id}
       and (status in ('pending', 'approved') or (status = 'stale' and stale_because is distinct from ${tx.json(changes)}))
     returning id`

@@ -1,14 +1,11 @@
 import { createHash } from 'node:crypto'
 import canonicalize from 'canonicalize'
-import { v7 as uuidv7 } from 'uuid'
 import { recordActivity, type Subject } from './activities.ts'
-import { expiryOf } from './approval-expiry.ts'
 import { changedReads, markStale, readValues, type Read, type ReadChange, type ReadValue } from './approval-reads.ts'
 import { inTx, type Actor, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, notFound } from './errors.ts'
 import { page, type Page } from './page.ts'
 import { enqueue } from './queue.ts'
-import { readSettings } from './settings.ts'
 import { storableJson } from './text.ts'
 
 export const approvalStatuses = [
@@ -54,81 +51,8 @@ export type Approval = {
   version: number
 }
 
-/** How long things wait and count. */
-const approvalLimits = {
-  /** Elapsed hours until an approval expires, moved past closed hours. */
-  expiry_hours: 72,
-  /** How long the person who rejected may take it back. */
-  restore_ms: 5 * 60_000,
-  /** How long the same proposal is refused after a rejection. */
-  cool_down_days: 7,
-}
-
-export type NewApproval = {
-  tool: string
-  summary: string
-  input: Record<string, unknown>
-  reason?: string | undefined
-  evidence: Evidence[]
-  subject: Subject
-  purpose?: string | undefined
-  rule: string
-  risk: Risk
-  reads: Read[]
-}
-
-/** What became of a proposal: a new card, the open one that says the same, or a refusal because a person just said no. */
-export type Proposed =
-  | { outcome: 'parked'; approval: Approval }
-  | { outcome: 'known'; approval: Approval }
-  | { outcome: 'refused'; approval: Approval }
-
-/**
- * Parks a tool call for a person. The same (tool, subject, arguments) is one card however often it is proposed; a newer
- * call for the same purpose withdraws the older one; what was rejected lately is refused.
- */
-export const proposeApproval = (ctx: Ctx, input: NewApproval): Promise<Proposed> =>
-  inTx(ctx, async (ctx) => {
-    const { tx, organization_id, actor } = ctx
-    const stored = storableJson(input.input) as Record<string, unknown>
-    const arguments_hash = hashArguments(stored)
-    await tx`
-      select pg_advisory_xact_lock(hashtextextended(${`${organization_id} propose ${input.tool} ${input.subject.id}`}, 0))`
-    const [known] = await tx<ApprovalRow[]>`
-      select * from approvals where organization_id = ${organization_id} and tool = ${input.tool}
-        and subject_id = ${input.subject.id} and arguments_hash = ${arguments_hash}
-        and (status in ('pending', 'stale', 'approved', 'executing') or (status = 'rejected'
-          and decided_at > now() - ${`${approvalLimits.cool_down_days} days`}::interval))
-      order by status = 'rejected', id desc limit 1`
-    if (known) return { outcome: known.status === 'rejected' ? 'refused' : 'known', approval: toApproval(known) }
-    if (input.purpose) await withdrawOlder(ctx, input.tool, input.subject, input.purpose)
-    const settings = await readSettings(ctx)
-    const now = new Date()
-    const [row] = await tx<ApprovalRow[]>`
-      insert into approvals ${tx({
-        organization_id,
-        id: uuidv7(),
-        tool: input.tool,
-        summary: input.summary,
-        input: tx.json(stored as never),
-        reason: input.reason ?? null,
-        evidence: tx.json(storableJson(input.evidence) as never),
-        subject_kind: input.subject.kind,
-        subject_id: input.subject.id,
-        purpose: input.purpose ?? null,
-        proposed_by: tx.json(actor),
-        run_id: ctx.run_id ?? null,
-        rule: input.rule,
-        risk: input.risk,
-        arguments_hash,
-        read_set: tx.json(await readValues(ctx, input.subject, input.reads)),
-        expires_at: expiryOf(now, approvalLimits.expiry_hours, settings),
-      })} returning *`
-    if (!row) throw new Error('an approval was not stored')
-    const approval = toApproval(row)
-    await record(ctx, approval, 'approval_requested', { rule: input.rule }, input.reason)
-    return { outcome: 'parked', approval }
-  })
+/** How long the person who rejected may take it back. */
+const RESTORE_MS = 5 * 60_000
 
 /** What a person says to an approval. */
 export type Approve = { input?: Record<string, unknown>; reads?: Read[]; reason?: string; version?: number; summary?: string }
@@ -139,6 +63,7 @@ export type Approve = { input?: Record<string, unknown>; reads?: Read[]; reason?
  * `approval_expired`, `own_proposal`, stale on a version mismatch
  */
 export const approveApproval = async (ctx: Ctx, id: string, decision: Approve): Promise<Approval> => {
+  let approved = false
   const decided = await inTx(ctx, async (ctx) => {
     const { tx, organization_id, actor } = ctx
     const approval = await lockApproval(ctx, id)
@@ -168,13 +93,13 @@ export const approveApproval = async (ctx: Ctx, id: string, decision: Approve): 
         }
       where organization_id = ${organization_id} and id = ${id} and status = 'pending' returning *`
     if (!row) return getApproval(ctx, id)
-    const approved = toApproval(row)
-    await record(ctx, approved, 'approved', { edited }, decision.reason)
+    await record(ctx, toApproval(row), 'approved', { edited }, decision.reason)
     await enqueue(ctx, 'approval.approved', { approval_id: id })
-    return approved
+    approved = true
+    return toApproval(row)
   })
   // Thrown after the commit, so that an expiry or a staleness that was found on the way stays.
-  if (decided.status !== 'approved' || !sameActor(decided.decided_by, ctx.actor)) throw refusal(decided)
+  if (!approved) throw refusal(decided)
   return decided
 }
 
@@ -235,13 +160,15 @@ export const restoreApproval = (ctx: Ctx, id: string): Promise<Approval> =>
 /** A person has read a stale approval again: what is true now becomes what it rests on. */
 export const rereadApproval = (ctx: Ctx, id: string): Promise<Approval> =>
   inTx(ctx, async (ctx) => {
-    const { tx, organization_id } = ctx
+    const { tx, organization_id, actor } = ctx
     const approval = await lockApproval(ctx, id)
+    requirePerson(actor)
     if (approval.status !== 'stale') throw refusal(approval)
     await tx`
       update approvals set status = 'pending', stale_because = null, version = version + 1, updated_at = now(),
         read_set = ${tx.json(await readValues(ctx, approval.subject, approval.read_set))}
       where organization_id = ${organization_id} and id = ${id}`
+    await record(ctx, approval, 'approval_reread', { changed: approval.stale_because ?? [] })
     return getApproval(ctx, id)
   })
 
@@ -308,7 +235,7 @@ export const countApprovals = (ctx: Ctx): Promise<Record<'pending' | 'stale' | '
 
 /** Until when a rejection may be taken back, in ms since the epoch. */
 export const restorableUntil = (approval: Approval): number =>
-  (approval.decided_at?.getTime() ?? 0) + approvalLimits.restore_ms
+  (approval.decided_at?.getTime() ?? 0) + RESTORE_MS
 
 /** Reads an approval and keeps everybody else from deciding it until the transaction ends. */
 export const lockApproval = async (ctx: TxCtx, id: string): Promise<Approval> => {
@@ -337,10 +264,13 @@ export const record = (
     },
   )
 
+const requirePerson = (actor: Actor): void => {
+  if (actor.kind === 'user' || actor.kind === 'api_key') return
+  throw new DomainError('forbidden', 'person_needed', 'Only a person, or a key with approvals:decide, decides approvals.')
+}
+
 const requireDecidable = (actor: Actor, approval: Approval): void => {
-  if (actor.kind !== 'user' && actor.kind !== 'api_key') {
-    throw new DomainError('forbidden', 'person_needed', 'Only a person, or a key with approvals:decide, decides approvals.')
-  }
+  requirePerson(actor)
   if (sameActor(approval.proposed_by, actor)) {
     throw new DomainError('forbidden', 'own_proposal', 'Who proposed something cannot decide it. Ask somebody else.')
   }
@@ -378,32 +308,27 @@ const expire = async (ctx: TxCtx, approval: Approval): Promise<Approval> => {
   return getApproval(ctx, approval.id)
 }
 
-const withdrawOlder = async (ctx: TxCtx, tool: string, subject: Subject, purpose: string): Promise<void> => {
-  const { tx, organization_id } = ctx
-  const older = await tx<{ id: string }[]>`
-    select id from approvals where organization_id = ${organization_id} and tool = ${tool}
-      and subject_id = ${subject.id} and purpose = ${purpose} and status in ('pending', 'stale')`
-  for (const { id } of older) await withdrawApproval(ctx, id, 'a newer draft for the same purpose replaces it')
-}
-
-const isReplaced = async ({ tx, organization_id }: TxCtx, approval: Approval): Promise<boolean> => {
+/** Whether a newer proposal says the same, or is for the same purpose, and is open. */
+export const isReplaced = async ({ tx, organization_id }: TxCtx, approval: Approval): Promise<boolean> => {
   const rows = await tx`
     select 1 from approvals where organization_id = ${organization_id} and tool = ${approval.tool}
       and subject_id = ${approval.subject.id} and status in ('pending', 'stale')
-      and (arguments_hash = ${hashArguments(approval.input)} or (purpose is not null and purpose = ${approval.purpose}))
+      and id <> ${approval.id} and (arguments_hash = ${hashArguments(approval.proposed_input ?? approval.input)} or (purpose is not null and purpose = ${approval.purpose}))
     limit 1`
   return rows.length > 0
 }
 
-const hashArguments = (input: Record<string, unknown>): string =>
+/** What makes two proposals the same one: SHA-256 over the canonical JSON of their arguments, hex. */
+export const hashArguments = (input: Record<string, unknown>): string =>
   createHash('sha256')
     .update(canonicalize(storableJson(input)) ?? '')
     .digest('hex')
 
-type ApprovalRow = Omit<Approval, 'subject'> & { subject_kind: string; subject_id: string }
+/** A row of `approvals`, as it is stored. */
+export type ApprovalRow = Omit<Approval, 'subject'> & { subject_kind: string; subject_id: string }
 
 /** A row of `approvals` as it is answered. */
-const toApproval = (row: ApprovalRow): Approval => ({
+export const toApproval = (row: ApprovalRow): Approval => ({
   id: row.id,
   status: row.status,
   tool: row.tool,

@@ -14,9 +14,10 @@ export const unsubscribeToken = (ctx: Ctx, email: string): Promise<string> =>
   })
 
 /** Notes that an address must not be written to any more; drafts to it that wait for a person go stale. Twice is once. */
-export const optOut = (ctx: Ctx, email: string, reason: string): Promise<void> =>
+export const optOut = (ctx: Ctx, address: string, reason: string): Promise<void> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
+    const email = address.trim().toLowerCase()
     const added = await tx`
       insert into opt_outs ${tx({ organization_id, email, reason })} on conflict do nothing returning email`
     if (added.length === 0) return

@@ -57,27 +57,30 @@ export const queueRun = (
 ): Promise<{ id: string; waiting: boolean }> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
-    const id = uuidv7()
-    const [added] = await tx`
-      insert into runs ${tx({
-        organization_id,
-        id,
-        agent: input.agent,
-        subject_kind: input.subject.kind,
-        subject_id: input.subject.id,
-        trigger: tx.json(input.trigger),
-        requested_by: tx.json(ctx.actor),
-      })}
-      on conflict do nothing returning id`
-    if (added) {
-      await enqueue(ctx, 'run.queued', { run_id: id })
-      return { id, waiting: false }
+    // The one that waits may be claimed between the two statements; then there is room for a new one.
+    for (let look = 0; look < 3; look++) {
+      const id = uuidv7()
+      const [added] = await tx`
+        insert into runs ${tx({
+          organization_id,
+          id,
+          agent: input.agent,
+          subject_kind: input.subject.kind,
+          subject_id: input.subject.id,
+          trigger: tx.json(input.trigger),
+          requested_by: tx.json(ctx.actor),
+        })}
+        on conflict do nothing returning id`
+      if (added) {
+        await enqueue(ctx, 'run.queued', { run_id: id })
+        return { id, waiting: false }
+      }
+      const [waiting] = await tx<{ id: string }[]>`
+        select id from runs where organization_id = ${organization_id} and agent = ${input.agent}
+          and subject_id = ${input.subject.id} and status = 'queued' and attempts = 0`
+      if (waiting) return { id: waiting.id, waiting: true }
     }
-    const [waiting] = await tx<{ id: string }[]>`
-      select id from runs where organization_id = ${organization_id} and agent = ${input.agent}
-        and subject_id = ${input.subject.id} and status = 'queued' and attempts = 0`
-    if (!waiting) throw new DomainError('conflict', 'run_starting', 'A run on this record is just starting. Try again.')
-    return { id: waiting.id, waiting: true }
+    throw new DomainError('conflict', 'run_starting', 'A run on this record is just starting. Try again.')
   })
 
 /** A run that this worker now holds. */
@@ -176,12 +179,15 @@ export const beginRun = (ctx: Ctx, input: { model: string; prompt_version: strin
       update runs set ${tx(input)} where organization_id = ${organization_id} and id = ${lease?.run_id ?? null}`
   })
 
-/** Gives a run back as it stands, because its worker stops: another one goes on at once, and this attempt does not count. */
+/**
+ * Gives a run back as it stands, because its worker stops: another one goes on at once, and this attempt does not count.
+ * It keeps its first attempt: a run that has begun is not the one that waits, and a newcomer gets a run of its own.
+ */
 export const releaseRun = (ctx: Ctx, run: Run): Promise<void> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
     await tx`
-      update runs set status = 'queued', attempts = attempts - 1, lease_until = null, next_attempt_at = now()
+      update runs set status = 'queued', attempts = greatest(attempts - 1, 1), lease_until = null, next_attempt_at = now()
       where organization_id = ${organization_id} and id = ${run.id}`
     await enqueue(ctx, 'run.queued', { run_id: run.id })
   })

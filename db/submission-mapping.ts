@@ -1,6 +1,7 @@
 import { Email, Line, Lines, Website, type Warning } from './lead-fields.ts'
 import { intakeFields, type IntakeField, type Mapping } from './intake-sources.ts'
 import type { NewLead } from './leads.ts'
+import { clip } from './text.ts'
 
 /** A payload read as a lead: its fields, what was sent beyond them, and what could not be understood. */
 export type MappedLead = { lead: NewLead; extra: Record<string, unknown>; warnings: Warning[]; faults: MappingFault[] }
@@ -69,7 +70,7 @@ export const mapPayload = (payload: unknown, mapping: Mapping | null, defaults: 
     if (parsed.success) lead[TARGETS[field]] = parsed.data
     else {
       kept[field] = text
-      warnings.push({ field, message: `“${text.slice(0, 100)}” is not ${parsed.expected}; it was kept but not used` })
+      warnings.push({ field, message: `“${clip(text, 100)}” is not ${parsed.expected}; it was kept but not used` })
     }
   }
   composeName(payload, lead, used)

@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid'
 import { z } from 'zod'
+import { recheckApprovals } from './approval-reads.ts'
 import type { Database } from './client.ts'
 import { inTx, systemCtx, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, notFound } from './errors.ts'
@@ -155,6 +156,8 @@ const readSubmission = async (ctx: TxCtx, id: string): Promise<void> => {
   await tx`
     update submissions set status = ${received.joined ? 'joined' : 'processed'}, lead_id = ${received.lead.id}, processed_at = now()
     where organization_id = ${organization_id} and id = ${id}`
+  // Only now is it the lead's latest message: what waits for a person was written before it.
+  if (received.joined) await recheckApprovals(ctx, { kind: 'lead', id: received.lead.id })
   if (source?.wake_agent ?? true) {
     await queueRun(ctx, {
       agent: 'lead_worker',

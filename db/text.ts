@@ -25,6 +25,6 @@ export const storableJson = (value: unknown): unknown => {
 /** Text as PostgreSQL can store it. */
 export const storableText = (text: string): string => text.toWellFormed().replaceAll('\u0000', '\ufffd')
 
-/** Cuts at a number of characters, with an ellipsis where something was cut. */
+/** Cuts at a number of characters, with an ellipsis where something was cut; never in the middle of a character. */
 export const clip = (text: string, length: number): string =>
-  text.length <= length ? text : `${text.slice(0, Math.max(0, length - 1)).trimEnd()}…`
+  text.length <= length ? text : `${text.slice(0, Math.max(0, length - 1)).replace(/[\ud800-\udbff]$/, '').trimEnd()}…`

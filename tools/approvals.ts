@@ -117,7 +117,7 @@ export const executeApproval = async (db: Database, organization_id: string, id:
     })
   } catch (error) {
     if (!(error instanceof DomainError)) throw error
-    await settleFailed(ctx, id, { code: error.code, message: error.message })
+    await settleFailed(ctx, id, { code: error.code, message: error.message }, ['approved'])
   }
 }
 

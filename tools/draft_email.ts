@@ -65,10 +65,12 @@ export const draft_email = defineTool({
 
 /** Text that somebody was meant to replace before sending. */
 const PLACEHOLDER =
-  /\{\{[^}]*\}\}|\[(?:your|my|the|insert|name|company|first|last|date|time|link|phone|title|position|sender|recipient|x+|\.\.\.)[^\]]*\]|<(?:your|insert|name|company|date|link)[^>]*>|\b(?:lorem ipsum|tbd|todo|xxx+|your name here|company name here)\b/i
+  /\{\{[^}]*\}\}|\[(?:your|my|the|insert|name|company|first|last|date|time|link|phone|title|position|sender|recipient|x+)\b[^\]]*\]|<(?:your|insert|name|company|date|link)\b[^>]*>|\b(?:lorem ipsum|xxx+|your name here|company name here)\b/i
+/** Only in capitals: “todo” is an ordinary word in Spanish and Portuguese. */
+const MARKER = /\b(?:TBD|TODO|TBC|FIXME)\b/
 
 const requireFinished = (text: string): void => {
-  const found = PLACEHOLDER.exec(text)?.[0]
+  const found = (PLACEHOLDER.exec(text) ?? MARKER.exec(text))?.[0]
   if (found) throw invalid('placeholder', '/body', `The e-mail still holds “${found}”. Write it ready to send.`)
 }
 

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import { recordActivity, type Subject } from '../db/activities.ts'
-import { proposeApproval } from '../db/approvals.ts'
+import { proposeApproval } from '../db/approval-proposals.ts'
 import { inTx, type Ctx, type TxCtx } from '../db/context.ts'
 import { DomainError } from '../db/errors.ts'
 import { decide, readLevels, readSwitches, type Verdict } from '../db/policies.ts'

@@ -2,7 +2,7 @@ import { log } from '../log.ts'
 import { expireApproval } from '../db/approvals.ts'
 import type { Database } from '../db/client.ts'
 import { systemCtx } from '../db/context.ts'
-import { findOverdueWork } from '../db/overdue.ts'
+import { findOverdueWork, type Overdue } from '../db/overdue.ts'
 import { processSubmission } from '../db/submissions.ts'
 import { executeApproval } from './approvals.ts'
 import { deliverMessage } from './messages.ts'
@@ -31,12 +31,23 @@ export const startToolJobs = async (
 }
 
 /** Looks after what was promised and whose job was lost: a job is a wake-up, the record knows what there is to do. */
-const sweep = async (db: Database, outside: Outside): Promise<void> => {
+export const sweep = async (db: Database, outside: Outside): Promise<void> => {
   const overdue = await findOverdueWork(db)
-  for (const { organization_id, id } of overdue.submissions) await processSubmission(db, organization_id, id)
-  for (const { organization_id, id } of overdue.messages) await deliverMessage(db, organization_id, id, outside)
-  for (const { organization_id, id } of overdue.approved) await executeApproval(db, organization_id, id, outside)
-  for (const { organization_id, id } of overdue.expiring) await expireApproval(systemCtx(db, organization_id, 'expiry'), id)
+  await each(overdue.submissions, ({ organization_id, id }) => processSubmission(db, organization_id, id))
+  await each(overdue.messages, ({ organization_id, id }) => deliverMessage(db, organization_id, id, outside))
+  await each(overdue.approved, ({ organization_id, id }) => executeApproval(db, organization_id, id, outside))
+  await each(overdue.expiring, ({ organization_id, id }) => expireApproval(systemCtx(db, organization_id, 'expiry'), id))
+}
+
+/** One that fails every time must not keep the others from being looked after. */
+const each = async (overdue: Overdue[], look: (work: Overdue) => Promise<void>): Promise<void> => {
+  for (const work of overdue) {
+    try {
+      await look(work)
+    } catch (error) {
+      log.error({ err: error, ...work }, 'overdue work failed; it is tried again')
+    }
+  }
 }
 
 const startSweeping = (db: Database, outside: Outside): { stop: () => Promise<void>; lastBeat: () => Date } => {

@@ -1,0 +1,99 @@
+import { v7 as uuidv7 } from 'uuid'
+import type { Subject } from './activities.ts'
+import { expiryOf } from './approval-expiry.ts'
+import { readValues, type Read } from './approval-reads.ts'
+import {
+  hashArguments,
+  record,
+  toApproval,
+  withdrawApproval,
+  type Approval,
+  type ApprovalRow,
+  type Evidence,
+  type Risk,
+} from './approvals.ts'
+import { inTx, type Ctx, type TxCtx } from './context.ts'
+import { readSettings } from './settings.ts'
+import { storableJson } from './text.ts'
+
+/** How long things wait and count. */
+const proposalLimits = {
+  /** Elapsed hours until an approval expires, moved past closed hours. */
+  expiry_hours: 72,
+  /** How long the same proposal is refused after a rejection. */
+  cool_down_days: 7,
+}
+
+export type NewApproval = {
+  tool: string
+  summary: string
+  input: Record<string, unknown>
+  reason?: string | undefined
+  evidence: Evidence[]
+  subject: Subject
+  purpose?: string | undefined
+  rule: string
+  risk: Risk
+  reads: Read[]
+}
+
+/** What became of a proposal: a new card, the open one that says the same, or a refusal because a person just said no. */
+export type Proposed =
+  | { outcome: 'parked'; approval: Approval }
+  | { outcome: 'known'; approval: Approval }
+  | { outcome: 'refused'; approval: Approval }
+
+/**
+ * Parks a tool call for a person. The same (tool, subject, arguments) is one card however often it is proposed; a newer
+ * call for the same purpose withdraws the older one; what was rejected lately is refused.
+ */
+export const proposeApproval = (ctx: Ctx, input: NewApproval): Promise<Proposed> =>
+  inTx(ctx, async (ctx) => {
+    const { tx, organization_id, actor } = ctx
+    const stored = storableJson(input.input) as Record<string, unknown>
+    const arguments_hash = hashArguments(stored)
+    await tx`
+      select pg_advisory_xact_lock(hashtextextended(${`${organization_id} propose ${input.tool} ${input.subject.id}`}, 0))`
+    const [known] = await tx<ApprovalRow[]>`
+      select * from approvals where organization_id = ${organization_id} and tool = ${input.tool}
+        and subject_id = ${input.subject.id} and arguments_hash = ${arguments_hash}
+        and (status in ('pending', 'stale', 'approved', 'executing', 'outcome_unknown') or (status = 'rejected'
+          and decided_at > now() - ${`${proposalLimits.cool_down_days} days`}::interval))
+      order by status = 'rejected', id desc limit 1`
+    if (known) return { outcome: known.status === 'rejected' ? 'refused' : 'known', approval: toApproval(known) }
+    if (input.purpose) await withdrawOlder(ctx, input.tool, input.subject, input.purpose)
+    const settings = await readSettings(ctx)
+    const now = new Date()
+    const [row] = await tx<ApprovalRow[]>`
+      insert into approvals ${tx({
+        organization_id,
+        id: uuidv7(),
+        tool: input.tool,
+        summary: input.summary,
+        input: tx.json(stored as never),
+        reason: input.reason ?? null,
+        evidence: tx.json(storableJson(input.evidence) as never),
+        subject_kind: input.subject.kind,
+        subject_id: input.subject.id,
+        purpose: input.purpose ?? null,
+        proposed_by: tx.json(actor),
+        run_id: ctx.run_id ?? null,
+        rule: input.rule,
+        risk: input.risk,
+        arguments_hash,
+        read_set: tx.json(await readValues(ctx, input.subject, input.reads)),
+        expires_at: expiryOf(now, proposalLimits.expiry_hours, settings),
+      })} returning *`
+    if (!row) throw new Error('an approval was not stored')
+    const approval = toApproval(row)
+    await record(ctx, approval, 'approval_requested', { rule: input.rule }, input.reason)
+    return { outcome: 'parked', approval }
+  })
+
+const withdrawOlder = async (ctx: TxCtx, tool: string, subject: Subject, purpose: string): Promise<void> => {
+  const { tx, organization_id } = ctx
+  const older = await tx<{ id: string }[]>`
+    select id from approvals where organization_id = ${organization_id} and tool = ${tool}
+      and subject_id = ${subject.id} and purpose = ${purpose} and status in ('pending', 'stale')`
+  for (const { id } of older) await withdrawApproval(ctx, id, 'a newer draft for the same purpose replaces it')
+}

@@ -12,24 +12,23 @@ export const followEvents = (queries: QueryClient): (() => void) => {
   let source: EventSource | undefined
   let retry: ReturnType<typeof setTimeout> | undefined
   let attempts = 0
-  let missed = false
+  let lastSeen = ''
 
   const open = () => {
-    source = new EventSource('/api/events')
+    source = new EventSource(lastSeen ? `/api/events?last_event_id=${lastSeen}` : '/api/events')
     source.addEventListener('open', () => {
       attempts = 0
       setConnection('live')
-      // A new stream does not know what was seen: read everything on screen again.
-      if (missed) void queries.invalidateQueries()
-      missed = false
     })
-    source.addEventListener('change', (event) => collect(queries, event.data))
+    source.addEventListener('change', (event) => {
+      lastSeen = event.lastEventId
+      collect(queries, event.data)
+    })
     source.addEventListener('reset', () => void queries.invalidateQueries())
     source.addEventListener('error', () => {
       setConnection('lost')
       // The browser resumes with Last-Event-ID while the stream is only interrupted; a refused one is ours to reopen.
       if (source?.readyState !== EventSource.CLOSED) return
-      missed = true
       retry = setTimeout(open, Math.min(30_000, 1000 * 2 ** attempts++))
     })
   }

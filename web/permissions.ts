@@ -1,14 +1,16 @@
 import { useQuery } from '@tanstack/react-query'
 import { meQuery } from './queries.ts'
 
-/** Whether the signed-in person may decide what agents propose. */
-export const useMayDecide = (): boolean => {
-  const { data: me } = useQuery(meQuery)
-  return me?.permissions.includes('approvals:decide') ?? false
-}
+/** What a member can be allowed and the pages ask about; the API has the whole list and the last word. */
+export type Permission =
+  | 'approvals:decide'
+  | 'agents:write'
+  | 'settings:write'
+  | 'intake:write'
+  | 'keys:write'
 
-/** Whether the signed-in person runs the organization: policies, switches, doors and keys are theirs. */
-export const useIsAdmin = (): boolean => {
+/** Whether the signed-in person may do this. */
+export const useMay = (permission: Permission): boolean => {
   const { data: me } = useQuery(meQuery)
-  return me?.role === 'owner' || me?.role === 'admin'
+  return me?.permissions.includes(permission) ?? false
 }

@@ -95,7 +95,9 @@ export const tasksQuery = (subjectId: string) =>
   queryOptions({
     queryKey: ['tasks', subjectId],
     queryFn: async ({ signal }) =>
-      listed(await read<Page<Task> | Task[]>('/api/tasks', { subject_id: subjectId }, signal)),
+      listed(
+        await read<Page<Task> | Task[]>('/api/tasks', { subject_id: subjectId, status: 'open' }, signal),
+      ),
   })
 
 const pageSize = 50

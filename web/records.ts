@@ -169,7 +169,7 @@ export type Approval = {
   tool: string
   tool_title: string
   effect: string
-  irreversible: boolean
+  irreversible: string | null
   summary: string
   input: Record<string, unknown>
   input_schema: InputSchema | null
@@ -290,6 +290,7 @@ export type Settings = {
   default_country: string | null
   timezone: string
   business_hours: unknown
+  sender_name: string | null
   version: number
 }
 
@@ -316,10 +317,13 @@ export type Submission = {
   source_id: string | null
   door: string
   status: 'received' | 'processed' | 'joined' | 'rejected' | 'needs_attention'
-  problem?:
-    | string
-    | { title?: string; detail?: string; errors?: { pointer: string; message: string }[] }
-    | null
+  problem?: {
+    code?: string
+    message?: string
+    title?: string
+    detail?: string
+    errors?: { pointer: string; message: string }[]
+  } | null
   payload: unknown
   lead_id: string | null
   received_at: string

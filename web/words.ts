@@ -6,19 +6,20 @@ export const fieldLabel = (field: string): string => known[field] ?? sentence(fi
 /** A value as text; undefined for what is empty. */
 export const valueText = (value: unknown): string | undefined => {
   if (value === null || value === undefined || value === '') return undefined
-  if (typeof value === 'string')
-    return isoMoment.test(value)
-      ? new Date(value).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' })
-      : value
+  if (typeof value === 'string') return momentText(value)
   if (typeof value === 'boolean') return value ? 'Yes' : 'No'
   if (typeof value === 'number') return value.toLocaleString('en-GB')
-  if (Array.isArray(value)) return value.map(valueText).filter(Boolean).join(', ') || undefined
+  if (Array.isArray(value)) {
+    const separator = value.some((item) => typeof item === 'object' && item !== null) ? '\n' : ', '
+    return value.map(valueText).filter(Boolean).join(separator) || undefined
+  }
   if (typeof value === 'object') {
     const named = value as Record<string, unknown>
     const name = named['label'] ?? named['name'] ?? named['title']
     if (typeof name === 'string') return name
     return (
       Object.entries(named)
+        .filter(([, item]) => !(typeof item === 'string' && isId.test(item)))
         .flatMap(([key, item]) => (valueText(item) ? [`${fieldLabel(key)}: ${valueText(item)}`] : []))
         .join(', ') || undefined
     )
@@ -59,7 +60,13 @@ export const safeUrl = (url: string | null | undefined): string | undefined => {
   return /^https?:\/\//i.test(full) ? full : undefined
 }
 
-const isoMoment = /^\d{4}-\d\d-\d\dT\d\d:\d\d/
+const isoMoment = /^(\d{4}-\d\d-\d\dT\d\d:\d\d[\d:.]*(?:Z|[+-]\d\d:?\d\d))(?: \([0-9a-f-]{36}\))?$/
+const isId = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+const momentText = (text: string) => {
+  const moment = isoMoment.exec(text)?.[1]
+  return moment ? new Date(moment).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' }) : text
+}
 
 const known: Record<string, string> = {
   contact_name: 'Name',

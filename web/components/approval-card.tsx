@@ -2,8 +2,9 @@ import { Link } from '@tanstack/react-router'
 import { ExternalLink } from 'lucide-react'
 import { useState } from 'react'
 import { ApiError } from '../api.ts'
+import { useActorName } from '../agent-titles.ts'
 import { useKey } from '../hotkeys.ts'
-import { useMayDecide } from '../permissions.ts'
+import { useMay } from '../permissions.ts'
 import type { Approval } from '../records.ts'
 import { fullTime, until } from '../time.ts'
 import { safeUrl } from '../words.ts'
@@ -21,7 +22,8 @@ import { CircleAlert } from 'lucide-react'
 
 /** One proposed act: exactly what would happen, why a person is asked, and the decision. Mount it with the approval's id as key. */
 export const ApprovalCard = ({ approval, onDecided }: { approval: Approval; onDecided: () => void }) => {
-  const mayDecide = useMayDecide()
+  const mayDecide = useMay('approvals:decide')
+  const nameOf = useActorName()
   const decision = useDecision(approval, onDecided)
   const [draft, setDraft] = useState<Record<string, unknown>>()
   const [rejecting, setRejecting] = useState(false)
@@ -56,6 +58,7 @@ export const ApprovalCard = ({ approval, onDecided }: { approval: Approval; onDe
         {approval.consequence && isPending && (
           <p className="rounded-card bg-wait-tint px-3 py-2.5 font-medium text-wait-text">
             {approval.consequence}
+            {approval.irreversible && ` ${approval.irreversible}`}
           </p>
         )}
         {editing ? (
@@ -133,7 +136,7 @@ export const ApprovalCard = ({ approval, onDecided }: { approval: Approval; onDe
       )}
       <RejectDialog
         open={rejecting}
-        who={approval.proposed_by.name}
+        who={nameOf(approval.proposed_by)}
         busy={decision.isPending}
         onClose={() => setRejecting(false)}
         onReject={(reason_code, reason) =>
@@ -147,13 +150,17 @@ export const ApprovalCard = ({ approval, onDecided }: { approval: Approval; onDe
 const noPermission = 'Your role may read approvals but not decide them. Ask an admin.'
 
 const CardHead = ({ approval }: { approval: Approval }) => {
-  const { proposed_by } = approval
+  const nameOf = useActorName()
+  const proposed_by = { ...approval.proposed_by, name: nameOf(approval.proposed_by) }
   return (
     <header className="flex items-start gap-3">
       <ActorMark actor={proposed_by} size={32} />
       <div className="min-w-0 flex-1">
-        <h2 className="text-16 font-semibold">{headline(approval)}</h2>
+        <h2 className="text-16 font-semibold">{headline({ ...approval, proposed_by })}</h2>
         <p className="mt-0.5 flex flex-wrap items-center gap-x-2 gap-y-1 text-12 text-ink-3">
+          <span className="sm:hidden">
+            <ApprovalPill status={approval.status} edited={approval.edited} />
+          </span>
           {proposed_by.kind === 'agent' && <AgentWord />}
           {proposed_by.version !== undefined && <span>v{proposed_by.version}</span>}
           {approval.subject.kind === 'lead' || approval.subject.kind === 'opportunity' ? (
@@ -172,7 +179,9 @@ const CardHead = ({ approval }: { approval: Approval }) => {
           )}
         </p>
       </div>
-      <ApprovalPill status={approval.status} edited={approval.edited} />
+      <span className="max-sm:hidden">
+        <ApprovalPill status={approval.status} edited={approval.edited} />
+      </span>
     </header>
   )
 }

@@ -8,9 +8,11 @@ import { SelectField, Switch, TextAreaField, TextField } from './field.tsx'
 export const InputFields = ({
   input,
   schema,
+  title,
 }: {
   input: Record<string, unknown>
   schema: InputSchema | null
+  title?: string
 }) => {
   const nameOf = useNames()
   const shown = orderedKeys(input, schema).flatMap((key) => {
@@ -25,17 +27,21 @@ export const InputFields = ({
       ] as const,
     ]
   })
+  if (shown.length === 0) return null
   return (
-    <dl className="grid grid-cols-[7rem_minmax(0,1fr)] gap-x-3 gap-y-2 rounded-card border border-line bg-surface px-4 py-3">
-      {shown.map(([key, text]) => (
-        <div key={key} className="contents">
-          <dt className="text-ink-3">{titleOf(key, schema)}</dt>
-          <dd className="min-w-0 break-words whitespace-pre-wrap">
-            {text ?? <span className="text-ink-3">empty</span>}
-          </dd>
-        </div>
-      ))}
-    </dl>
+    <div>
+      {title && <h3 className="mb-1 text-12 font-medium text-ink-3">{title}</h3>}
+      <dl className="grid grid-cols-[7rem_minmax(0,1fr)] gap-x-3 gap-y-2 rounded-card border border-line bg-surface px-4 py-3">
+        {shown.map(([key, text]) => (
+          <div key={key} className="contents">
+            <dt className="text-ink-3">{titleOf(key, schema)}</dt>
+            <dd className="min-w-0 break-words whitespace-pre-wrap">
+              {text ?? <span className="text-ink-3">empty</span>}
+            </dd>
+          </div>
+        ))}
+      </dl>
+    </div>
   )
 }
 

@@ -216,10 +216,10 @@ const moment = (iso: string) => `${dayHeading(iso) === 'Today' ? 'at' : `on ${da
 
 const staleTitle = (approval: Approval) => {
   const names = (approval.changed ?? approval.stale_because ?? []).map(labelOf)
-  return `${names.length > 0 ? `${names.join(' and ')} changed` : 'Something changed'} after this draft was written. Review the new version.`
+  return `${names.length > 0 ? `${sentence(names.join(' and ').toLowerCase())} changed` : 'Something changed'} after this draft was written. Review the new version.`
 }
 
-const labelOf = (change: ReadChange) => change.label ?? sentence(change.name)
+const labelOf = (change: ReadChange) => sentence((change.label ?? change.name).replace(/^the /, ''))
 
 const sentTitle = (approval: Approval) => {
   const result = approval.result as { transport?: string; sent_at?: string } | null

@@ -1,7 +1,9 @@
-import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
+import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { ChevronRight, Circle, CircleCheck } from 'lucide-react'
-import { useAgentTitle } from '../agent-titles.ts'
+import { useActorName, useAgentTitle } from '../agent-titles.ts'
+import { send } from '../api.ts'
+import { announce, announceError } from '../toasts.ts'
 import { runsQuery, tasksQuery } from '../queries.ts'
 import type { Approval, Lead, Run, Task } from '../records.ts'
 import { age, between, day, duration, until } from '../time.ts'
@@ -16,10 +18,7 @@ import { fieldLabel } from '../words.ts'
 export const LeadAside = ({ lead, approvals }: { lead: Lead; approvals: Approval[] }) => {
   const runs = useInfiniteQuery(runsQuery({ subject_id: lead.id, limit: 5 }))
   const tasks = useQuery(tasksQuery(lead.id))
-  const open =
-    tasks.data?.filter(
-      (task) => task.status !== 'done' && task.status !== 'completed' && task.status !== 'archived',
-    ) ?? []
+  const open = tasks.data ?? []
   return (
     <div className="flex flex-col gap-6">
       {approvals.length > 0 && (
@@ -56,47 +55,67 @@ export const LeadAside = ({ lead, approvals }: { lead: Lead; approvals: Approval
   )
 }
 
-const CompactApproval = ({ approval }: { approval: Approval }) => (
-  <li className="rounded-card border border-line bg-raised p-3 shadow-card">
-    <div className="flex items-start gap-2">
-      <ActorMark actor={approval.proposed_by} size={20} />
-      <p className="min-w-0 flex-1 font-medium">{approval.mail?.subject ?? approval.summary}</p>
-    </div>
-    <p className="mt-1 line-clamp-2 text-12 text-ink-2">
-      {approval.mail ? `To ${approval.mail.to}` : (approval.reason ?? approval.tool_title)}
-    </p>
-    <div className="mt-2.5 flex items-center gap-2">
-      {approval.status === 'pending' ? (
-        <span className="truncate text-12 text-ink-3">
-          {approval.expires_at && until(approval.expires_at) ? `Expires ${until(approval.expires_at)}` : ''}
-        </span>
-      ) : (
-        <ApprovalPill status={approval.status} />
-      )}
-      <Link
-        to="/crm/approvals"
-        search={{ id: approval.id }}
-        className={`${buttonClass('neutral', 'sm')} ml-auto`}
-      >
-        Review
-      </Link>
-    </div>
-  </li>
-)
+const CompactApproval = ({ approval }: { approval: Approval }) => {
+  const nameOf = useActorName()
+  return (
+    <li className="rounded-card border border-line bg-raised p-3 shadow-card">
+      <div className="flex items-start gap-2">
+        <ActorMark actor={{ ...approval.proposed_by, name: nameOf(approval.proposed_by) }} size={20} />
+        <p className="min-w-0 flex-1 font-medium">{approval.mail?.subject ?? approval.summary}</p>
+      </div>
+      <p className="mt-1 line-clamp-2 text-12 text-ink-2">
+        {approval.mail ? `To ${approval.mail.to}` : (approval.reason ?? approval.tool_title)}
+      </p>
+      <div className="mt-2.5 flex items-center gap-2">
+        {approval.status === 'pending' ? (
+          <span className="truncate text-12 text-ink-3">
+            {approval.expires_at && until(approval.expires_at) ? `Expires ${until(approval.expires_at)}` : ''}
+          </span>
+        ) : (
+          <ApprovalPill status={approval.status} />
+        )}
+        <Link
+          to="/crm/approvals"
+          search={{ id: approval.id }}
+          className={`${buttonClass('neutral', 'sm')} ml-auto`}
+        >
+          Review
+        </Link>
+      </div>
+    </li>
+  )
+}
 
-const TaskLine = ({ task }: { task: Task }) => (
-  <li className="flex min-h-8 items-center gap-2">
-    {task.status === 'done' ? (
-      <CircleCheck size={16} className="shrink-0 text-ok-mark" aria-hidden />
-    ) : (
-      <Circle size={16} strokeWidth={1.5} className="shrink-0 text-ink-3" aria-hidden />
-    )}
-    <span className="min-w-0 flex-1 truncate" title={task.title}>
-      {task.title}
-    </span>
-    {task.due_at && <span className="text-12 whitespace-nowrap text-ink-3">due {day(task.due_at)}</span>}
-  </li>
-)
+const TaskLine = ({ task }: { task: Task }) => {
+  const queries = useQueryClient()
+  const complete = useMutation({
+    mutationFn: () => send('POST', `/api/tasks/${task.id}/complete`, {}),
+    onSuccess: () => announce(`Done: ${task.title}`),
+    onError: (error) => announceError('Task not completed', error),
+    onSettled: () => {
+      void queries.invalidateQueries({ queryKey: ['tasks'] })
+      void queries.invalidateQueries({ queryKey: ['timeline'] })
+    },
+  })
+  const Mark = complete.isPending || complete.isSuccess ? CircleCheck : Circle
+  return (
+    <li className="flex min-h-8 items-center gap-1.5">
+      <button
+        type="button"
+        aria-label={`Complete ${task.title}`}
+        disabled={complete.isPending}
+        onClick={() => complete.mutate()}
+        className="-ml-1 flex size-6 shrink-0 items-center justify-center rounded-full text-ink-3 hover:bg-hover hover:text-ink-1"
+      >
+        <Mark size={16} strokeWidth={1.5} aria-hidden />
+      </button>
+      <span className="min-w-0 flex-1 truncate" title={task.title}>
+        {task.title}
+      </span>
+      {task.due_at && <span className="text-12 whitespace-nowrap text-ink-3">due {day(task.due_at)}</span>}
+    </li>
+  )
+}
 
 const Findings = ({ lead }: { lead: Lead }) => {
   const found = lead.enrichment

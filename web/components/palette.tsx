@@ -46,7 +46,7 @@ export const Palette = ({ onClose }: { onClose: () => void }) => {
           aria-label="Search and commands"
           className="fixed top-[14vh] left-1/2 z-40 w-160 max-w-[calc(100vw-2rem)] -translate-x-1/2 overflow-hidden rounded-dialog bg-raised shadow-dialog outline-none"
         >
-          <Command label="Search and commands" loop>
+          <Command label="Search and commands" loop filter={matches}>
             <div className="flex h-12 items-center gap-3 border-b border-line px-4">
               <Search size={16} className="shrink-0 text-ink-3" aria-hidden />
               <Command.Input
@@ -71,6 +71,25 @@ export const Palette = ({ onClose }: { onClose: () => void }) => {
                       hint={<Caps keys={key.keys} />}
                     >
                       {key.label}
+                    </Item>
+                  ))}
+                </Group>
+              )}
+              {leads.data && text.length > 1 && leads.data.data.length > 0 && (
+                <Group heading="Leads">
+                  {leads.data.data.map((lead) => (
+                    <Item
+                      key={lead.id}
+                      value={`lead ${lead.id}`}
+                      keywords={query.split(/\s+/)}
+                      onSelect={then(() => void navigate({ to: '/crm/leads/$id', params: { id: lead.id } }))}
+                      icon={
+                        <ActorMark actor={{ kind: 'user', name: lead.contact_name ?? lead.name }} size={20} />
+                      }
+                      hint={<span className="text-12 text-ink-3">{lead.stage.label}</span>}
+                    >
+                      {lead.contact_name ?? lead.name}
+                      {lead.company_name && <span className="text-ink-3"> · {lead.company_name}</span>}
                     </Item>
                   ))}
                 </Group>
@@ -132,31 +151,22 @@ export const Palette = ({ onClose }: { onClose: () => void }) => {
                   Sign out
                 </Item>
               </Group>
-              {leads.data && text.length > 1 && leads.data.data.length > 0 && (
-                <Group heading="Leads">
-                  {leads.data.data.map((lead) => (
-                    <Item
-                      key={lead.id}
-                      value={`lead ${lead.id}`}
-                      keywords={[text]}
-                      onSelect={then(() => void navigate({ to: '/crm/leads/$id', params: { id: lead.id } }))}
-                      icon={
-                        <ActorMark actor={{ kind: 'user', name: lead.contact_name ?? lead.name }} size={20} />
-                      }
-                      hint={<span className="text-12 text-ink-3">{lead.stage.label}</span>}
-                    >
-                      {lead.contact_name ?? lead.name}
-                      {lead.company_name && <span className="text-ink-3"> · {lead.company_name}</span>}
-                    </Item>
-                  ))}
-                </Group>
-              )}
             </Command.List>
           </Command>
         </Dialog.Popup>
       </Dialog.Portal>
     </Dialog.Root>
   )
+}
+
+// Every word must begin a word: what does not is noise, however the letters fall.
+const matches = (value: string, search: string, keywords: string[] = []) => {
+  const words = [value, ...keywords]
+    .join(' ')
+    .toLowerCase()
+    .split(/[\s:,/]+/)
+  const typed = search.toLowerCase().split(/\s+/).filter(Boolean)
+  return typed.every((part) => words.some((word) => word.startsWith(part))) ? 1 : 0
 }
 
 const synonyms: Partial<Record<string, string[]>> = {

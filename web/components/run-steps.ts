@@ -29,6 +29,10 @@ export const stepSentence = (step: Step): string => {
   return sentences[tool]?.(step) ?? `Used ${sentence(tool).toLowerCase()}`
 }
 
+/** The approval that a step asked for, when it asked for one. */
+export const approvalOf = (step: Step): string | undefined =>
+  step.approval_id ?? textIn(step.output, 'approval_id')
+
 /** Why a step could run, waited or was refused, in words. */
 export const ruleText = (rule: string): string => rules[rule] ?? sentence(rule)
 
@@ -57,6 +61,8 @@ const reads = ['read_lead', 'enrich_lead', 'read_timeline']
 const sentences: Record<string, (step: Step) => string | undefined> = {
   read_lead: () => 'Read the lead',
   enrich_lead: ({ output }) => {
+    const problem = textIn(partOf(output, 'problem'), 'message')
+    if (problem) return `Could not read the website: ${problem}`
     const facts = listIn(output, 'facts')
     return facts ? `Read the website and found ${count(facts.length, 'fact')}` : 'Read the website'
   },
@@ -71,11 +77,15 @@ const sentences: Record<string, (step: Step) => string | undefined> = {
   },
   suggest_next_actions: ({ input }) => {
     const actions = listIn(input, 'actions') ?? listIn(input, 'suggestions')
-    return actions ? `Proposed ${count(actions.length, 'next action')}` : 'Proposed next actions'
+    return actions
+      ? `Proposed ${count(actions.length, 'next action')} and asked for each`
+      : 'Proposed next actions'
   },
   draft_email: ({ input }) => {
     const subject = textIn(input, 'subject')
-    return subject ? `Drafted the e-mail “${subject}”` : 'Drafted an e-mail'
+    return subject
+      ? `Drafted the e-mail “${subject}” and asked to send it`
+      : 'Drafted an e-mail and asked to send it'
   },
   send_email: ({ input }) => `Sent an e-mail to ${textIn(input, 'to') ?? 'the lead'}`,
   create_task: ({ input }) => `Created the task “${textIn(input, 'title') ?? ''}”`,

@@ -6,7 +6,7 @@ import { between, duration } from '../time.ts'
 import { valueText } from '../words.ts'
 import { InputFields } from './approval-input.tsx'
 import { Button } from './button.tsx'
-import { chapterOf, isPlumbing, ruleText, stepFailed, stepSentence } from './run-steps.ts'
+import { approvalOf, chapterOf, isPlumbing, ruleText, stepFailed, stepSentence } from './run-steps.ts'
 
 /** What an agent did, line by line; model turns stay hidden until asked for, a failure is open at its line. */
 export const RunStory = ({ run }: { run: Run }) => {
@@ -67,10 +67,10 @@ const StepLine = ({ step, startedAt, raw }: { step: Step; startedAt: string | nu
       </button>
       {open && (
         <div className="flex flex-col gap-3 pr-1 pb-4 pl-7 sm:pl-26">
-          {step.approval_id && (
+          {approvalOf(step) && (
             <Link
               to="/crm/approvals"
-              search={{ id: step.approval_id }}
+              search={{ id: approvalOf(step) }}
               className="self-start text-accent-text hover:underline"
             >
               See approval
@@ -96,7 +96,7 @@ const StepData = ({ title, value, raw }: { title: string; value: unknown; raw: b
   if (value === null || value === undefined) return null
   const fields =
     typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined
-  if (fields && Object.keys(fields).length === 0 && !raw) return null
+  if (fields && !raw) return <InputFields title={title} input={fields} schema={null} />
   return (
     <div>
       <h3 className="mb-1 text-12 font-medium text-ink-3">{title}</h3>
@@ -104,8 +104,6 @@ const StepData = ({ title, value, raw }: { title: string; value: unknown; raw: b
         <pre className="rounded-card border border-line bg-canvas px-3 py-2 font-mono text-12 break-words whitespace-pre-wrap">
           {JSON.stringify(value, null, 2)}
         </pre>
-      ) : fields ? (
-        <InputFields input={fields} schema={null} />
       ) : (
         <p className="rounded-card border border-line px-4 py-3 break-words whitespace-pre-wrap">
           {valueText(value)}

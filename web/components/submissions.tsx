@@ -175,7 +175,8 @@ const nameIn = (payload: Record<string, unknown> | undefined) => {
 
 const problemText = (problem: Submission['problem']) => {
   if (!problem) return undefined
-  if (typeof problem === 'string') return problem
   const fields = problem.errors?.map((item) => `${item.pointer.replace(/^[#/]+/, '')}: ${item.message}`) ?? []
-  return [problem.detail ?? problem.title, ...fields].filter(Boolean).join(' ') || undefined
+  return (
+    [problem.message ?? problem.detail ?? problem.title, ...fields].filter(Boolean).join(' ') || undefined
+  )
 }

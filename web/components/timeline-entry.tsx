@@ -1,6 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
+import { useActorName } from '../agent-titles.ts'
 import { send } from '../api.ts'
 import type { Activity, Mail } from '../records.ts'
 import { clock, fullTime } from '../time.ts'
@@ -11,7 +12,9 @@ import { announce, announceError } from '../toasts.ts'
 
 /** One line of a timeline: who, what, when, why, and what came of it. */
 export const TimelineEntry = ({ activity }: { activity: Activity }) => {
-  const { actor, on_behalf_of, data } = activity
+  const nameOf = useActorName()
+  const { on_behalf_of, data } = activity
+  const actor = { ...activity.actor, name: nameOf(activity.actor) }
   const mail = mailOf(activity)
   const isSystem = actor.kind === 'system'
   const note = activity.type === 'note_added' && typeof data['body'] === 'string' ? data['body'] : undefined
@@ -38,11 +41,7 @@ export const TimelineEntry = ({ activity }: { activity: Activity }) => {
           <EntryActs activity={activity} />
         </p>
         {activity.reason && <p className="mt-0.5 line-clamp-3 max-w-[68ch] text-ink-2">{activity.reason}</p>}
-        {note && (
-          <p className="mt-1.5 max-w-[68ch] rounded-card border border-line bg-canvas px-3 py-2 text-14 break-words whitespace-pre-wrap">
-            {note}
-          </p>
-        )}
+        {note && <FoldedNote body={note} />}
         {data.changes && data.changes.length > 0 && (
           <div className="mt-1.5">
             <ChangeLines changes={data.changes} />
@@ -98,6 +97,28 @@ const EntryActs = ({ activity }: { activity: Activity }) => {
       )}
       {activity.undone_by && <span className="text-system-text">↶ Undone</span>}
     </span>
+  )
+}
+
+const FoldedNote = ({ body }: { body: string }) => {
+  const [open, setOpen] = useState(false)
+  const isLong = body.length > 260 || body.split('\n').length > 4
+  return (
+    <div className="mt-1.5 max-w-[68ch]">
+      <p className="rounded-card border border-line bg-canvas px-3 py-2 break-words whitespace-pre-wrap">
+        <span className={isLong && !open ? 'line-clamp-3' : ''}>{body}</span>
+      </p>
+      {isLong && (
+        <button
+          type="button"
+          aria-expanded={open}
+          onClick={() => setOpen(!open)}
+          className="mt-1 rounded-tag text-12 text-ink-3 hover:text-ink-1 hover:underline"
+        >
+          {open ? 'Show less' : 'Show the whole note'}
+        </button>
+      )}
+    </div>
   )
 }
 

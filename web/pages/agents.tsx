@@ -8,7 +8,7 @@ import { PageBar, PageBody } from '../components/page.tsx'
 import { PolicyTable } from '../components/policy-table.tsx'
 import { Empty, Loaded, SkeletonRows } from '../components/states.tsx'
 import { announce, announceError } from '../toasts.ts'
-import { useIsAdmin } from '../permissions.ts'
+import { useMay } from '../permissions.ts'
 import { agentsQuery, meQuery, settingsQuery, toolsQuery } from '../queries.ts'
 import type { Agent, Settings, Tool } from '../records.ts'
 import { count } from '../words.ts'
@@ -17,7 +17,7 @@ import { count } from '../words.ts'
 export const AgentsPage = () => {
   const agents = useQuery(agentsQuery)
   const { data: tools } = useQuery(toolsQuery)
-  const isAdmin = useIsAdmin()
+  const isAdmin = useMay('agents:write')
   return (
     <>
       <title>Agents · Leadhand</title>
@@ -51,7 +51,7 @@ export const AgentsPage = () => {
 const OrganizationSwitch = () => {
   const settings = useQuery(settingsQuery)
   const queries = useQueryClient()
-  const isAdmin = useIsAdmin()
+  const isAdmin = useMay('settings:write')
   const save = useMutation({
     mutationFn: (ai_enabled: boolean) =>
       send<Settings>('PATCH', '/api/settings', { version: settings.data?.version, ai_enabled }),

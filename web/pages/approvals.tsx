@@ -2,6 +2,7 @@ import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-qu
 import { getRouteApi, Link } from '@tanstack/react-router'
 import { ArrowLeft, CircleCheck, Inbox } from 'lucide-react'
 import { useEffect, useRef, useState } from 'react'
+import { useActorName } from '../agent-titles.ts'
 import { ApiError } from '../api.ts'
 import { ActorMark } from '../components/actor-badge.tsx'
 import { restoreLast } from '../components/approval-acts.ts'
@@ -27,6 +28,7 @@ export const ApprovalsPage = () => {
   const wide = useMedia(twoColumns)
   // On a wide page something is always open; on a phone the list comes first.
   const currentId = id ?? (wide ? items[0]?.id : undefined)
+  const isCalm = !queue.isPending && items.length === 0 && !currentId
   const index = items.findIndex((item) => item.id === currentId)
   const select = (next: string | undefined) =>
     void navigate({ search: (now) => ({ ...now, id: next }), replace: true })
@@ -75,7 +77,7 @@ export const ApprovalsPage = () => {
       </p>
       <main className="flex min-h-0 flex-1">
         <div
-          className={`w-full shrink-0 overflow-y-auto border-line md:w-90 md:border-r ${currentId && !wide ? 'hidden' : ''}`}
+          className={`w-full shrink-0 overflow-y-auto border-line ${isCalm ? '' : 'md:w-90 md:border-r'} ${currentId && !wide ? 'hidden' : ''}`}
         >
           {queue.isPending ? (
             <SkeletonRows rows={8} height={64} />
@@ -145,6 +147,7 @@ const open = 'pending,stale,outcome_unknown'
 const decided = 'approved,executing,executed,failed,rejected,expired,withdrawn'
 
 const QueueRow = ({ approval, current }: { approval: Approval; current: boolean }) => {
+  const nameOf = useActorName()
   const row = useRef<HTMLAnchorElement>(null)
   useEffect(() => {
     if (current) row.current?.scrollIntoView({ block: 'nearest' })
@@ -161,7 +164,7 @@ const QueueRow = ({ approval, current }: { approval: Approval; current: boolean 
         data-inset-focus
         className={`flex h-16 items-center gap-3 border-b border-line px-4 ${current ? 'bg-accent-tint' : 'hover:bg-hover'}`}
       >
-        <ActorMark actor={approval.proposed_by} />
+        <ActorMark actor={{ ...approval.proposed_by, name: nameOf(approval.proposed_by) }} />
         <span className="min-w-0 flex-1">
           <span className="flex items-center gap-2">
             <span className="min-w-0 flex-1 truncate font-medium">

@@ -9,7 +9,7 @@ import { Button, buttonClass } from '../components/button.tsx'
 import { Dialog, DialogFoot } from '../components/dialog.tsx'
 import { PageBar, PageBody } from '../components/page.tsx'
 import { RunStory } from '../components/run-story.tsx'
-import { stepFailed } from '../components/run-steps.ts'
+import { approvalOf, stepFailed } from '../components/run-steps.ts'
 import { Empty, ErrorState, SkeletonBar, SkeletonRows } from '../components/states.tsx'
 import { RunPill } from '../components/status-pill.tsx'
 import { announce, announceError } from '../toasts.ts'
@@ -127,8 +127,7 @@ const RunRecord = ({ run }: { run: Run }) => {
 const outcome = (run: Run, title: string, subject: string) => {
   if (run.outcome) return run.outcome
   const acts = run.steps?.filter((step) => step.kind !== 'model') ?? []
-  const parked = acts.filter((step) => step.verdict === 'park').length
-  const did = acts.length - parked
+  const asked = acts.some((step) => step.verdict === 'park' || approvalOf(step))
   switch (run.status) {
     case 'queued':
       return `${title} will work ${subject} next`
@@ -136,11 +135,11 @@ const outcome = (run: Run, title: string, subject: string) => {
       return `${title} works ${subject} now`
     case 'done':
     case 'paused':
-      return `${title} took ${count(did, 'step')} on ${subject}${parked > 0 ? ` and asked ${parked === 1 ? 'once' : count(parked, 'time')}` : ''}`
+      return `${title} took ${count(acts.length, 'step')} on ${subject}${asked ? ' and asked before anything was sent' : ''}`
     case 'failed':
     case 'dead': {
       const broken = acts.find(stepFailed)
-      return `${title} could not finish ${subject}${broken?.tool ? `: it broke at “${sentence(broken.tool).toLowerCase()}”` : ''}`
+      return `${title} could not finish its work on ${subject}${broken?.tool ? `. It failed at “${sentence(broken.tool).toLowerCase()}”` : ''}`
     }
     case 'stopped':
       return `${title} was stopped on ${subject} before it finished`

@@ -9,7 +9,7 @@ import { TextField } from '../components/field.tsx'
 import { SettingsColumn } from '../components/settings-card.tsx'
 import { Empty, Loaded, SkeletonRows } from '../components/states.tsx'
 import { announce, announceError } from '../toasts.ts'
-import { useIsAdmin } from '../permissions.ts'
+import { useMay } from '../permissions.ts'
 import { apiKeysQuery } from '../queries.ts'
 import type { ApiKey } from '../records.ts'
 import { age, day } from '../time.ts'
@@ -17,7 +17,7 @@ import { age, day } from '../time.ts'
 /** Keys for programs; each acts under its own name on every timeline. */
 export const ApiKeysSettings = () => {
   const keys = useQuery(apiKeysQuery)
-  const isAdmin = useIsAdmin()
+  const isAdmin = useMay('keys:write')
   const [creating, setCreating] = useState(false)
   const create = (
     <Button
@@ -119,9 +119,12 @@ const NewKeyDialog = ({ open, onClose }: { open: boolean; onClose: () => void })
 const scopes = [
   { scope: 'leads:read', line: 'Read leads and their timelines' },
   { scope: 'leads:write', line: 'Create, change and move leads' },
+  { scope: 'tasks:write', line: 'Create and complete tasks' },
+  { scope: 'notes:write', line: 'Write notes' },
+  { scope: 'runs:read', line: 'Read what agents did' },
   { scope: 'approvals:read', line: 'See what waits for a person' },
   { scope: 'approvals:decide', line: 'Approve and reject. It decides what leaves the company' },
-  { scope: 'runs:read', line: 'Read what agents did' },
+  { scope: '*', line: 'Everything its maker may do' },
 ]
 
 const NewKeyForm = ({ onClose }: { onClose: () => void }) => {

@@ -7,13 +7,13 @@ import { SourceRow } from '../components/intake-source.tsx'
 import { SettingsColumn } from '../components/settings-card.tsx'
 import { Empty, Loaded, SkeletonRows } from '../components/states.tsx'
 import { Submissions } from '../components/submissions.tsx'
-import { useIsAdmin } from '../permissions.ts'
+import { useMay } from '../permissions.ts'
 import { intakeSourcesQuery } from '../queries.ts'
 
 /** The doors that leads come in by, and what came in. */
 export const IntakeSettings = () => {
   const sources = useQuery(intakeSourcesQuery)
-  const isAdmin = useIsAdmin()
+  const isAdmin = useMay('intake:write')
   const [creating, setCreating] = useState(false)
   const create = (
     <Button

@@ -6,7 +6,7 @@ import { Switch, TextField } from '../components/field.tsx'
 import { SettingsCard, SettingsColumn } from '../components/settings-card.tsx'
 import { Loaded, SkeletonRows } from '../components/states.tsx'
 import { announce, announceError } from '../toasts.ts'
-import { useIsAdmin } from '../permissions.ts'
+import { useMay } from '../permissions.ts'
 import { meQuery, settingsQuery } from '../queries.ts'
 import type { Settings } from '../records.ts'
 
@@ -36,15 +36,21 @@ const Basics = ({ settings }: { settings: Settings }) => {
     currency: settings.currency,
     default_country: settings.default_country ?? '',
     timezone: settings.timezone,
+    sender_name: settings.sender_name ?? '',
   }
   const [form, setForm] = useState(saved)
-  const isAdmin = useIsAdmin()
+  const isAdmin = useMay('settings:write')
   const save = useSave()
   const dirty = JSON.stringify(form) !== JSON.stringify(saved)
   const refused = save.error instanceof ApiError ? save.error : undefined
   const submit = (event: FormEvent) => {
     event.preventDefault()
-    save.mutate({ version: settings.version, ...form, default_country: form.default_country || null })
+    save.mutate({
+      version: settings.version,
+      ...form,
+      default_country: form.default_country || null,
+      sender_name: form.sender_name.trim() || null,
+    })
   }
   const bind = (field: keyof typeof form) => ({
     value: form[field],
@@ -89,6 +95,11 @@ const Basics = ({ settings }: { settings: Settings }) => {
             help="As in Europe/Berlin. Expiry of approvals counts business hours here"
             {...bind('timezone')}
           />
+          <TextField
+            label="Sender name"
+            help={`Shown as the sender of e-mail. Empty: ${settings.organization.name}`}
+            {...bind('sender_name')}
+          />
         </div>
       </SettingsCard>
     </form>
@@ -96,7 +107,7 @@ const Basics = ({ settings }: { settings: Settings }) => {
 }
 
 const AgentSwitch = ({ settings }: { settings: Settings }) => {
-  const isAdmin = useIsAdmin()
+  const isAdmin = useMay('settings:write')
   const save = useSave()
   return (
     <SettingsCard

@@ -38,10 +38,10 @@ export const count = (number: number, one: string, many = `${one}s`): string =>
   `${number.toLocaleString('en-GB')} ${number === 1 ? one : many}`
 
 /** `send_email` → `Send email`. */
-export const sentence = (name: string): string => {
-  const words = name.replaceAll(/[_-]+/g, ' ').trim()
-  return words.charAt(0).toUpperCase() + words.slice(1)
-}
+export const sentence = (name: string): string => capital(name.replaceAll(/[_-]+/g, ' ').trim())
+
+/** `the e-mail address` → `The e-mail address`. */
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
 
 /** `https://www.acme.de/prices?x=1` → `acme.de/prices`. */
 export const shortUrl = (url: string): string => {

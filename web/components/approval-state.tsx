@@ -13,7 +13,7 @@ import {
 import { useEffect, useState, type ReactNode } from 'react'
 import type { Approval, ReadChange } from '../records.ts'
 import { clock, day, dayHeading } from '../time.ts'
-import { sentence, valueText } from '../words.ts'
+import { capital, sentence, valueText } from '../words.ts'
 import { Button } from './button.tsx'
 import { ChangeTable } from './diff.tsx'
 import type { useDecision } from './approval-acts.ts'
@@ -216,10 +216,11 @@ const moment = (iso: string) => `${dayHeading(iso) === 'Today' ? 'at' : `on ${da
 
 const staleTitle = (approval: Approval) => {
   const names = (approval.changed ?? approval.stale_because ?? []).map(labelOf)
-  return `${names.length > 0 ? `${sentence(names.join(' and ').toLowerCase())} changed` : 'Something changed'} after this draft was written. Review the new version.`
+  return `${names.length > 0 ? `${capital(names.join(' and ').toLowerCase())} changed` : 'Something changed'} after this draft was written. Review the new version.`
 }
 
-const labelOf = (change: ReadChange) => sentence((change.label ?? change.name).replace(/^the /, ''))
+const labelOf = (change: ReadChange) =>
+  change.label ? capital(change.label.replace(/^the /, '')) : sentence(change.name)
 
 const sentTitle = (approval: Approval) => {
   const result = approval.result as { transport?: string; sent_at?: string } | null

@@ -1,6 +1,7 @@
 import { Select as Base } from '@base-ui/react/select'
 import { Switch as BaseSwitch } from '@base-ui/react/switch'
 import { Check, ChevronsUpDown } from 'lucide-react'
+import { capital } from '../words.ts'
 import { useId, type ComponentProps, type ReactNode } from 'react'
 
 /** A labelled input with its help and its error; the control gets the id and the descriptions. */
@@ -25,7 +26,7 @@ export const Field = ({
       {children({ id, 'aria-describedby': described || undefined, 'aria-invalid': error ? true : undefined })}
       {error && (
         <p id={`${id}-error`} className="text-12 text-bad-text">
-          {error}
+          {capital(error)}
         </p>
       )}
       {help && (

@@ -1,3 +1,4 @@
+import { PageTitle } from './page-title.tsx'
 import type { ReactNode } from 'react'
 
 /** The column that settings are read in. */
@@ -13,7 +14,7 @@ export const SettingsColumn = ({
   children: ReactNode
 }) => (
   <div className="mx-auto flex max-w-180 flex-col gap-6 px-6 py-6 max-sm:px-4">
-    <title>{`${title} · Leadhand`}</title>
+    <PageTitle title={title} />
     <header className="flex items-start gap-4">
       <div className="min-w-0 flex-1">
         <h2 className="text-20 font-semibold">{title}</h2>

@@ -16,6 +16,8 @@ export const TimelineEntry = ({ activity }: { activity: Activity }) => {
   const { on_behalf_of, data } = activity
   const actor = { ...activity.actor, name: nameOf(activity.actor) }
   const mail = mailOf(activity)
+  // A run that ended as it should needs no reason.
+  const reason = activity.type === 'agent_run' && data['status'] === 'done' ? undefined : activity.reason
   const isSystem = actor.kind === 'system'
   const note = activity.type === 'note_added' && typeof data['body'] === 'string' ? data['body'] : undefined
   return (
@@ -40,7 +42,7 @@ export const TimelineEntry = ({ activity }: { activity: Activity }) => {
           </time>
           <EntryActs activity={activity} />
         </p>
-        {activity.reason && <p className="mt-0.5 line-clamp-3 max-w-[68ch] text-ink-2">{activity.reason}</p>}
+        {reason && <p className="mt-0.5 line-clamp-3 max-w-[68ch] text-ink-2">{reason}</p>}
         {note && <FoldedNote body={note} />}
         {data.changes && data.changes.length > 0 && (
           <div className="mt-1.5">

@@ -1,3 +1,4 @@
+import { PageTitle } from '../components/page-title.tsx'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { Bot } from 'lucide-react'
@@ -20,7 +21,7 @@ export const AgentsPage = () => {
   const isAdmin = useMay('agents:write')
   return (
     <>
-      <title>Agents · Leadhand</title>
+      <PageTitle title="Agents" />
       <PageBar title="Agents" />
       <PageBody>
         <div className="mx-auto flex max-w-240 flex-col gap-6 px-6 py-6 max-sm:px-4">

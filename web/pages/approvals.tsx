@@ -1,3 +1,4 @@
+import { PageTitle } from '../components/page-title.tsx'
 import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { getRouteApi, Link } from '@tanstack/react-router'
 import { ArrowLeft, CircleCheck, Inbox } from 'lucide-react'
@@ -49,7 +50,7 @@ export const ApprovalsPage = () => {
   const waiting = (counts?.pending ?? 0) + (counts?.stale ?? 0) + (counts?.outcome_unknown ?? 0)
   return (
     <>
-      <title>Needs you · Leadhand</title>
+      <PageTitle title="Needs you" />
       <PageBar title="Needs you" count={waiting > 0 ? waiting : undefined}>
         <nav aria-label="Which approvals" className="ml-1 flex gap-1">
           <Link

@@ -1,3 +1,4 @@
+import { PageTitle } from '../components/page-title.tsx'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { CircleCheck, ShieldX } from 'lucide-react'
@@ -16,7 +17,7 @@ export const FailuresPage = () => {
   const failures = useQuery(failuresQuery)
   return (
     <>
-      <title>Failures · Leadhand</title>
+      <PageTitle title="Failures" />
       <PageBar title="Failures" count={failures.data?.length || undefined} />
       <PageBody>
         <Loaded

@@ -1,3 +1,4 @@
+import { PageTitle } from '../components/page-title.tsx'
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { getRouteApi, Link } from '@tanstack/react-router'
 import { ChevronRight, Menu } from 'lucide-react'
@@ -46,7 +47,7 @@ const LeadRecord = ({ lead }: { lead: Lead }) => {
   const wide = useMedia(twoColumns)
   return (
     <>
-      <title>{`${name} · Leadhand`}</title>
+      <PageTitle title={name} />
       <RecordBar name={name}>
         <LeadActs lead={lead} approvals={open} />
       </RecordBar>
@@ -77,12 +78,7 @@ const LeadRecord = ({ lead }: { lead: Lead }) => {
             </div>
           )}
           <Section title="Score" aside={<ScoreBadge score={lead.score} />}>
-            {lead.verdict && (
-              <p className="mb-2 text-ink-2">
-                {sentence(lead.verdict)}
-                {lead.verdict_reason ? `: ${lead.verdict_reason}` : ''}
-              </p>
-            )}
+            {lead.verdict && <p className="mb-2 font-medium">{sentence(lead.verdict)}</p>}
             {lead.score_reasons.length > 0 ? (
               <ScoreReasons reasons={lead.score_reasons} />
             ) : (

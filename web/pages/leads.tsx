@@ -1,3 +1,4 @@
+import { PageTitle } from '../components/page-title.tsx'
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { getRouteApi, Link } from '@tanstack/react-router'
 import { Plus, Search, Users, Webhook } from 'lucide-react'
@@ -30,7 +31,7 @@ export const LeadsPage = () => {
   const narrowed = Boolean(search.q || search.stage || search.owner || search.source)
   return (
     <>
-      <title>Leads · Leadhand</title>
+      <PageTitle title="Leads" />
       <PageBar
         title="Leads"
         acts={

@@ -1,3 +1,4 @@
+import { PageTitle } from '../components/page-title.tsx'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { ChevronRight } from 'lucide-react'
@@ -62,7 +63,7 @@ const RunRecord = ({ run }: { run: Run }) => {
   const subject = run.subject_label ?? 'the lead'
   return (
     <>
-      <title>{`Run of ${title} · Leadhand`}</title>
+      <PageTitle title={`Run of ${title}`} />
       <PageBar
         title={
           <span className="flex items-center gap-1.5 text-13">

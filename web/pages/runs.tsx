@@ -1,3 +1,4 @@
+import { PageTitle } from '../components/page-title.tsx'
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { getRouteApi, Link } from '@tanstack/react-router'
 import { History } from 'lucide-react'
@@ -22,7 +23,7 @@ export const RunsPage = () => {
   const rows = runs.data ?? []
   return (
     <>
-      <title>Runs · Leadhand</title>
+      <PageTitle title="Runs" />
       <PageBar title="Runs">
         <nav aria-label="Which runs" className="ml-1 flex gap-1 overflow-x-auto">
           {tabs.map((tab) => (

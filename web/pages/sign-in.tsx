@@ -1,3 +1,4 @@
+import { PageTitle } from '../components/page-title.tsx'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { getRouteApi, useRouter } from '@tanstack/react-router'
 import { useState, type FormEvent } from 'react'
@@ -27,7 +28,7 @@ export const SignInPage = () => {
   }
   return (
     <main className="flex min-h-dvh flex-col items-center justify-center bg-canvas px-4 pb-[12vh]">
-      <title>Sign in · Leadhand</title>
+      <PageTitle title="Sign in" />
       <div className="w-full max-w-90">
         <div className="mb-6 flex flex-col items-center gap-4 text-center">
           <Logo size={40} />

@@ -16,12 +16,17 @@ export const topicOf = (message: string | null): Topic => {
  * An answer to a lead's message, ready to send: says what was asked, cites one fact from the website word for word,
  * promises nothing that is not known, and asks for the next step.
  * @param plain leaves out what may have been refused before: the quoted question
+ * @param declines says a friendly no: the sender wants to sell, or wants nothing
  */
-export const composeReply = (read: LeadRead, { plain }: { plain: boolean }): { subject: string; body: string } => {
+export const composeReply = (
+  read: LeadRead,
+  { plain, declines }: { plain: boolean; declines: boolean },
+): { subject: string; body: string } => {
   const german = isGerman(read.message ?? '')
   const topic = topicOf(read.message)
   const question = plain ? undefined : questionOf(read.message ?? '')
-  const words = german ? inGerman(read, topic, question) : inEnglish(read, topic, question)
+  const answered = german ? inGerman(read, topic, question) : inEnglish(read, topic, question)
+  const words = declines ? declined(answered, read, german) : answered
   const signature = read.sender.name === read.sender.organization ? [read.sender.name] : [read.sender.name, read.sender.organization]
   return {
     subject: words.subject,
@@ -79,6 +84,17 @@ const inGerman = (read: LeadRead, topic: Topic, question: string | undefined): W
     closing: 'Mit freundlichen Grüßen',
   }
 }
+
+const declined = (answered: Words, read: LeadRead, german: boolean): Words => ({
+  ...answered,
+  subject: german ? `Ihre Nachricht an ${read.sender.organization}` : `Your message to ${read.sender.organization}`,
+  paragraphs: [
+    ...answered.paragraphs.slice(0, factOf(read) ? 2 : 1),
+    german
+      ? 'Zurzeit haben wir dafür keinen Bedarf. Sollte sich das ändern, kommen wir auf Sie zu.'
+      : 'At the moment there is no need for this on our side. Should that change, you will hear from us.',
+  ],
+})
 
 /** The telling part of a message that asks nothing outright. */
 const echo = (message: string): string => {

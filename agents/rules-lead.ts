@@ -92,11 +92,11 @@ const steps: Record<(typeof everything)[number], Step> = {
       ? once(situation, 'suggest_next_actions', { lead_id: known.lead_id, actions })
       : undefined
   },
-  draft_email: (situation, { read, lead_id }) => {
+  draft_email: (situation, { read, qualified, lead_id }) => {
     if (!read.lead.email || read.lead.stage.kind !== 'open') return undefined
     const attempts = situation.calls.filter(({ tool }) => tool === 'draft_email')
     if (attempts.length > 1 || attempts.some(({ output }) => output['refused'] !== true)) return undefined
-    return { lead_id, ...composeReply(read, { plain: attempts.length > 0 }), purpose: 'reply' }
+    return { lead_id, ...composeReply(read, { plain: attempts.length > 0, declines: REFUSES.test(qualified?.verdict_reason ?? '') }), purpose: 'reply' }
   },
   add_note: (situation, known) => once(situation, 'add_note', { lead_id: known.lead_id, body: noteOf(situation, known) }),
 }
@@ -139,7 +139,7 @@ const nextActions = ({ read, qualified, enriched }: Known): Action[] => {
       `Find out more about ${read.lead.company ?? who}`,
       2,
       'low',
-      `The website could not be read: ${enriched.problem?.message ?? 'nothing was found'}.`,
+      `The website could not be read: ${sentence(enriched.problem?.message ?? 'nothing was found')}`,
       [{ label: read.lead.website ? `Website ${read.lead.website}` : 'No website known' }],
     )
   }
@@ -154,7 +154,7 @@ const noteOf = (situation: RulesSituation, { read, enriched, qualified }: Known)
     qualified ? `Scored ${qualified.verdict_reason}` : 'Not scored.',
     enriched?.found
       ? `Website: ${enriched.summary}`
-      : `Website not read: ${enriched?.problem?.message ?? 'it was not tried'}.`,
+      : `Website not read: ${sentence(enriched?.problem?.message ?? 'it was not tried')}`,
   ]
   const draft = situation.calls.findLast(({ tool }) => tool === 'draft_email')
   if (draft && draft.output['refused'] !== true) lines.push('An answer is drafted and waits for approval.')
@@ -168,6 +168,9 @@ const conclude = (situation: RulesSituation, { qualified }: Known): string => {
   const done = situation.calls.filter(({ output }) => output['refused'] !== true && output['parked'] !== true).length
   return `Worked the lead in ${done} steps${qualified ? `; verdict: ${qualified.verdict} (${qualified.score} of 100)` : ''}.`
 }
+
+/** With one full stop at its end. */
+const sentence = (text: string): string => `${text.replace(/[.\s]+$/, '')}.`
 
 const called = (situation: RulesSituation, tool: string): boolean => situation.calls.some((call) => call.tool === tool)
 

@@ -61,26 +61,34 @@ export const keysOf = (lead: Identifiable): LeadKey[] => {
 }
 
 /**
- * Finds the open lead that a newcomer with these keys already is. Takes a lock on every key until the transaction ends,
- * so that two doors that see the same person at once make one lead.
+ * Finds the open lead that a newcomer already is. A shared telephone alone does not make two people one: when both
+ * e-mail and name are others, it is a colleague. Takes a lock on every key until the transaction ends, so that two doors
+ * that see the same person at once make one lead.
  */
-export const findKnownLead = async (ctx: TxCtx, keys: LeadKey[]): Promise<{ id: string; matched_by: LeadKey['kind'] } | undefined> => {
+export const findKnownLead = async (ctx: TxCtx, newcomer: Identifiable): Promise<{ id: string; matched_by: LeadKey['kind'] } | undefined> => {
+  const keys = keysOf(newcomer)
   if (keys.length === 0) return undefined
   const { tx, organization_id } = ctx
   const locks = keys.map((key) => `${organization_id} ${key.kind} ${key.value}`).toSorted()
   await tx`
     select pg_advisory_xact_lock(hashtextextended(name, 0)) from unnest(${locks}::text[]) with ordinality as l (name, n)
     order by n`
-  const [known] = await tx<{ id: string; matched_by: LeadKey['kind'] }[]>`
-    select o.id, k.kind as matched_by
+  const candidates = await tx<({ id: string; matched_by: LeadKey['kind'] } & Identifiable)[]>`
+    select o.id, k.kind as matched_by, o.email, o.contact_name
     from unnest(${keys.map((key) => key.kind)}::text[], ${keys.map((key) => key.value)}::text[])
       with ordinality as wanted (kind, value, n)
     join opportunity_keys k on k.organization_id = ${organization_id} and k.kind = wanted.kind and k.value = wanted.value
     join opportunities o on o.organization_id = k.organization_id and o.id = k.opportunity_id
     join stages s on s.organization_id = o.organization_id and s.id = o.stage_id
     where o.kind = 'lead' and s.kind = 'open' and o.archived_at is null
-    order by wanted.n, o.created_at limit 1`
-  return known
+    order by wanted.n, o.created_at limit 20`
+  const known = candidates.find((candidate) => candidate.matched_by !== 'phone' || !isSomebodyElse(candidate, newcomer))
+  return known && { id: known.id, matched_by: known.matched_by }
+}
+
+const isSomebodyElse = (a: Identifiable, b: Identifiable): boolean => {
+  const differ = (one: string | null | undefined, other: string | null | undefined): boolean => !!one && !!other && one !== other
+  return differ(a.email, b.email) && differ(normaliseName(a.contact_name ?? ''), normaliseName(b.contact_name ?? ''))
 }
 
 /** Replaces the stored keys of a lead after its fields changed. */
@@ -92,4 +100,13 @@ export const writeKeys = async (ctx: TxCtx, opportunity_id: string, keys: LeadKe
   await tx`
     insert into opportunity_keys ${tx(keys.map((key) => ({ organization_id, opportunity_id, ...key })))}
     on conflict do nothing`
+}
+
+/** The lead that has this external id, open or closed: no two that are in use share one. */
+export const holderOfExternalId = async ({ tx, organization_id }: TxCtx, external_id: unknown): Promise<{ id: string; name: string } | undefined> => {
+  if (typeof external_id !== 'string') return undefined
+  const [holder] = await tx<{ id: string; name: string }[]>`
+    select id, name from opportunities where organization_id = ${organization_id} and kind = 'lead'
+      and external_id = ${external_id} and archived_at is null`
+  return holder
 }

@@ -3,13 +3,15 @@ import { z } from 'zod'
 import { recordActivity, type Change } from './activities.ts'
 import { recheckApprovals } from './approval-reads.ts'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
-import { invalid, staleVersion } from './errors.ts'
-import { findKnownLead, keysOf, writeKeys, type LeadKey } from './lead-duplicates.ts'
+import { DomainError, invalid, staleVersion } from './errors.ts'
+import { findKnownLead, holderOfExternalId, keysOf, writeKeys, type LeadKey } from './lead-duplicates.ts'
+import { instructionIn, instructionWarning, recordInstruction } from './lead-injection.ts'
 import { countryCode, Email, Line, Lines, normalisePhone, Website, type Warning } from './lead-fields.ts'
 import { getOpportunity, lastPosition, type Fact, type Opportunity } from './opportunities.ts'
 import { writeOrigins, type Origin } from './origins.ts'
 import { defaultPipeline, entryStage, getPipeline } from './pipelines.ts'
 import { readSettings } from './settings.ts'
+import { storableJson } from './text.ts'
 
 /** The fields of a lead that people, doors and agents write. */
 export const LeadFields = z.object({
@@ -59,7 +61,7 @@ export type LeadOrigin = { door: string; submission_id?: string; source_id?: str
 
 /**
  * Makes a lead at the entry of its pipeline, with a `lead_imported` line on its timeline.
- * @throws {DomainError} `lead_unidentified` when it has neither name, e-mail nor phone
+ * @throws {DomainError} `lead_unidentified` when it has neither name, e-mail nor phone, `external_id_taken`
  */
 export const createLead = (ctx: Ctx, input: NewLead, origin: LeadOrigin): Promise<Opportunity> =>
   inTx(ctx, async (ctx) => {
@@ -67,6 +69,7 @@ export const createLead = (ctx: Ctx, input: NewLead, origin: LeadOrigin): Promis
     const settings = await readSettings(ctx)
     const fields = normalise(input, settings.default_country)
     requireIdentity(fields.values)
+    await requireFreeExternalId(ctx, fields.values['external_id'])
     const pipeline = input.pipeline_id ? await getPipeline(ctx, input.pipeline_id) : await defaultPipeline(ctx, 'lead')
     const stage = input.stage_id ? pipeline.stages.find(({ id }) => id === input.stage_id) : entryStage(pipeline)
     if (!stage || pipeline.record_kind !== 'lead') {
@@ -75,6 +78,7 @@ export const createLead = (ctx: Ctx, input: NewLead, origin: LeadOrigin): Promis
     const id = uuidv7()
     const { values } = fields
     const { extra = {}, warnings = [], ...from } = origin
+    const instruction = instructionIn(values)
     await tx`
       insert into opportunities ${tx({
         ...values,
@@ -88,7 +92,7 @@ export const createLead = (ctx: Ctx, input: NewLead, origin: LeadOrigin): Promis
         currency: (values['currency'] as string | undefined) ?? settings.currency,
         origin: tx.json(from),
         extra: tx.json(extra as never),
-        warnings: tx.json([...warnings, ...fields.warnings]),
+        warnings: tx.json([...warnings, ...fields.warnings, ...(instruction ? [instructionWarning(instruction)] : [])]),
       } as never)}`
     await writeKeys(ctx, id, keysOf(values))
     await writeOrigins(ctx, { kind: 'lead', id }, Object.keys(values), originOf(ctx, from))
@@ -98,6 +102,7 @@ export const createLead = (ctx: Ctx, input: NewLead, origin: LeadOrigin): Promis
       record_version: 1,
       data: { ...from, name: nameOf(values), ...(input.source ? { source: input.source } : {}) },
     })
+    if (instruction) await recordInstruction(ctx, id, instruction, from.submission_id)
     return getOpportunity(ctx, id)
   })
 
@@ -113,8 +118,8 @@ export const receiveLead = (ctx: Ctx, input: NewLead, origin: LeadOrigin): Promi
     const settings = await readSettings(ctx)
     const { values } = normalise(input, settings.default_country)
     requireIdentity(values)
-    const known = await findKnownLead(ctx, keysOf(values))
-    if (!known) return { lead: await createLead(ctx, input, origin), joined: false }
+    const known = await findKnownLead(ctx, values)
+    if (!known) return { lead: await createLead(ctx, ...(await withoutTakenId(ctx, input, origin))), joined: false }
     const lead = await joinLead(ctx, known.id, input, origin, known.matched_by)
     return { lead, joined: true, matched_by: known.matched_by }
   })
@@ -131,6 +136,11 @@ export const updateLead = (ctx: Ctx, id: string, input: LeadChange): Promise<Opp
     const settings = await readSettings(ctx)
     const { values } = normalise(fields, settings.default_country)
     if (agents_paused !== undefined) values['agents_paused'] = agents_paused
+    if (values['external_id'] !== before.external_id) await requireFreeExternalId(ctx, values['external_id'])
+    // What a card always has is never emptied: it falls back to what it would have had without it.
+    if (values['name'] === null) values['name'] = nameOf({ ...before, ...values })
+    if (values['currency'] === null) values['currency'] = settings.currency
+    if (values['tags'] === null) values['tags'] = []
     return writeFields(ctx, before, values, originOf(ctx, { door: 'api' }))
   })
 
@@ -169,8 +179,8 @@ export const saveEnrichment = (
         opportunity_id: lead_id,
         website: reading.website,
         summary: reading.summary,
-        facts: tx.json(reading.facts),
-        pages: tx.json(reading.pages),
+        facts: tx.json(storableJson(reading.facts) as never),
+        pages: tx.json(storableJson(reading.pages) as never),
         run_id: run_id ?? null,
       })}
       on conflict (organization_id, opportunity_id) do update set website = excluded.website, summary = excluded.summary,
@@ -192,20 +202,47 @@ const joinLead = async (
 ): Promise<Opportunity> => {
   const before = await lockLead(ctx, id)
   const settings = await readSettings(ctx)
-  const { values } = normalise(input, settings.default_country)
+  const { values } = normalise((await withoutTakenId(ctx, input, origin))[0], settings.default_country)
   const blanks = Object.entries(values).filter(([field, value]) => {
-    const current = before[field as keyof Opportunity]
+    // A number and the text that it was read from belong together.
+    const current = before[field === 'phone_original' && before.phone === null ? 'phone' : (field as keyof Opportunity)]
     return value !== null && (current === null || (Array.isArray(current) && current.length === 0))
   })
   // The newest message is what has to be answered; the older ones stay on the timeline.
   const changes = Object.fromEntries(values['message'] ? [...blanks, ['message', values['message']]] : blanks)
-  const { extra, warnings: _, ...from } = origin
+  const { door, submission_id, source_id, extra } = origin
+  const from = { door, ...(submission_id ? { submission_id } : {}), ...(source_id ? { source_id } : {}) }
   await recordActivity(ctx, {
     type: 'submission_joined',
     subjects: [{ kind: 'lead', id }],
     data: { ...from, matched_by, ...(input.message ? { message: input.message } : {}), ...(extra ? { extra } : {}) },
   })
+  const instruction = instructionIn(values)
+  if (instruction) {
+    await recordInstruction(ctx, id, instruction, submission_id)
+    await ctx.tx`
+      update opportunities set warnings = warnings || ${ctx.tx.json([instructionWarning(instruction)])}
+      where organization_id = ${ctx.organization_id} and id = ${id}`
+  }
   return writeFields(ctx, before, changes, originOf(ctx, from))
+}
+
+const requireFreeExternalId = async (ctx: TxCtx, external_id: unknown): Promise<void> => {
+  const holder = await holderOfExternalId(ctx, external_id)
+  if (!holder) return
+  throw new DomainError('conflict', 'external_id_taken', `“${holder.name}” has this external id already. Change that lead, or give another id.`, {
+    errors: [{ pointer: '/external_id', message: `belongs to lead ${holder.id}` }],
+    extra: { lead_id: holder.id },
+  })
+}
+
+/** A closed lead keeps its external id: a newcomer at a door with the same one goes without, and says so. */
+const withoutTakenId = async (ctx: TxCtx, input: NewLead, origin: LeadOrigin): Promise<[NewLead, LeadOrigin]> => {
+  const holder = await holderOfExternalId(ctx, input.external_id)
+  if (!holder) return [input, origin]
+  const { external_id, ...rest } = input
+  const warning = { field: 'external_id', message: `“${external_id}” belongs to the lead “${holder.name}”; it was kept but not used.` }
+  return [rest, { ...origin, extra: { ...origin.extra, external_id }, warnings: [...(origin.warnings ?? []), warning] }]
 }
 
 const writeFields = async (ctx: TxCtx, before: Opportunity, values: Record<string, unknown>, origin: Origin): Promise<Opportunity> => {

@@ -209,7 +209,7 @@ export const endRun = (ctx: Ctx, run: Run, end: RunEnd): Promise<void> =>
     await recordActivity(ctx, {
       type: 'agent_run',
       subjects: [run.subject, { kind: 'run', id: run.id }],
-      reason: end.stop_reason,
+      ...(end.status === 'done' ? {} : { reason: end.error?.message ?? end.stop_reason }),
       data: { run_id: run.id, agent: run.agent, status: end.status, ...(end.error ? { error: end.error } : {}) },
     })
   })

@@ -95,10 +95,8 @@ export const startProduct = async (environment: Record<string, string> = {}): Pr
           printed += text
         })
       }
-      await eventually(async () => {
-        if (started.exitCode !== null) throw new Error(`the product ended with ${started.exitCode}:\n${printed}`)
-        return (await fetch(`${url}/readyz`)).ok
-      }, 60_000)
+      await eventually(async () => started.exitCode !== null || (await fetch(`${url}/readyz`)).ok, 60_000)
+      if (started.exitCode !== null) throw new Error(`the product ended with ${started.exitCode}:\n${printed}`)
     },
     kill: async () => {
       child?.kill('SIGKILL')

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { LanguageModelV4 } from '@ai-sdk/provider'
 import { log } from '../log.ts'
 import type { Ctx, Lease } from '../db/context.ts'
 import { LeaseLost } from '../db/context.ts'
@@ -22,9 +23,9 @@ import { tools } from '../tools/index.ts'
 import type { Outside } from '../tools/tool.ts'
 import type { Agent } from './agent.ts'
 import { lead_worker } from './lead_worker.ts'
-import { explainModelError, isTransient, openModel } from './model.ts'
+import { explainModelError, isTransient, openModel, type ModelPrice, type OpenedModel } from './model.ts'
 import { rulesModel } from './rules-model.ts'
-import { think, ToolFault } from './run.ts'
+import { ModelFault, think, ToolFault } from './run.ts'
 
 /** Who can be woken. */
 const agents: Readonly<Record<string, Agent>> = { lead_worker }
@@ -37,6 +38,8 @@ export type AgentWorker = {
   model: string
   openai_api_key?: string | undefined
   openai_base_url?: string | undefined
+  /** Another model in the place of the built-in rules. */
+  rules?: LanguageModelV4
   /** Runs at once. */
   concurrency?: number
   /** How long one answer of the model may take. */
@@ -54,13 +57,15 @@ export const startAgentJobs = async (worker: AgentWorker): Promise<{ stop: () =>
   const active = new Set<Promise<void>>()
   let looking: Promise<void> | undefined
   let again = false
+  let closed = false
   let beat = new Date()
 
   const fill = async (): Promise<void> => {
-    while (!stopping.signal.aborted && active.size < slots) {
+    while (!closed && active.size < slots) {
       const due = await findDueRuns(db, slots - active.size)
       let claimed = 0
       for (const { organization_id, id } of due) {
+        if (closed) break
         const run = await claimRun(db, organization_id, id, name)
         if (!run) continue
         claimed += 1
@@ -86,7 +91,7 @@ export const startAgentJobs = async (worker: AgentWorker): Promise<{ stop: () =>
       .catch((error: unknown) => log.error({ err: error }, 'looking for runs failed; it is tried again'))
       .finally(() => {
         looking = undefined
-        if (again && !stopping.signal.aborted) {
+        if (again && !closed) {
           again = false
           look()
         }
@@ -102,13 +107,12 @@ export const startAgentJobs = async (worker: AgentWorker): Promise<{ stop: () =>
     lastBeat: () => beat,
     stop: async () => {
       clearInterval(timer)
-      const drained = Promise.allSettled(active)
+      // Nothing new is claimed from here on; what is under way ends, or is given back when it takes too long.
+      closed = true
       const late = setTimeout(() => stopping.abort(new Stopping()), workerLimits.drain_ms)
-      again = false
       await looking
-      await drained
+      await Promise.allSettled(active)
       clearTimeout(late)
-      stopping.abort(new Stopping())
     },
   }
 }
@@ -149,12 +153,7 @@ const thinkAs = async (worker: AgentWorker, ctx: Ctx, agent: Agent, run: Run, si
   if (switches.record_paused) return { status: 'stopped', stop_reason: 'record_off' }
   const settings = await readAgentSettings(ctx, agent.name)
   const spec = settings.model ?? worker.model
-  const model = openModel(spec, {
-    rules: rulesModel,
-    openai_api_key: worker.openai_api_key,
-    openai_base_url: worker.openai_base_url,
-    price: await readModelPrice(ctx, spec),
-  })
+  const model = openModelOf(worker, spec, await readModelPrice(ctx, spec))
   const prompt = loadPrompt(agent.prompt)
   const levels = await readLevels(ctx, agent.name)
   await beginRun(ctx, { model: spec, prompt_version: prompt.version, agent_version: agent.version })
@@ -176,6 +175,19 @@ const thinkAs = async (worker: AgentWorker, ctx: Ctx, agent: Agent, run: Run, si
   })
 }
 
+const openModelOf = (worker: AgentWorker, spec: string, price: ModelPrice | undefined): OpenedModel => {
+  try {
+    return openModel(spec, {
+      rules: worker.rules ?? rulesModel,
+      openai_api_key: worker.openai_api_key,
+      openai_base_url: worker.openai_base_url,
+      price,
+    })
+  } catch (error) {
+    throw new ModelFault(error)
+  }
+}
+
 const requestOf = (run: Run): string =>
   `Work the ${run.subject.kind} ${run.subject.id}.${run.trigger.ask && run.trigger.ask !== 'work' ? ` A person asked for: ${run.trigger.ask}. Do only that.` : ''}`
 
@@ -191,10 +203,11 @@ const keepLease = (ctx: Ctx, lease: Lease, lost: AbortController): NodeJS.Timeou
 const settleFault = async (ctx: Ctx, run: Run, error: unknown): Promise<void> => {
   if (error instanceof LeaseLost) return log.info({ run_id: run.id }, 'another worker has this run')
   if (error instanceof Stopping) return releaseRun(ctx, run)
-  const fault = error instanceof ToolFault ? { code: 'tool_failed', message: error.message } : explainModelError(error)
+  const fault = explainFault(error)
   log.warn({ err: error, run_id: run.id, attempt: run.attempts }, 'a run met a fault')
   try {
-    if (!(error instanceof ToolFault) && !isTransient(error)) {
+    // Only the model's own refusals are final: a fault of ours may pass, and is given up on in the end.
+    if (error instanceof ModelFault && !isTransient(error.cause)) {
       return await endRun(ctx, run, { status: 'failed', stop_reason: fault.code, error: fault })
     }
     if (run.attempts >= runLimits.max_attempts) return await endRun(ctx, run, { ...givenUp(run), error: fault })
@@ -202,6 +215,12 @@ const settleFault = async (ctx: Ctx, run: Run, error: unknown): Promise<void> =>
   } catch (settling) {
     if (!(settling instanceof LeaseLost)) throw settling
   }
+}
+
+const explainFault = (error: unknown): { code: string; message: string; retry_after_ms?: number } => {
+  if (error instanceof ModelFault) return explainModelError(error.cause)
+  if (error instanceof ToolFault) return { code: 'tool_failed', message: error.message }
+  return { code: 'internal_fault', message: 'Something failed inside Leadhand itself; the log has the details.' }
 }
 
 const givenUp = (run: Run) => ({

@@ -1,5 +1,5 @@
-import type { LanguageModelV4, LanguageModelV4GenerateResult } from '@ai-sdk/provider'
-import { generateText, isStepCount, jsonSchema, tool as sdkTool, type ToolSet } from 'ai'
+import type { LanguageModelV4, LanguageModelV4CallOptions, LanguageModelV4GenerateResult } from '@ai-sdk/provider'
+import { generateText, isStepCount, jsonSchema, NoSuchToolError, tool as sdkTool, type ToolSet } from 'ai'
 import { z } from 'zod'
 import { LeaseLost, type Ctx } from '../db/context.ts'
 import type { Budget } from '../db/models.ts'
@@ -34,7 +34,8 @@ export type Thinking = {
  *
  * Stops when the model calls no tool (`done`), at a cap of the budget (`stopped`, with the cap's name), or when the
  * model's answer was cut at its own limit (`stopped`).
- * @throws {LeaseLost} when another worker took over; whatever the model's provider threw; whatever a tool threw that is no refusal
+ * @throws {LeaseLost} when another worker took over; {ModelFault} when the model failed; {ToolFault} when a tool threw what
+ * is no refusal; anything else is a fault of ours, such as a lost connection to the database
  */
 export const think = async (thinking: Thinking): Promise<RunEnd> => {
   const journal = new Journal(thinking)
@@ -51,14 +52,22 @@ export const think = async (thinking: Thinking): Promise<RunEnd> => {
       maxRetries: 0,
       // One act after the other, in the order the model wrote them: the journal is a line, not a race.
       toolCallConcurrency: 1,
-      repairToolCall: ({ toolCall }) => Promise.resolve({ ...toolCall, input: JSON.stringify({ unreadable_arguments: toolCall.input.slice(0, 500) }) }),
+      repairToolCall: async ({ toolCall, error }) => {
+        if (!NoSuchToolError.isInstance(error)) {
+          return { ...toolCall, input: JSON.stringify({ unreadable_arguments: toolCall.input.slice(0, 500) }) }
+        }
+        // The SDK tells the model; the gate refuses it too, so that the attempt stands in the journal.
+        await act(thinking, journal, fatal, { name: toolCall.toolName, id: toolCall.toolCallId, input: toolCall.input })
+        return null
+      },
       abortSignal: stop,
       timeout: { stepMs: thinking.turn_timeout_ms },
     })
     if (fatal.signal.aborted) throw fatal.signal.reason
     if (result.finishReason === 'length') return { status: 'stopped', stop_reason: 'model_output_cut' }
     if (result.finishReason === 'content-filter') return { status: 'stopped', stop_reason: 'model_refused' }
-    if (result.finishReason === 'tool-calls') return { status: 'stopped', stop_reason: 'max_steps' }
+    // Some servers say “stop” beside a call: what was called decides, not what was said.
+    if ((result.steps.at(-1)?.toolCalls.length ?? 0) > 0) return { status: 'stopped', stop_reason: 'max_steps' }
     return { status: 'done', stop_reason: 'finished' }
   } catch (error) {
     const cause: unknown = fatal.signal.aborted ? fatal.signal.reason : thinking.signal.aborted ? thinking.signal.reason : error
@@ -76,6 +85,14 @@ class BudgetReached extends Error {
   }
 }
 
+/** The model could not be asked, or its answer could not be read; `cause` is what its provider threw. */
+export class ModelFault extends Error {
+  constructor(cause: unknown) {
+    super(`the model failed: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+    this.name = 'ModelFault'
+  }
+}
+
 const ModelTurn = z.object({ content: z.array(z.unknown()), finishReason: z.unknown(), usage: z.unknown() })
 
 /** What an earlier worker wrote down, and where the next step goes. */
@@ -84,6 +101,7 @@ class Journal {
   readonly #answers: Map<string, Record<string, unknown>>
   readonly tainted_by: TaintSource[]
   used: { input_tokens: number; output_tokens: number }
+  readonly #call_ids = new Set<string>()
   #next: number
   #replayed = 0
 
@@ -105,6 +123,18 @@ class Journal {
     return turn
   }
 
+  /** Gives every call an id of its own within the run: some servers count from one again with each turn. */
+  withOwnIds(turn: LanguageModelV4GenerateResult): LanguageModelV4GenerateResult {
+    const content = turn.content.map((part) => {
+      if (part.type !== 'tool-call') return part
+      let toolCallId = part.toolCallId
+      for (let n = 2; this.#call_ids.has(toolCallId); n++) toolCallId = `${part.toolCallId}_${n}`
+      this.#call_ids.add(toolCallId)
+      return { ...part, toolCallId }
+    })
+    return { ...turn, content }
+  }
+
   answerOf(call_id: string): Record<string, unknown> | undefined {
     return this.#answers.get(call_id)
   }
@@ -124,11 +154,11 @@ const journalled = ({ ctx, model, budget }: Thinking, journal: Journal): Languag
   doStream: (options) => model.model.doStream(options),
   doGenerate: async (options) => {
     const known = journal.replayTurn()
-    if (known) return known
+    if (known) return journal.withOwnIds(known)
     const cap = reachedCap(budget, journal.used, model)
     if (cap) throw new BudgetReached(cap)
     const started_at = new Date()
-    const turn = await model.model.doGenerate(options)
+    const turn = journal.withOwnIds(await ask(model.model, options))
     const usage = { input_tokens: turn.usage.inputTokens.total ?? 0, output_tokens: turn.usage.outputTokens.total ?? 0 }
     journal.used.input_tokens += usage.input_tokens
     journal.used.output_tokens += usage.output_tokens
@@ -141,6 +171,14 @@ const journalled = ({ ctx, model, budget }: Thinking, journal: Journal): Languag
     return turn
   },
 })
+
+const ask = async (model: LanguageModelV4, options: LanguageModelV4CallOptions): Promise<LanguageModelV4GenerateResult> => {
+  try {
+    return await model.doGenerate(options)
+  } catch (error) {
+    throw new ModelFault(error)
+  }
+}
 
 const reachedCap = (budget: Budget, used: Journal['used'], { price }: OpenedModel): string | undefined => {
   if (used.input_tokens >= budget.max_input_tokens) return 'max_input_tokens'
@@ -170,33 +208,44 @@ const offer = (thinking: Thinking, journal: Journal, fatal: AbortController): To
             description: declared.description,
             // Not validated by the SDK: the gate refuses wrong arguments with a sentence, and journals that too.
             inputSchema: jsonSchema<Record<string, unknown>>(z.toJSONSchema(declared.input, { io: 'input', unrepresentable: 'any' }) as never),
-            execute: async (input, { toolCallId, abortSignal }) => {
-              const known = journal.answerOf(toolCallId)
-              if (known) return known
-              try {
-                const answer = await callTool(thinking.ctx, declared, name, input, {
-                  agent: thinking.agent,
-                  subject: thinking.run.subject,
-                  tainted_by: journal.tainted_by,
-                  call_id: toolCallId,
-                  step: journal.nextStep(),
-                  outside: thinking.outside,
-                  tools: thinking.tools,
-                  ...(abortSignal ? { signal: abortSignal } : {}),
-                })
-                journal.tainted_by.push(...answer.tainted_by)
-                return answer.output
-              } catch (error) {
-                // A fault that is no refusal ends the run here: the model must not talk its way around it.
-                fatal.abort(error instanceof LeaseLost ? error : new ToolFault(name, error))
-                throw error
-              }
-            },
+            execute: (input, { toolCallId, abortSignal }) =>
+              act(thinking, journal, fatal, { name, declared, id: toolCallId, input, signal: abortSignal }),
           }),
         ],
       ]
     }),
   )
+
+type Act = { name: string; declared?: Tool; id: string; input: unknown; signal?: AbortSignal | undefined }
+
+/** One call at the gate, or its answer when an earlier worker had it. */
+const act = async (
+  { ctx, agent, run, outside, tools }: Thinking,
+  journal: Journal,
+  fatal: AbortController,
+  { name, declared, id, input, signal }: Act,
+): Promise<Record<string, unknown>> => {
+  const known = journal.answerOf(id)
+  if (known) return known
+  try {
+    const answer = await callTool(ctx, declared, name, input, {
+      agent,
+      subject: run.subject,
+      tainted_by: journal.tainted_by,
+      call_id: id,
+      step: journal.nextStep(),
+      outside,
+      tools,
+      ...(signal ? { signal } : {}),
+    })
+    journal.tainted_by.push(...answer.tainted_by)
+    return answer.output
+  } catch (error) {
+    // A fault that is no refusal ends the run here: the model must not talk its way around it.
+    fatal.abort(error instanceof LeaseLost ? error : new ToolFault(name, error))
+    throw error
+  }
+}
 
 /** A tool failed in a way it does not know: the run is tried again, the model is not asked about it. */
 export class ToolFault extends Error {

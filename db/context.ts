@@ -55,7 +55,7 @@ export const inTx = async <T>(ctx: Ctx, work: (ctx: TxCtx) => Promise<T>): Promi
 }
 
 /** Runs `work` after `ctx`'s actor was replaced: for acts that are the system's own, not the caller's. */
-export const asSystem = (ctx: Ctx, job: string): Ctx => ({
+export const asSystem = <C extends Ctx>(ctx: C, job: string): C => ({
   ...ctx,
   actor: { kind: 'system', id: job, name: job },
 })

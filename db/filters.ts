@@ -1,6 +1,7 @@
 import type { PendingQuery, Row, TransactionSql } from 'postgres'
 import { z } from 'zod'
 import { invalid } from './errors.ts'
+import { storableText } from './text.ts'
 
 /** Comparisons of the filter language. */
 export const operators = [
@@ -20,15 +21,29 @@ type FilterNode =
   | { not: FilterNode }
   | { field: string; op: Operator; value?: unknown }
 
+/** Deeper than a person builds one, shallower than a stack. */
+const MAX_DEPTH = 10
+
 /** A filter as it comes over the wire; which fields there are is said by the record it is applied to. */
-export const Filter: z.ZodType<FilterNode> = z.lazy(() =>
+export const Filter: z.ZodType<FilterNode> = z
+  .unknown()
+  .refine((filter) => depthOf(filter) <= MAX_DEPTH, `a filter is nested at most ${MAX_DEPTH} deep`)
+  .pipe(z.lazy(() => Node))
+
+const Node: z.ZodType<FilterNode> = z.lazy(() =>
   z.union([
-    z.strictObject({ and: z.array(Filter).max(50) }),
-    z.strictObject({ or: z.array(Filter).max(50) }),
-    z.strictObject({ not: Filter }),
+    z.strictObject({ and: z.array(Node).max(50) }),
+    z.strictObject({ or: z.array(Node).max(50) }),
+    z.strictObject({ not: Node }),
     z.strictObject({ field: z.string().max(100), op: z.enum(operators), value: z.unknown().optional() }),
   ]),
 )
+
+const depthOf = (filter: unknown, depth = 0): number => {
+  if (depth > MAX_DEPTH || filter === null || typeof filter !== 'object') return depth
+  const parts = 'not' in filter ? [filter.not] : 'and' in filter ? filter.and : 'or' in filter ? filter.or : []
+  return Array.isArray(parts) ? Math.max(depth, ...parts.map((part) => depthOf(part, depth + 1))) : depth
+}
 export type Filter = FilterNode
 
 type FieldType = 'text' | 'number' | 'time' | 'date' | 'uuid' | 'tags' | 'boolean'
@@ -54,7 +69,7 @@ export const parseSort = (fields: FilterFields, sort: string): { name: string; c
   sort.split(',').map((part) => {
     const descending = part.startsWith('-')
     const name = part.replace(/^[-+]/, '').trim()
-    const field = fields[name]
+    const field = fieldNamed(fields, name)
     if (!field || field.type === 'tags') throw unknownField(fields, name, '/sort')
     return { name, column: field.column, type: field.type, descending }
   })
@@ -76,14 +91,23 @@ const comparison = (
   { field: name, op, value }: { field: string; op: Operator; value?: unknown },
   pointer: string,
 ): Fragment => {
-  const field = fields[name]
+  const field = fieldNamed(fields, name)
   if (!field) throw unknownField(fields, name, `${pointer}/field`)
+  if (!OPERATORS[field.type].has(op)) {
+    const accepted = [...OPERATORS[field.type]]
+    throw invalid('invalid_filter', `${pointer}/op`, `“${name}” cannot be compared by “${op}”.`, accepted)
+  }
   const column = tx.unsafe(field.column) as unknown as Fragment
-  const one = (): never => parseOperand(field.type, value, `${pointer}/value`) as never
+  // A number goes as int8, so that one beyond the column's range compares instead of failing.
+  const one = (): Fragment => {
+    const operand = parseOperand(field.type, value, `${pointer}/value`) as never
+    return field.type === 'number' ? tx`${operand}::int8` : tx`${operand}`
+  }
   const many = (): never[] => {
     if (!Array.isArray(value)) throw invalid('invalid_filter', `${pointer}/value`, `“${op}” takes a list of values.`)
     return value.map((item, n) => parseOperand(field.type === 'tags' ? 'text' : field.type, item, `${pointer}/value/${n}`) as never)
   }
+  const arrayType = tx.unsafe(ARRAYS[field.type]) as unknown as Fragment
   const like = (pattern: string): Fragment => tx`${column}::text ilike ${pattern}`
   const plain = (): string => String(parseOperand('text', value, `${pointer}/value`)).replaceAll(/[\\%_]/g, '\\$&')
   switch (op) {
@@ -92,9 +116,9 @@ const comparison = (
     case 'ne':
       return tx`${column} is distinct from ${one()}`
     case 'in':
-      return tx`${column} = any(${many()})`
+      return tx`${column} = any(${many()}::${arrayType})`
     case 'not_in':
-      return tx`(${column} is null or not ${column} = any(${many()}))`
+      return tx`(${column} is null or not ${column} = any(${many()}::${arrayType}))`
     case 'lt':
       return tx`${column} < ${one()}`
     case 'lte':
@@ -108,10 +132,12 @@ const comparison = (
       if (from === undefined || to === undefined || rest.length > 0) {
         throw invalid('invalid_filter', `${pointer}/value`, '“between” takes a list of two values.')
       }
-      return tx`${column} between ${from} and ${to}`
+      return field.type === 'number'
+        ? tx`${column} between ${from}::int8 and ${to}::int8`
+        : tx`${column} between ${from} and ${to}`
     }
     case 'contains':
-      return field.type === 'tags' ? tx`${column} @> ${[one()]}` : like(`%${plain()}%`)
+      return field.type === 'tags' ? tx`${one()} = any(${column})` : like(`%${plain()}%`)
     case 'starts_with':
       return like(`${plain()}%`)
     case 'is_empty':
@@ -138,10 +164,41 @@ const comparison = (
   }
 }
 
+const ARRAYS: Record<FieldType, string> = {
+  text: 'text[]',
+  tags: 'text[]',
+  number: 'int8[]',
+  boolean: 'boolean[]',
+  uuid: 'uuid[]',
+  date: 'date[]',
+  time: 'timestamptz[]',
+}
+
+const EMPTINESS = ['is_empty', 'is_not_empty'] as const
+const EQUALITY = ['eq', 'ne', 'in', 'not_in', ...EMPTINESS] as const
+const ORDER = [...EQUALITY, 'lt', 'lte', 'gt', 'gte', 'between'] as const
+const MOMENT = [...ORDER, 'within_last', 'before_last'] as const
+
+/** Which comparisons make sense for which kind of value. */
+const OPERATORS: Record<FieldType, ReadonlySet<Operator>> = {
+  text: new Set([...ORDER, 'contains', 'starts_with']),
+  tags: new Set([...EMPTINESS, 'contains', 'any', 'all', 'none']),
+  number: new Set(ORDER),
+  boolean: new Set(EQUALITY),
+  uuid: new Set(EQUALITY),
+  date: new Set(MOMENT),
+  time: new Set(MOMENT),
+}
+
+const fieldNamed = (fields: FilterFields, name: string): FilterFields[string] | undefined =>
+  Object.hasOwn(fields, name) ? fields[name] : undefined
+
+const Text = z.string().transform(storableText)
+
 const OPERANDS: Record<FieldType, { schema: z.ZodType; name: string }> = {
-  text: { schema: z.string(), name: 'a text' },
-  tags: { schema: z.string(), name: 'a text' },
-  number: { schema: z.number(), name: 'a number' },
+  text: { schema: Text, name: 'a text' },
+  tags: { schema: Text, name: 'a text' },
+  number: { schema: z.number().int(), name: 'a whole number' },
   boolean: { schema: z.boolean(), name: 'true or false' },
   uuid: { schema: z.uuid(), name: 'an id' },
   date: { schema: z.iso.date(), name: 'a date as YYYY-MM-DD' },

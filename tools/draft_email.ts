@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { recordActivity } from '../db/activities.ts'
 import { withdrawApproval, type Evidence } from '../db/approvals.ts'
 import { DomainError, invalid } from '../db/errors.ts'
+import { findInstruction, withoutInstructions } from '../db/lead-injection.ts'
 import { findOptOut } from '../db/opt-outs.ts'
 import { getOpportunity, requireOpen, type Fact, type Opportunity } from '../db/opportunities.ts'
 import { clip, visibleText } from '../db/text.ts'
@@ -76,7 +77,7 @@ const requireFinished = (text: string): void => {
 
 /** The e-mail must speak of what the lead asked: share a telling word with the message. */
 const requireAnswer = (lead: Opportunity, body: string): void => {
-  const asked = tellingWords(lead.message ?? '')
+  const asked = tellingWords(withoutInstructions(lead.message ?? ''))
   if (asked.size === 0) return
   const said = tellingWords(body)
   if ([...asked].some((word) => said.has(word))) return
@@ -90,8 +91,13 @@ const COMMON = new Set(
   'that this with have from your about what when which would could should there their them they been will also just like need want please thank thanks hello dear regard kind best more some into than then were does here very much'.split(' ').map((word) => word.slice(0, 6)),
 )
 
+/** Facts that say how a company is reached or what its site is made of, not what it is. */
+const UNCITED = new Set(['technology', 'social_link', 'email', 'phone'])
+
 const requireFact = (facts: Fact[], body: string): Fact[] => {
-  const citable = facts.filter(({ key, value }) => !['technology', 'social_link', 'email', 'phone'].includes(key) && value.length >= 3)
+  const citable = facts.filter(
+    ({ key, value }) => !UNCITED.has(key) && value.length >= 3 && findInstruction(value) === undefined,
+  )
   const lower = visibleText(body).toLowerCase()
   const cited = citable.filter(({ value }) => lower.includes(visibleText(value).toLowerCase().slice(0, 60)))
   if (citable.length > 0 && cited.length === 0) {

@@ -1,4 +1,5 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
 import { send } from '../api.ts'
 import { agentsQuery } from '../queries.ts'
 import type { Agent, PolicyLevel, Tool } from '../records.ts'
@@ -63,7 +64,7 @@ export const PolicyTable = ({
               level={level}
               asksAlways={known?.effect === 'outbound'}
               locked={locked}
-              onChoose={(next) => save.mutate({ tool, level: next })}
+              onChoose={(next, takeBack) => save.mutate({ tool, level: next }, { onError: takeBack })}
             />
           </li>
         )
@@ -98,9 +99,12 @@ const Segments = ({
   level: PolicyLevel
   asksAlways: boolean
   locked: boolean
-  onChoose: (level: PolicyLevel) => void
+  onChoose: (level: PolicyLevel, takeBack: () => void) => void
 }) => {
-  const shown = asksAlways && level === 'act' ? 'suggest' : level === 'off' ? 'deny' : level
+  // What was chosen shows at once; the saved level takes over when it arrives.
+  const [chosen, setChosen] = useState<{ level: PolicyLevel; insteadOf: PolicyLevel }>()
+  const current = chosen?.insteadOf === level ? chosen.level : level
+  const shown = asksAlways && current === 'act' ? 'suggest' : current === 'off' ? 'deny' : current
   const group = (
     <div
       role="radiogroup"
@@ -122,7 +126,10 @@ const Segments = ({
               className="sr-only"
               disabled={locked}
               checked={choice.level === shown}
-              onChange={() => onChoose(choice.level)}
+              onChange={() => {
+                setChosen({ level: choice.level, insteadOf: level })
+                onChoose(choice.level, () => setChosen(undefined))
+              }}
             />
             {choice.label}
           </label>

@@ -51,8 +51,8 @@ const LeadRecord = ({ lead }: { lead: Lead }) => {
       <RecordBar name={name}>
         <LeadActs lead={lead} approvals={open} />
       </RecordBar>
-      <main className="grid min-h-0 flex-1 grid-cols-1 overflow-y-auto md:grid-cols-[300px_minmax(0,1fr)] lg:grid-cols-[300px_minmax(0,1fr)_300px] lg:grid-rows-[minmax(0,1fr)] lg:overflow-hidden">
-        <div className="flex flex-col gap-6 p-4 max-md:border-b md:row-span-2 md:border-r lg:row-span-1 lg:overflow-y-auto">
+      <main className="grid min-h-0 flex-1 grid-cols-1 overflow-y-auto md:grid-cols-[300px_minmax(0,1fr)] md:grid-rows-[auto_minmax(0,1fr)] lg:grid-cols-[300px_minmax(0,1fr)_300px] lg:grid-rows-[minmax(0,1fr)] lg:overflow-hidden">
+        <div className="flex flex-col gap-6 p-4 max-lg:border-b lg:overflow-y-auto">
           <div className="flex items-start gap-3">
             <ActorMark actor={{ kind: 'user', name }} size={32} />
             <div className="min-w-0 flex-1">
@@ -89,10 +89,10 @@ const LeadRecord = ({ lead }: { lead: Lead }) => {
             <Properties lead={lead} who={who} />
           </Section>
         </div>
-        <div className="flex flex-col gap-6 border-line p-4 max-lg:border-b lg:order-last lg:overflow-y-auto lg:border-l">
+        <div className="flex flex-col gap-6 border-line p-4 max-md:border-b lg:order-last lg:overflow-y-auto">
           <LeadAside lead={lead} approvals={open} />
         </div>
-        <div className="min-w-0 px-4 pt-4 pb-16 lg:overflow-y-auto">
+        <div className="min-w-0 border-line px-4 pt-4 pb-16 md:col-start-2 md:row-span-2 md:row-start-1 md:border-l lg:row-span-1 lg:overflow-y-auto lg:border-r">
           <div className="mx-auto flex max-w-190 flex-col gap-4">
             {lead.message && (
               <Section title="What they asked for">

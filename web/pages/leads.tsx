@@ -127,13 +127,13 @@ const columnsWith = (pipelines: Pipeline[] | undefined): Column<Lead>[] => [
   {
     key: 'stage',
     header: 'Stage',
-    className: 'w-44 max-sm:hidden',
+    className: 'w-44 max-lg:w-38 max-sm:hidden',
     cell: (lead) => <StageLabel lead={lead} pipelines={pipelines} />,
   },
   {
     key: 'pill',
     header: 'State',
-    className: 'w-34 max-sm:pr-4 max-sm:text-right',
+    className: 'w-34 max-lg:w-30 max-sm:pr-4 max-sm:text-right',
     cell: (lead) => <LeadPill lead={lead} />,
   },
   {
@@ -141,13 +141,13 @@ const columnsWith = (pipelines: Pipeline[] | undefined): Column<Lead>[] => [
     header: 'Score',
     sort: 'score',
     end: true,
-    className: 'w-28 max-sm:hidden',
+    className: 'w-28 max-md:pr-4 max-sm:hidden',
     cell: (lead) => <ScoreBadge score={lead.score} />,
   },
   {
     key: 'source',
     header: 'Source',
-    className: 'w-28 pl-6 text-ink-2 max-md:hidden',
+    className: 'w-28 pl-6 text-ink-2 max-lg:hidden',
     cell: (lead) => lead.source ?? <None />,
   },
   {
@@ -168,7 +168,7 @@ const columnsWith = (pipelines: Pipeline[] | undefined): Column<Lead>[] => [
     key: 'stage_entered_at',
     header: 'In stage',
     end: true,
-    className: 'w-20 text-ink-2 max-md:hidden',
+    className: 'w-20 text-ink-2 max-lg:pr-4 max-md:hidden',
     cell: (lead) => (
       <span title={fullTime(lead.stage_entered_at)}>
         {daysSince(lead.stage_entered_at) === 0

@@ -4,6 +4,7 @@ import { recheckApprovals } from './approval-reads.ts'
 import type { Database } from './client.ts'
 import { inTx, systemCtx, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, notFound } from './errors.ts'
+import { groupCommit } from './group-commit.ts'
 import type { OpenSource } from './intake-sources.ts'
 import { receiveLead, unidentified } from './leads.ts'
 import { page, type Page } from './page.ts'
@@ -40,34 +41,15 @@ export type Delivery = {
 export type Stored = { submission_id: string; replayed: boolean; rejected?: DomainError }
 
 /**
- * Stores a delivery before anything else happens to it, with the job that will read it, in one transaction.
- * A delivery id that was seen before answers the first submission. With the default mapping, a payload in which nobody
- * can be recognised is kept as `rejected`; with a mapping of its own, that is found when it is read.
+ * Stores a delivery before anything else happens to it, with the job that will read it, in one transaction; deliveries
+ * that come at the same time share it. A delivery id that was seen before answers the first submission. With the default
+ * mapping, a payload in which nobody can be recognised is kept as `rejected`; with a mapping of its own, that is found
+ * when it is read.
  */
-export const storeSubmission = (db: Database, source: OpenSource, delivery: Delivery): Promise<Stored> =>
-  inTx(systemCtx(db, source.organization_id, 'intake'), async (ctx) => {
-    const { tx, organization_id } = ctx
-    const rejected = source.mapping === null ? refusalOf(delivery.payload, source) : undefined
-    const id = uuidv7()
-    const added = await tx`
-      insert into submissions ${tx({
-        organization_id,
-        id,
-        source_id: source.id,
-        door: source.kind,
-        delivery_id: delivery.delivery_id ?? null,
-        content_type: delivery.content_type,
-        raw: Buffer.from(delivery.raw),
-        payload: tx.json(storableJson(delivery.payload) as never),
-        status: rejected ? 'rejected' : 'received',
-        problem: rejected ? tx.json(problemOf(rejected)) : null,
-        processed_at: rejected ? new Date() : null,
-      })}
-      on conflict do nothing returning id`
-    if (added.length === 0) return firstDelivery(ctx, source, delivery)
-    if (!rejected) await enqueue(ctx, 'submission.received', { submission_id: id })
-    return { submission_id: id, replayed: false, ...(rejected ? { rejected } : {}) }
-  })
+export const storeSubmission = (db: Database, source: OpenSource, delivery: Delivery): Promise<Stored> => {
+  const rejected = source.mapping === null ? refusalOf(delivery.payload, source) : undefined
+  return doorwayOf(db, source.organization_id)({ id: uuidv7(), source, delivery, rejected }, delivery.raw.byteLength)
+}
 
 /**
  * Reads a stored submission: the lead it makes or joins, and the agent that is woken for it, in one transaction.
@@ -173,13 +155,73 @@ const setAside = async ({ tx, organization_id }: TxCtx, id: string, problem: Sub
     where organization_id = ${organization_id} and id = ${id} and status = 'received'`
 }
 
-const firstDelivery = async (ctx: TxCtx, source: OpenSource, delivery: Delivery): Promise<Stored> => {
-  const { tx, organization_id } = ctx
-  const [first] = await tx<{ id: string; problem: SubmissionProblem | null; status: SubmissionStatus }[]>`
-    select id, problem, status from submissions where organization_id = ${organization_id} and source_id = ${source.id}
-      and delivery_id = ${delivery.delivery_id ?? null}`
-  if (!first) throw new Error('a delivery id is taken by a submission that cannot be seen')
-  return { submission_id: first.id, replayed: true }
+type Arrival = { id: string; source: OpenSource; delivery: Delivery; rejected: DomainError | undefined }
+type Doorway = (arrival: Arrival, weight: number) => Promise<Stored>
+
+/** Per organization: two transactions at once, so that one is prepared while the other waits for the disk. */
+const DOORWAY = { at_once: 2, items: 100, weight: 4_000_000 }
+
+const doorways = new WeakMap<Database, Map<string, Doorway>>()
+
+const doorwayOf = (db: Database, organization_id: string): Doorway => {
+  const own = doorways.get(db) ?? new Map<string, Doorway>()
+  doorways.set(db, own)
+  const doorway =
+    own.get(organization_id) ??
+    groupCommit<Arrival, Stored>(
+      (arrivals) => inTx(systemCtx(db, organization_id, 'intake'), (ctx) => storeArrivals(ctx, arrivals)),
+      DOORWAY,
+    )
+  own.set(organization_id, doorway)
+  return doorway
+}
+
+const storeArrivals = async (ctx: TxCtx, arrivals: Arrival[]): Promise<Stored[]> => {
+  const { tx, organization_id, db } = ctx
+  const rows = await tx<{ id: string }[]>`
+    insert into submissions (organization_id, id, source_id, door, delivery_id, content_type, raw, payload, status, problem, processed_at)
+    select ${organization_id}::uuid, a.id, a.source_id, a.door, a.delivery_id, a.content_type, decode(a.raw, 'base64'), a.payload,
+      case when a.problem is null then 'received' else 'rejected' end, a.problem, case when a.problem is not null then now() end
+    from json_to_recordset(${JSON.stringify(arrivals.map(toRow))}::text::json) as a (
+      id uuid, source_id uuid, door text, delivery_id text, content_type text, raw text, payload jsonb, problem jsonb)
+    on conflict do nothing returning id`
+  const added = new Set(rows.map(({ id }) => id))
+  const toRead = arrivals.filter(({ id, rejected }) => added.has(id) && !rejected)
+  if (toRead.length > 0) {
+    await db.queue.sendMany(
+      tx,
+      'submission.received',
+      toRead.map(({ id }) => ({ organization_id, submission_id: id })),
+    )
+  }
+  const firsts = await firstDeliveries(ctx, arrivals.filter(({ id }) => !added.has(id)))
+  return arrivals.map(({ id, source, delivery, rejected }) => {
+    if (added.has(id)) return { submission_id: id, replayed: false, ...(rejected ? { rejected } : {}) }
+    const first = firsts.get(`${source.id} ${delivery.delivery_id}`)
+    if (!first) throw new Error('a delivery id is taken by a submission that cannot be seen')
+    return { submission_id: first, replayed: true }
+  })
+}
+
+const toRow = ({ id, source, delivery, rejected }: Arrival) => ({
+  id,
+  source_id: source.id,
+  door: source.kind,
+  delivery_id: delivery.delivery_id,
+  content_type: delivery.content_type,
+  raw: Buffer.from(delivery.raw).toString('base64'),
+  payload: storableJson(delivery.payload),
+  problem: rejected && problemOf(rejected),
+})
+
+const firstDeliveries = async ({ tx, organization_id }: TxCtx, replayed: Arrival[]): Promise<Map<string, string>> => {
+  if (replayed.length === 0) return new Map()
+  const rows = await tx<{ id: string; source_id: string; delivery_id: string }[]>`
+    select s.id, s.source_id, s.delivery_id from submissions s
+    join unnest(${replayed.map(({ source }) => source.id)}::uuid[], ${replayed.map(({ delivery }) => delivery.delivery_id ?? '')}::text[])
+      as r (source_id, delivery_id) using (source_id, delivery_id)
+    where s.organization_id = ${organization_id}`
+  return new Map(rows.map((row) => [`${row.source_id} ${row.delivery_id}`, row.id]))
 }
 
 const refusalOf = (payload: unknown, source: Reading): DomainError | undefined => {

@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
-import { ActorMark } from '../components/actor-badge.tsx'
+import { ActorMark } from '../components/actor-mark.tsx'
 import { SettingsColumn } from '../components/settings-card.tsx'
 import { Loaded, SkeletonRows } from '../components/states.tsx'
 import { membersQuery, meQuery } from '../queries.ts'

@@ -41,26 +41,7 @@ export const AgentWord = () => (
   <span className="rounded-tag bg-agent-tint px-1 py-px text-11 font-medium text-agent-text">Agent</span>
 )
 
-/** Mark and name, with the word Agent and “for Mira” where they apply. */
-export const ActorBadge = ({
-  actor,
-  onBehalfOf,
-  size = 20,
-}: {
-  actor: Actor
-  onBehalfOf?: Actor | null
-  size?: 20 | 24
-}) => (
-  <span className="inline-flex min-w-0 items-center gap-1.5">
-    <ActorMark actor={actor} size={size} />
-    <span className="truncate font-medium text-ink-1">{actor.name}</span>
-    {actor.kind === 'agent' && <AgentWord />}
-    {onBehalfOf && <span className="shrink-0 text-ink-2">for {onBehalfOf.name}</span>}
-  </span>
-)
-
-/** The first letters of a name. */
-export const initials = (name: string, letters = 2): string =>
+const initials = (name: string, letters = 2): string =>
   name
     .split(/\s+/)
     .filter(Boolean)

@@ -1,25 +1,18 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query'
 import { read, type Query } from './api.ts'
+import type { Activity, Approval, ApprovalCounts, Lead, Page, Pipeline, Run, Task } from './records.ts'
 import type {
-  Activity,
   Agent,
   ApiKey,
-  Approval,
-  ApprovalCounts,
   Failure,
   IntakeSource,
-  Lead,
   Me,
   Member,
   Message,
-  Page,
-  Pipeline,
-  Run,
   Settings,
   Submission,
-  Task,
   Tool,
-} from './records.ts'
+} from './workspace.ts'
 
 /** The signed-in person and their organization. */
 export const meQuery = queryOptions({

@@ -15,7 +15,8 @@ import {
   X,
   type LucideIcon,
 } from 'lucide-react'
-import type { ApprovalStatus, Lead, Message, RunStatus, Submission } from '../records.ts'
+import type { ApprovalStatus, Lead, RunStatus } from '../records.ts'
+import type { Message, Submission } from '../workspace.ts'
 
 /** The meaning of a colour: amber is for people only. */
 export type Tone = 'wait' | 'ok' | 'bad' | 'agent' | 'system' | 'accent'

@@ -11,7 +11,7 @@ import { Empty, Loaded, SkeletonRows } from '../components/states.tsx'
 import { announce, announceError } from '../toasts.ts'
 import { useMay } from '../permissions.ts'
 import { agentsQuery, meQuery, settingsQuery, toolsQuery } from '../queries.ts'
-import type { Agent, Settings, Tool } from '../records.ts'
+import type { Agent, Settings, Tool } from '../workspace.ts'
 import { count } from '../words.ts'
 
 /** Who the agents are, how they have been judged, and what each may do alone. */

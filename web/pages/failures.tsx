@@ -8,7 +8,7 @@ import { PageBar, PageBody } from '../components/page.tsx'
 import { Empty, Loaded, SkeletonRows } from '../components/states.tsx'
 import { announce, announceError } from '../toasts.ts'
 import { failuresQuery } from '../queries.ts'
-import type { Failure } from '../records.ts'
+import type { Failure } from '../workspace.ts'
 import { age, fullTime } from '../time.ts'
 import { count, sentence } from '../words.ts'
 

@@ -11,7 +11,7 @@ import { Empty, Loaded, SkeletonRows } from '../components/states.tsx'
 import { announce, announceError } from '../toasts.ts'
 import { useMay } from '../permissions.ts'
 import { apiKeysQuery } from '../queries.ts'
-import type { ApiKey } from '../records.ts'
+import type { ApiKey } from '../workspace.ts'
 import { age, day } from '../time.ts'
 
 /** Keys for programs; each acts under its own name on every timeline. */

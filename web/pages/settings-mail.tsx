@@ -9,7 +9,7 @@ import { SettingsColumn } from '../components/settings-card.tsx'
 import { Empty, ErrorState, SkeletonRows } from '../components/states.tsx'
 import { MessagePill } from '../components/status-pill.tsx'
 import { meQuery, messagesQuery } from '../queries.ts'
-import type { Message } from '../records.ts'
+import type { Message } from '../workspace.ts'
 import { age, fullTime } from '../time.ts'
 
 /** The outbox: what was sent, what was captured because no mail server is set, and what went wrong. */

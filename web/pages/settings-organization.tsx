@@ -8,7 +8,7 @@ import { Loaded, SkeletonRows } from '../components/states.tsx'
 import { announce, announceError } from '../toasts.ts'
 import { useMay } from '../permissions.ts'
 import { meQuery, settingsQuery } from '../queries.ts'
-import type { Settings } from '../records.ts'
+import type { Settings } from '../workspace.ts'
 
 /** What holds for the whole organization. */
 export const OrganizationSettings = () => {

@@ -13,7 +13,7 @@ import { checkReadiness } from './health.ts'
 import { openDoors } from './intake/doors.ts'
 import { answerPreflight, receiveWebhook, WEBHOOK } from './intake/webhook.ts'
 import { describeApi } from './openapi.ts'
-import { createAuthenticate } from './principal.ts'
+import { createAuthenticate, refuseForeignPage } from './principal.ts'
 import { answerProblem, nothingHere, Problem } from './problem.ts'
 import { readBody } from './body.ts'
 import type { Parts } from './route.ts'
@@ -86,6 +86,7 @@ export const createApp = (options: AppOptions): App => {
   app.post('/unsubscribe/:token', async (c) => c.html(await unsubscribe(db, c.req.param('token'))))
 
   app.on(['GET', 'POST'], '/api/auth/*', async (c) => {
+    refuseForeignPage(c.req.raw, app_url)
     const request = await forSignIn(c)
     const answer = await auth.handle(request)
     if (c.req.path.endsWith('/sign-out')) parts.authenticate.forget()

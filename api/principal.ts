@@ -113,8 +113,11 @@ const sessionPrincipal = async (
   }
 }
 
-/** A page of another site can make a browser send the cookie, but not hide where it stands. */
-const refuseForeignPage = (request: Request, app_url: string): void => {
+/**
+ * A page of another site can make a browser send the cookie, but not hide where it stands.
+ * @throws {Problem} 403 `foreign_origin`
+ */
+export const refuseForeignPage = (request: Request, app_url: string): void => {
   if (request.method === 'GET' || request.method === 'HEAD') return
   const origin = request.headers.get('origin')
   const foreign =

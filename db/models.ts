@@ -1,3 +1,4 @@
+import { recordActivity } from './activities.ts'
 import { inTx, type Ctx } from './context.ts'
 
 /** Caps of one run; it stops with a reason at the first that is reached. */
@@ -32,6 +33,16 @@ export const changeAgentSettings = (
       insert into agents ${tx({ organization_id, name, enabled: next.enabled, model: next.model, budget: tx.json(next.budget) })}
       on conflict (organization_id, name) do update set enabled = excluded.enabled, model = excluded.model,
         budget = excluded.budget, version = agents.version + 1, updated_at = now()`
+    await recordActivity(ctx, {
+      type: 'settings_changed',
+      subjects: [{ kind: 'organization', id: organization_id }],
+      data: {
+        what: `the agent ${name}`,
+        changes: (['enabled', 'model', 'budget'] as const)
+          .filter((field) => JSON.stringify(now[field]) !== JSON.stringify(next[field]))
+          .map((field) => ({ field: `${name}.${field}`, before: now[field], after: next[field] })),
+      },
+    })
     return readAgentSettings(ctx, name)
   })
 

@@ -38,12 +38,19 @@ export const addNote = (ctx: Ctx, input: NewNote): Promise<Note> =>
     return toNote(row)
   })
 
-/** Takes a note off its record; what the timeline says of it stays. */
+/** Takes a note off its record; what the timeline says of it stays. Twice is once. */
 export const archiveNote = (ctx: Ctx, id: string): Promise<void> =>
-  inTx(ctx, async ({ tx, organization_id }) => {
-    await tx`
-      update notes set archived_at = coalesce(archived_at, now()), version = version + 1, updated_at = now()
-      where organization_id = ${organization_id} and id = ${id}`
+  inTx(ctx, async (ctx) => {
+    const { tx, organization_id } = ctx
+    const [note] = await tx<NoteRow[]>`
+      update notes set archived_at = now(), version = version + 1, updated_at = now()
+      where organization_id = ${organization_id} and id = ${id} and archived_at is null returning *`
+    if (!note) return
+    await recordActivity(ctx, {
+      type: 'undone',
+      subjects: [{ kind: note.subject_kind, id: note.subject_id }, { kind: 'note', id }],
+      data: { summary: 'a note', note_id: id },
+    })
   })
 
 /** Notes, newest first. */

@@ -1,3 +1,4 @@
+import { recordActivity } from './activities.ts'
 import { inTx, type Actor, type Ctx } from './context.ts'
 
 /** What an agent may do with a tool: not have it, be refused, always ask, or do it. */
@@ -90,11 +91,21 @@ export const readLevels = (ctx: Ctx, agent: string): Promise<Record<string, Leve
 
 /** Sets what an agent may do with a tool; takes effect with its next call. */
 export const setLevel = (ctx: Ctx, input: { agent: string; tool: string; level: Level }): Promise<void> =>
-  inTx(ctx, async ({ tx, organization_id, actor }) => {
+  inTx(ctx, async (ctx) => {
+    const { tx, organization_id, actor } = ctx
+    const before = (await readLevels(ctx, input.agent))[input.tool] ?? 'off'
     await tx`
       insert into policies ${tx({ organization_id, ...input, updated_by: tx.json(actor) })}
       on conflict (organization_id, agent, tool) do update set level = excluded.level,
         updated_by = excluded.updated_by, updated_at = now()`
+    await recordActivity(ctx, {
+      type: 'settings_changed',
+      subjects: [{ kind: 'organization', id: organization_id }],
+      data: {
+        what: `what ${input.agent} may do with ${input.tool}`,
+        changes: [{ field: `${input.agent}.${input.tool}`, before, after: input.level }],
+      },
+    })
   })
 
 /** The switches that are looked at before every act. */

@@ -85,12 +85,20 @@ export const completeTask = (ctx: Ctx, id: string): Promise<Task> =>
     return task
   })
 
-/** Takes a task off every list. */
+/** Takes a task off every list. Twice is once. */
 export const archiveTask = (ctx: Ctx, id: string): Promise<void> =>
-  inTx(ctx, async ({ tx, organization_id }) => {
-    await tx`
-      update tasks set archived_at = coalesce(archived_at, now()), version = version + 1, updated_at = now()
-      where organization_id = ${organization_id} and id = ${id}`
+  inTx(ctx, async (ctx) => {
+    const { tx, organization_id } = ctx
+    const archived = await tx`
+      update tasks set archived_at = now(), version = version + 1, updated_at = now()
+      where organization_id = ${organization_id} and id = ${id} and archived_at is null returning id`
+    if (archived.length === 0) return
+    const task = await getTask(ctx, id)
+    await recordActivity(ctx, {
+      type: 'undone',
+      subjects: [...task.subjects, { kind: 'task', id }],
+      data: { summary: `the task “${task.title}”`, task_id: id },
+    })
   })
 
 /** One task with what it is about. */

@@ -16,13 +16,30 @@ export const intakeFields = [
 export type IntakeField = (typeof intakeFields)[number]
 
 const PATH = /^[^\s.[\]]+(?:\.[^\s.[\]]+|\[\d+\])*$/
+const FieldName = z.enum(intakeFields)
+/** The names of the record are understood too. */
+const RECORD_NAMES: Record<string, IntakeField> = { contact_name: 'name', company_name: 'company' }
 
-/** field → path in the payload (`contact.emails[0]`); fields that are not named are looked up under their own name. */
-export const Mapping = z.partialRecord(
-  z.enum(intakeFields),
-  z.string().max(200).regex(PATH, 'a path such as contact.emails[0]'),
-)
-export type Mapping = z.infer<typeof Mapping>
+/**
+ * field → path in the payload (`contact.emails[0]`); fields that are not named are looked up under their own name.
+ * A mapping written the other way round, path → field, is understood and turned.
+ */
+export const Mapping = z
+  .record(z.string().max(200), z.string().max(200))
+  .transform((given) => turned(Object.entries(given)))
+  .pipe(z.partialRecord(FieldName, z.string().regex(PATH, 'a path such as contact.emails[0]')))
+export type Mapping = Partial<Record<IntakeField, string>>
+
+const turned = (pairs: [string, string][]): Record<string, string> => {
+  const fieldOf = (name: string): string => RECORD_NAMES[name] ?? name
+  const isField = (name: string): boolean => FieldName.safeParse(fieldOf(name)).success
+  const other_way = pairs.some(([key]) => !isField(key)) && pairs.every(([, value]) => isField(value))
+  return Object.fromEntries(
+    pairs.map(([key, value]) => (other_way ? [fieldOf(value), pathOf(key)] : [fieldOf(key), pathOf(value)])),
+  )
+}
+
+const pathOf = (text: string): string => text.trim().replace(/^\$\.?/, '')
 
 const IntakeSourceFields = z.object({
   name: z.string().trim().min(1).max(120),

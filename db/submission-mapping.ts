@@ -42,7 +42,8 @@ const ALIASES: Partial<Record<IntakeField, string[]>> = {
 
 /**
  * Reads a payload by a source's mapping, or by the default one. A value that is no valid e-mail, website … becomes a
- * warning and is kept in `extra`; a mapped path that leads nowhere or to no text is a fault of the mapping.
+ * warning and is kept in `extra`. A mapping is broken when it finds none of the name, e-mail and phone that it names
+ * (none of its fields, where it names none of these), or text where there is none; a blank optional field breaks nothing.
  */
 export const mapPayload = (payload: unknown, mapping: Mapping | null, defaults: Partial<Record<IntakeField, string>>): MappedLead => {
   const faults: MappingFault[] = []
@@ -50,11 +51,12 @@ export const mapPayload = (payload: unknown, mapping: Mapping | null, defaults: 
   const lead: Record<string, unknown> = {}
   const used = new Set<string>()
   const kept: Record<string, unknown> = {}
+  const missing: MappingFault[] = []
   for (const field of intakeFields) {
     const path = mapping?.[field]
     const found = path ? lookUp(payload, path) : lookUpDefault(payload, field)
     if (path && found === undefined) {
-      faults.push({ field, path, message: `the payload has nothing at “${path}”` })
+      missing.push({ field, path, message: `the payload has nothing at “${path}”` })
       continue
     }
     if (found) used.add(found.key)
@@ -73,8 +75,18 @@ export const mapPayload = (payload: unknown, mapping: Mapping | null, defaults: 
       warnings.push({ field, message: `“${clip(text, 100)}” is not ${parsed.expected}; it was kept but not used` })
     }
   }
+  if (mapping && !fits(mapping, missing)) faults.push(...missing)
   composeName(payload, lead, used)
   return { lead: lead as NewLead, extra: { ...kept, ...unused(payload, used) }, warnings, faults }
+}
+
+const IDENTITY: IntakeField[] = ['name', 'email', 'phone']
+
+const fits = (mapping: Mapping, missing: MappingFault[]): boolean => {
+  const named = intakeFields.filter((field) => mapping[field] !== undefined)
+  const telling = named.filter((field) => IDENTITY.includes(field))
+  const wanted = telling.length > 0 ? telling : named
+  return wanted.length === 0 || wanted.some((field) => !missing.some((fault) => fault.field === field))
 }
 
 const parsers: Partial<Record<IntakeField, { schema: { safeParse: (text: string) => { success: boolean; data?: unknown } }; expected: string }>> = {

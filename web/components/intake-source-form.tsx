@@ -53,7 +53,7 @@ const NewSourceForm = ({ onClose }: { onClose: () => void }) => {
         <TextAreaField
           label="Field mapping (optional)"
           rows={3}
-          placeholder={'full_name = contact_name\nwork_email = email'}
+          placeholder={'full_name = name\ncontact.work_email = email'}
           help="One line for each field: theirs = ours. Leave it empty when they already send name, email, company, phone, website, message."
           error={parsed.problem}
           value={mapping}
@@ -120,5 +120,5 @@ const parseMapping = (text: string): { fields?: Record<string, string>; problem?
   const pairs = lines.map((line) => line.split('=').map((part) => part.trim()))
   const wrong = pairs.findIndex((pair) => pair.length !== 2 || pair.some((part) => part === ''))
   if (wrong >= 0) return { problem: `Line ${wrong + 1} should read: their_field = our_field` }
-  return { fields: Object.fromEntries(pairs as [string, string][]) }
+  return { fields: Object.fromEntries(pairs.map(([theirs = '', ours = '']) => [ours, theirs])) }
 }

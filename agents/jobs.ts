@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto'
 import type { LanguageModelV4 } from '@ai-sdk/provider'
 import { log } from '../log.ts'
 import type { Ctx, Lease } from '../db/context.ts'
-import { LeaseLost } from '../db/context.ts'
+import { inTx, LeaseLost } from '../db/context.ts'
 import { readAgentSettings, readModelPrice } from '../db/models.ts'
-import { agentActor, readLevels, readSwitches } from '../db/policies.ts'
+import { agentActor, readStanding } from '../db/policies.ts'
 import {
   beginRun,
   claimRun,
@@ -147,16 +147,21 @@ export const workRun = async (worker: AgentWorker, claimed: ClaimedRun, stopping
 }
 
 const thinkAs = async (worker: AgentWorker, ctx: Ctx, agent: Agent, run: Run, signal: AbortSignal): Promise<Parameters<typeof endRun>[2]> => {
-  const switches = await readSwitches(ctx, agent.name, run.subject)
-  if (!switches.ai_enabled) return { status: 'stopped', stop_reason: 'ai_off' }
-  if (!switches.agent_enabled) return { status: 'stopped', stop_reason: 'agent_off' }
-  if (switches.record_paused) return { status: 'stopped', stop_reason: 'record_off' }
-  const settings = await readAgentSettings(ctx, agent.name)
-  const spec = settings.model ?? worker.model
-  const model = openModelOf(worker, spec, await readModelPrice(ctx, spec))
   const prompt = loadPrompt(agent.prompt)
-  const levels = await readLevels(ctx, agent.name)
-  await beginRun(ctx, { model: spec, prompt_version: prompt.version, agent_version: agent.version })
+  const { standing, settings, steps, spec, price } = await inTx(ctx, async (ctx) => {
+    const [standing, settings, steps] = await Promise.all([
+      readStanding(ctx, agent.name, run.subject),
+      readAgentSettings(ctx, agent.name),
+      listSteps(ctx, run.id),
+    ])
+    const spec = settings.model ?? worker.model
+    await beginRun(ctx, { model: spec, prompt_version: prompt.version, agent_version: agent.version })
+    return { standing, settings, steps, spec, price: await readModelPrice(ctx, spec) }
+  })
+  if (!standing.ai_enabled) return { status: 'stopped', stop_reason: 'ai_off' }
+  if (!standing.agent_enabled) return { status: 'stopped', stop_reason: 'agent_off' }
+  if (standing.record_paused) return { status: 'stopped', stop_reason: 'record_off' }
+  const model = openModelOf(worker, spec, price)
   return think({
     ctx,
     run,
@@ -166,9 +171,9 @@ const thinkAs = async (worker: AgentWorker, ctx: Ctx, agent: Agent, run: Run, si
     model,
     tools,
     // A tool that was switched off does not exist for the model.
-    offered: agent.tools.filter((name) => levels[name] !== undefined && levels[name] !== 'off'),
+    offered: agent.tools.filter((name) => (standing.levels[name] ?? 'off') !== 'off'),
     budget: { ...agent.budget, ...settings.budget },
-    steps: await listSteps(ctx, run.id),
+    steps,
     outside: worker.outside,
     signal,
     turn_timeout_ms: worker.turn_timeout_ms ?? workerLimits.turn_timeout_ms,

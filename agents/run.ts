@@ -1,5 +1,5 @@
 import type { LanguageModelV4, LanguageModelV4CallOptions, LanguageModelV4GenerateResult } from '@ai-sdk/provider'
-import { generateText, isStepCount, jsonSchema, NoSuchToolError, tool as sdkTool, type ToolSet } from 'ai'
+import { generateText, isStepCount, jsonSchema, NoSuchToolError, tool as sdkTool, type Schema, type ToolSet } from 'ai'
 import { z } from 'zod'
 import { LeaseLost, type Ctx } from '../db/context.ts'
 import type { Budget } from '../db/models.ts'
@@ -207,7 +207,7 @@ const offer = (thinking: Thinking, journal: Journal, fatal: AbortController): To
           sdkTool({
             description: declared.description,
             // Not validated by the SDK: the gate refuses wrong arguments with a sentence, and journals that too.
-            inputSchema: jsonSchema<Record<string, unknown>>(z.toJSONSchema(declared.input, { io: 'input', unrepresentable: 'any' }) as never),
+            inputSchema: schemaOf(declared),
             execute: (input, { toolCallId, abortSignal }) =>
               act(thinking, journal, fatal, { name, declared, id: toolCallId, input, signal: abortSignal }),
           }),
@@ -215,6 +215,17 @@ const offer = (thinking: Thinking, journal: Journal, fatal: AbortController): To
       ]
     }),
   )
+
+/** A tool's schema, rendered once per process: it costs more than the rest of a turn. */
+const schemaOf = (tool: Tool): Schema<Record<string, unknown>> => {
+  const known = schemas.get(tool)
+  if (known) return known
+  const schema = jsonSchema<Record<string, unknown>>(z.toJSONSchema(tool.input, { io: 'input', unrepresentable: 'any' }) as never)
+  schemas.set(tool, schema)
+  return schema
+}
+
+const schemas = new WeakMap<Tool, Schema<Record<string, unknown>>>()
 
 type Act = { name: string; declared?: Tool; id: string; input: unknown; signal?: AbortSignal | undefined }
 

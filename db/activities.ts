@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import canonicalize from 'canonicalize'
 import { v7 as uuidv7 } from 'uuid'
 import { describeActivity } from './activity-summary.ts'
-import { inTx, type Actor, type Ctx, type TxCtx } from './context.ts'
+import { inTx, sendStatement, type Actor, type Ctx, type TxCtx } from './context.ts'
 import { page, type Page } from './page.ts'
 import { storableJson } from './text.ts'
 
@@ -84,7 +84,9 @@ export const recordActivity = async (ctx: TxCtx, activity: NewActivity): Promise
   const salt = randomBytes(16).toString('base64url')
   const reason = activity.reason ?? null
   const { actor, tx } = ctx
-  await tx`
+  sendStatement(
+    ctx,
+    tx`
     with added as (
       insert into activities ${tx({
         organization_id: ctx.organization_id,
@@ -110,7 +112,8 @@ export const recordActivity = async (ctx: TxCtx, activity: NewActivity): Promise
     insert into activity_subjects (organization_id, activity_id, kind, subject_id)
     select added.organization_id, added.id, subject.kind, subject.id
     from added, jsonb_to_recordset(${tx.json(activity.subjects)}) as subject (kind text, id uuid)
-    on conflict do nothing`
+    on conflict do nothing`,
+  )
   return id
 }
 

@@ -23,10 +23,15 @@ export type Ctx = {
   readonly lease?: Lease
   /** The open transaction, when there is one. */
   readonly tx?: TransactionSql
+  readonly unanswered?: Promise<unknown>[]
 }
 
 /** A `Ctx` inside a transaction that has the organization set: the only place statements run. */
-export type TxCtx = Ctx & { readonly tx: TransactionSql }
+export type TxCtx = Ctx & {
+  readonly tx: TransactionSql
+  /** What was sent without waiting for its answer. */
+  readonly unanswered: Promise<unknown>[]
+}
 
 /** The worker that held this run's lease was thought dead and another one has taken over: nothing was written. */
 export class LeaseLost extends Error {
@@ -42,16 +47,45 @@ export class LeaseLost extends Error {
  * @throws {LeaseLost} when `ctx.lease` is no longer the newest claim on its run.
  */
 export const inTx = async <T>(ctx: Ctx, work: (ctx: TxCtx) => Promise<T>): Promise<T> => {
-  const open = ctx.tx
-  if (open) return work({ ...ctx, tx: open })
-  return ctx.db.sql.begin(async (tx) => {
-    // Sent, not awaited: the next statement follows in the same round trip.
-    const opened = tx`select set_config('app.organization_id', ${ctx.organization_id}, true)`.execute()
-    if (ctx.lease) await holdLease(tx, ctx.organization_id, ctx.lease)
-    const result = await work({ ...ctx, tx })
-    await opened
-    return result
-  }) as Promise<T>
+  const { tx, unanswered = [] } = ctx
+  if (tx) return work({ ...ctx, tx, unanswered })
+  // Of this transaction alone: an outer context that was left behind must not add to it.
+  const sent: Promise<unknown>[] = []
+  const result = (await ctx.db.sql.begin(async (tx) => {
+    // Sent, not awaited: the first statement of `work` follows in the same round trip.
+    send(sent, tx`select set_config('app.organization_id', ${ctx.organization_id}, true)`)
+    const held = ctx.lease && holdLease(tx, ctx.organization_id, ctx.lease)
+    held?.catch(() => {})
+    try {
+      const result = await work({ ...ctx, tx, unanswered: sent })
+      await held
+      return result
+    } catch (error) {
+      // A lost lease explains whatever else went wrong.
+      await held
+      throw error
+    }
+  })) as T
+  // One that failed made the commit a rollback: nothing of the transaction stands.
+  await Promise.all(sent)
+  return result
+}
+
+/**
+ * Sends a statement whose answer `work` does not need: what follows, or the commit, travels with it. When it fails, the
+ * transaction fails.
+ */
+export const sendStatement = (ctx: TxCtx, statement: Statement, check?: (rows: number) => void): void => {
+  send(ctx.unanswered, statement, check)
+}
+
+type Statement = { execute: () => PromiseLike<readonly unknown[]> }
+
+const send = (sent: Promise<unknown>[], statement: Statement, check?: (rows: number) => void): void => {
+  const answered = Promise.resolve(statement.execute()).then((rows) => check?.(rows.length))
+  // Awaited with the commit; until then a failure is nobody's unhandled one.
+  answered.catch(() => {})
+  sent.push(answered)
 }
 
 /** Runs `work` after `ctx`'s actor was replaced: for acts that are the system's own, not the caller's. */
@@ -72,6 +106,6 @@ const holdLease = async (tx: TransactionSql, organization_id: string, lease: Lea
     select 1 from runs
     where organization_id = ${organization_id} and id = ${lease.run_id} and fence = ${lease.fence}
       and status = 'running'
-    for share`
+    for share`.execute()
   if (held.length === 0) throw new LeaseLost(lease)
 }

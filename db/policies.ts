@@ -108,20 +108,24 @@ export const setLevel = (ctx: Ctx, input: { agent: string; tool: string; level: 
     })
   })
 
-/** The switches that are looked at before every act. */
-export const readSwitches = (
-  ctx: Ctx,
-  agent: string,
-  subject: { kind: string; id: string },
-): Promise<{ ai_enabled: boolean; agent_enabled: boolean; record_paused: boolean }> =>
+/** Where an agent stands with a record now: the switches and its level of each tool. */
+export type Standing = { ai_enabled: boolean; agent_enabled: boolean; record_paused: boolean; levels: Record<string, Level> }
+
+/** What is looked at before every act, in one statement, so that a switch that was thrown holds from the next act on. */
+export const readStanding = (ctx: Ctx, agent: string, subject: { kind: string; id: string }): Promise<Standing> =>
   inTx(ctx, async ({ tx, organization_id }) => {
-    const [row] = await tx<{ ai_enabled: boolean; agent_enabled: boolean; record_paused: boolean }[]>`
+    const [row] = await tx<Standing[]>`
       select s.ai_enabled,
         coalesce((select a.enabled from agents a where a.organization_id = s.organization_id and a.name = ${agent}), true) as agent_enabled,
         coalesce((select o.agents_paused from opportunities o
-          where o.organization_id = s.organization_id and o.id = ${subject.id}), false) as record_paused
+          where o.organization_id = s.organization_id and o.id = ${subject.id}), false) as record_paused,
+        coalesce((select jsonb_object_agg(p.tool, p.level) from policies p
+          where p.organization_id = s.organization_id and p.agent = ${agent}), '{}') as levels
       from settings s where s.organization_id = ${organization_id}`
-    return row ?? { ai_enabled: false, agent_enabled: false, record_paused: false }
+    const declared = agentCatalogue[agent]?.levels
+    return row
+      ? { ...row, levels: { ...declared, ...row.levels } }
+      : { ai_enabled: false, agent_enabled: false, record_paused: false, levels: {} }
   })
 
 /** An agent as a principal: what its acts are signed with. */

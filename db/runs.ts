@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid'
 import { recordActivity, type Subject } from './activities.ts'
 import type { Database } from './client.ts'
-import { inTx, systemCtx, type Actor, type Ctx, type Lease } from './context.ts'
+import { inTx, LeaseLost, sendStatement, systemCtx, type Actor, type Ctx, type Lease, type TxCtx } from './context.ts'
 import { DomainError, notFound } from './errors.ts'
 import { page, type Page } from './page.ts'
 import { enqueue } from './queue.ts'
@@ -125,43 +125,55 @@ export type NewStep = {
   output?: unknown
   usage?: { input_tokens: number; output_tokens: number; cost_minor?: number | undefined; currency?: string | undefined }
   tainted_by?: TaintSource[]
+  /** Whether all that the transaction holds is this step: then it may be done again after a crash of the database. */
+  changed_nothing?: boolean
   started_at: Date
 }
 
-/** Writes a step of the run that `ctx.lease` holds, in the caller's transaction: with the change it made, or not at all. */
-export const journalStep = (ctx: Ctx, n: number, step: NewStep): Promise<void> =>
-  inTx(ctx, async (ctx) => {
-    const { tx, organization_id, lease } = ctx
-    if (!lease) throw new Error('a step is journalled under the lease of its run')
-    // A turn that a crash of the database itself loses is thought again; the acts after it flush the log before they answer.
-    if (step.kind === 'model') await tx`set local synchronous_commit = off`
-    await tx`
-      insert into run_steps ${tx({
-        organization_id,
-        run_id: lease.run_id,
-        n,
-        kind: step.kind,
-        tool: step.tool ?? null,
-        call_id: step.call_id ?? null,
-        input: step.input === undefined ? null : tx.json(storableJson(step.input) as never),
-        verdict: step.verdict ?? null,
-        rule: step.rule ?? null,
-        output: step.output === undefined ? null : tx.json(storableJson(step.output) as never),
-        usage: step.usage ? tx.json(step.usage) : null,
-        started_at: step.started_at,
-        finished_at: new Date(),
-      })}`
-    if (step.usage || step.tainted_by?.length) {
-      await tx`
-        update runs set input_tokens = input_tokens + ${step.usage?.input_tokens ?? 0},
-          output_tokens = output_tokens + ${step.usage?.output_tokens ?? 0},
-          cost_minor = case when ${step.usage?.cost_minor ?? null}::int8 is null then cost_minor
-            else coalesce(cost_minor, 0) + ${step.usage?.cost_minor ?? null}::int8 end,
-          currency = coalesce(${step.usage?.currency ?? null}, currency),
-          tainted_by = tainted_by || ${tx.json(step.tainted_by ?? [])}
-        where organization_id = ${organization_id} and id = ${lease.run_id}`
+/**
+ * Writes a step of the run that `ctx.lease` holds, in the caller's transaction: with the change it made, or not at all.
+ * A model's turn, and a call that changed nothing, outlive every crash of a worker but may be lost with the database's own;
+ * the acts after them flush the log before they answer.
+ * @throws {LeaseLost} when another worker has the run
+ */
+export const journalStep = (ctx: Ctx, n: number, step: NewStep): Promise<void> => {
+  const { lease } = ctx
+  if (!lease) throw new Error('a step is journalled under the lease of its run')
+  // A model's turn counts what it used: that update holds the lease by itself, so the whole step is one round trip.
+  const holding = step.usage && !ctx.tx ? { ...ctx, lease: undefined } : ctx
+  return inTx(holding, async (ctx) => {
+    const { tx, organization_id } = ctx
+    if (step.kind === 'model' || step.changed_nothing) sendStatement(ctx, tx`set local synchronous_commit = off`)
+    const columns = tx`organization_id, run_id, n, kind, tool, call_id, input, verdict, rule, output, usage, started_at, finished_at`
+    const values = tx`${organization_id}::uuid, ${lease.run_id}::uuid, ${n}::int, ${step.kind}, ${step.tool ?? null}, ${step.call_id ?? null},
+      ${json(tx, step.input)}::jsonb, ${step.verdict ?? null}, ${step.rule ?? null}, ${json(tx, step.output)}::jsonb,
+      ${json(tx, step.usage)}::jsonb, ${step.started_at}::timestamptz, ${new Date()}::timestamptz`
+    if (!step.usage && !step.tainted_by?.length) {
+      sendStatement(ctx, tx`insert into run_steps (${columns}) values (${values})`)
+      return
     }
+    sendStatement(
+      ctx,
+      tx`
+        with held as (
+          update runs set input_tokens = input_tokens + ${step.usage?.input_tokens ?? 0},
+            output_tokens = output_tokens + ${step.usage?.output_tokens ?? 0},
+            cost_minor = case when ${step.usage?.cost_minor ?? null}::int8 is null then cost_minor
+              else coalesce(cost_minor, 0) + ${step.usage?.cost_minor ?? null}::int8 end,
+            currency = coalesce(${step.usage?.currency ?? null}, currency),
+            tainted_by = tainted_by || ${tx.json(step.tainted_by ?? [])}
+          where organization_id = ${organization_id} and id = ${lease.run_id} and fence = ${lease.fence} and status = 'running'
+          returning id
+        )
+        insert into run_steps (${columns}) select ${values} from held returning n`,
+      (rows) => {
+        if (rows === 0) throw new LeaseLost(lease)
+      },
+    )
   })
+}
+
+const json = (tx: TxCtx['tx'], value: unknown) => (value === undefined ? null : tx.json(storableJson(value) as never))
 
 /** The journal of a run, in order. */
 export const listSteps = (ctx: Ctx, run_id: string): Promise<RunStep[]> =>
@@ -174,9 +186,10 @@ export const listSteps = (ctx: Ctx, run_id: string): Promise<RunStep[]> =>
 
 /** Notes which model and prompt a run is thought with. */
 export const beginRun = (ctx: Ctx, input: { model: string; prompt_version: string; agent_version: string }): Promise<void> =>
-  inTx(ctx, async ({ tx, organization_id, lease }) => {
-    await tx`
-      update runs set ${tx(input)} where organization_id = ${organization_id} and id = ${lease?.run_id ?? null}`
+  inTx(ctx, async (ctx) => {
+    const { tx, organization_id, lease } = ctx
+    sendStatement(ctx, tx`set local synchronous_commit = off`)
+    sendStatement(ctx, tx`update runs set ${tx(input)} where organization_id = ${organization_id} and id = ${lease?.run_id ?? null}`)
   })
 
 /**
@@ -202,10 +215,15 @@ export type RunEnd = {
 export const endRun = (ctx: Ctx, run: Run, end: RunEnd): Promise<void> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
-    await tx`
+    // Lost with a crash of the database itself, it is taken up again, finds every step done, and ends the same way.
+    sendStatement(ctx, tx`set local synchronous_commit = off`)
+    sendStatement(
+      ctx,
+      tx`
       update runs set status = ${end.status}, stop_reason = ${end.stop_reason}, finished_at = now(), lease_until = null,
         error = ${end.error ? tx.json(end.error) : null}
-      where organization_id = ${organization_id} and id = ${run.id}`
+      where organization_id = ${organization_id} and id = ${run.id}`,
+    )
     await recordActivity(ctx, {
       type: 'agent_run',
       subjects: [run.subject, { kind: 'run', id: run.id }],

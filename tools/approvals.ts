@@ -106,7 +106,7 @@ export const executeApproval = async (db: Database, organization_id: string, id:
     approval_id: id,
   }
   try {
-    const prepared = await tool.prepare(ctx, approval.input, outside)
+    const prepared = await tool.prepare?.(ctx, approval.input, outside)
     await inTx(ctx, async (ctx) => {
       const claimed = await claimApproval(ctx, id)
       if (!claimed) return

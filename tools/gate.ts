@@ -3,7 +3,7 @@ import { recordActivity, type Subject } from '../db/activities.ts'
 import { proposeApproval } from '../db/approval-proposals.ts'
 import { inTx, type Ctx, type TxCtx } from '../db/context.ts'
 import { DomainError } from '../db/errors.ts'
-import { decide, readLevels, readSwitches, type Verdict } from '../db/policies.ts'
+import { decide, readStanding, type Verdict } from '../db/policies.ts'
 import { journalStep, type TaintSource } from '../db/runs.ts'
 import type { GateAnswer, Outside, Proposal, Tool } from './tool.ts'
 
@@ -39,6 +39,7 @@ export const callTool = async (ctx: Ctx, tool: Tool | undefined, name: string, i
       rule: answer.rule,
       output: answer.output,
       tainted_by: answer.tainted_by,
+      changed_nothing: tool?.effect === 'read' && answer.verdict === 'run',
       started_at,
     })
     return answer
@@ -48,8 +49,11 @@ export const callTool = async (ctx: Ctx, tool: Tool | undefined, name: string, i
   if (!parsed.success) return journal(ctx, { ...refuse('invalid_input', explainFaults(tool, parsed.error)), verdict: 'invalid' })
 
   try {
+    const { prepare } = tool
+    if (!prepare) return await inTx(ctx, async (ctx) => journal(ctx, await act(ctx, tool, parsed.data, call, {})))
     const first = await inTx(ctx, (ctx) => judge(ctx, tool, parsed.data, call, {}))
-    const prepared = first.verdict === 'run' ? await tool.prepare(ctx, parsed.data, call.outside, call.signal) : undefined
+    if (first.verdict !== 'run') return await inTx(ctx, async (ctx) => journal(ctx, await settle(ctx, tool, parsed.data, call, {}, first)))
+    const prepared = await prepare(ctx, parsed.data, call.outside, call.signal)
     // Decided again in the transaction of the act: a switch may have been thrown while it looked outside.
     return await inTx(ctx, async (ctx) => journal(ctx, await act(ctx, tool, parsed.data, call, {}, prepared)))
   } catch (error) {
@@ -64,9 +68,19 @@ const act = async (
   input: Record<string, unknown>,
   call: Call,
   why: Proposal,
-  prepared: unknown,
+  prepared?: unknown,
+): Promise<GateAnswer> => settle(ctx, tool, input, call, why, await judge(ctx, tool, input, call, why), prepared)
+
+/** Does what was decided. */
+const settle = async (
+  ctx: TxCtx,
+  tool: Tool,
+  input: Record<string, unknown>,
+  call: Call,
+  why: Proposal,
+  verdict: Verdict,
+  prepared?: unknown,
 ): Promise<GateAnswer> => {
-  const verdict = await judge(ctx, tool, input, call, why)
   if (verdict.verdict === 'deny') {
     await recordActivity(ctx, {
       type: 'agent_refused',
@@ -104,15 +118,18 @@ const judge = async (ctx: TxCtx, tool: Tool, input: Record<string, unknown>, cal
   if (about !== undefined && about !== call.subject.id) {
     return { verdict: 'deny', rule: 'other_record', text: 'This run works on one record; it may not act on another one.' }
   }
-  const levels = await readLevels(ctx, call.agent)
+  const [{ levels, ...switches }, consequence] = await Promise.all([
+    readStanding(ctx, call.agent, call.subject),
+    tool.needsPerson(input, ctx),
+  ])
   return decide({
     tool: tool.name,
     effect: tool.effect,
     level: levels[tool.name],
-    ...(await readSwitches(ctx, call.agent, call.subject)),
+    ...switches,
     tainted: call.tainted_by.length > 0,
     safe_when_tainted: tool.safe_when_tainted,
-    consequence: await tool.needsPerson(input, ctx),
+    consequence,
     suggestion: why.suggestion ?? false,
   })
 }

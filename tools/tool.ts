@@ -96,7 +96,8 @@ export type Tool = {
   needsPerson: (input: unknown, ctx: TxCtx) => Promise<string | undefined>
   reads: (input: unknown) => Read[]
   preview: (input: unknown, ctx: TxCtx) => Promise<Preview[]>
-  prepare: (ctx: Ctx, input: unknown, outside: Outside, signal?: AbortSignal) => Promise<unknown>
+  /** Absent: it does not look outside. */
+  prepare: ((ctx: Ctx, input: unknown, outside: Outside, signal?: AbortSignal) => Promise<unknown>) | undefined
   run: (ctx: TxCtx, input: unknown, running: Running, prepared: unknown) => Promise<Record<string, unknown>>
   taints: (output: Record<string, unknown>) => TaintSource[]
   undo: ((ctx: TxCtx, input: unknown, output: Record<string, unknown>) => Promise<void>) | undefined
@@ -111,7 +112,7 @@ export const defineTool = <
   declared: ToolDeclaration<Input, Output, Prepared>,
 ): Tool => {
   const given = (input: unknown): z.infer<Input> => declared.input.parse(input)
-  const undo = declared.undo
+  const { prepare, undo } = declared
   return {
     name: declared.name,
     title: declared.title,
@@ -128,7 +129,7 @@ export const defineTool = <
     needsPerson: async (input, ctx) => declared.needsPerson?.(given(input), ctx),
     reads: (input) => declared.reads(given(input)),
     preview: async (input, ctx) => (await declared.preview?.(given(input), ctx)) ?? [],
-    prepare: async (ctx, input, outside, signal) => declared.prepare?.(ctx, given(input), outside, signal),
+    prepare: prepare ? (ctx, input, outside, signal) => prepare(ctx, given(input), outside, signal) : undefined,
     // `prepared` is what this same declaration's `prepare` returned.
     run: async (ctx, input, running, prepared) =>
       declared.output.parse(await declared.run(ctx, given(input), running, prepared as Prepared)),

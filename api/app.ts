@@ -5,7 +5,7 @@ import { Hono, type Context } from 'hono'
 import type { Database } from '../db/client.ts'
 import { log } from '../log.ts'
 import type { Outside } from '../tools/tool.ts'
-import { CLIENT_ADDRESS, type Auth } from './auth.ts'
+import { CLIENT_ADDRESS, explained, type Auth } from './auth.ts'
 import { docsPage } from './docs.ts'
 import { openFeed } from './event-feed.ts'
 import { eventsOperation, streamEvents } from './events.ts'
@@ -88,10 +88,9 @@ export const createApp = (options: AppOptions): App => {
   app.on(['GET', 'POST'], '/api/auth/*', async (c) => {
     refuseForeignPage(c.req.raw, app_url)
     const request = await forSignIn(c)
-    const answer = await auth.handle(request)
+    const answer = await explained(db, () => auth.handle(request))
     if (c.req.path.endsWith('/sign-out')) parts.authenticate.forget()
-    if (answer.status < 500) return answer
-    throw new Error(`sign-in answered ${answer.status}`)
+    return answer
   })
 
   app.get(eventsOperation.path, async (c) => {

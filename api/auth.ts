@@ -1,5 +1,6 @@
 import { betterAuth } from 'better-auth'
 import { v7 as uuidv7 } from 'uuid'
+import { ping, type Database } from '../db/client.ts'
 import { identityAdapter } from '../db/identity.ts'
 
 /** The signed-in person behind a session cookie; `renewed` are cookies to hand on when the session was prolonged. */
@@ -108,6 +109,22 @@ export const openAuth = (options: { database_url: string; app_url: string; secre
       }
     },
     close,
+  }
+}
+
+/**
+ * Sign-in says that it failed, not why: when the database is away, that is the reason.
+ * @throws what the driver says then, else what sign-in said
+ */
+export const explained = async <T>(db: Database, act: () => Promise<T>): Promise<T> => {
+  try {
+    const answer = await act()
+    if (answer instanceof Response && answer.status >= 500)
+      throw new Error(`sign-in answered ${answer.status}`)
+    return answer
+  } catch (error) {
+    await ping(db)
+    throw error
   }
 }
 

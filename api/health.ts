@@ -1,4 +1,4 @@
-import type { Database } from '../db/client.ts'
+import { ping, type Database } from '../db/client.ts'
 import { checkMigrations } from '../db/migrate.ts'
 import { log } from '../log.ts'
 
@@ -16,7 +16,7 @@ export const checkReadiness = async (
   beats: (() => boolean) | undefined,
 ): Promise<{ status: 200 | 503; body: Record<string, unknown> }> => {
   const [database, migrations, queue] = await Promise.all([
-    look('the database', async () => db.sql`select 1`),
+    look('the database', () => ping(db)),
     look('the tables', () => checkMigrations(db.sql)),
     look('the queue', () => db.queue.check()),
   ])

@@ -29,7 +29,8 @@ export type OpenApi = {
 
 /** Writes the OpenAPI 3.1 document from the operations themselves. */
 export const describeApi = (routes: readonly Route[], app_url: string): OpenApi => {
-  const schemas: Record<string, object> = { Problem: jsonSchema(ProblemShape, 'output') }
+  const schemas: Record<string, object> = {}
+  shared(jsonSchema(ProblemShape, 'output'), schemas)
   const paths: OpenApi['paths'] = {}
   const add = (method: string, path: string, operation: Operation) => {
     const template = path.replaceAll(/:(\w+)/g, '{$1}')
@@ -143,7 +144,16 @@ const IF_MATCH = {
 }
 
 const jsonSchema = (schema: z.ZodType, io: 'input' | 'output'): JsonSchema => {
-  const described: Record<string, unknown> = z.toJSONSchema(schema, { io, unrepresentable: 'any' })
+  const described: Record<string, unknown> = z.toJSONSchema(schema, {
+    io,
+    unrepresentable: 'any',
+    override: ({ jsonSchema }) => {
+      // The format says it already, and shorter.
+      if (jsonSchema.format !== undefined) delete jsonSchema.pattern
+      // Members may be added to what is answered.
+      if (io === 'output' && jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties
+    },
+  })
   delete described['$schema']
   return described
 }
@@ -152,10 +162,7 @@ const jsonSchema = (schema: z.ZodType, io: 'input' | 'output'): JsonSchema => {
 const shared = (schema: JsonSchema, schemas: Record<string, object>): object => {
   const { $defs, ...own } = schema
   for (const [name, shape] of Object.entries($defs ?? {})) schemas[name] ??= relinked(shape)
-  const { id, ...shape } = own
-  if (typeof id !== 'string') return relinked(own)
-  schemas[id] ??= relinked(shape)
-  return { $ref: `#/components/schemas/${id}` }
+  return relinked(own)
 }
 
 const relinked = (schema: object): object => {

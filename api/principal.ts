@@ -3,7 +3,7 @@ import type { Database } from '../db/client.ts'
 import type { Actor, Ctx } from '../db/context.ts'
 import { membershipsOf, resolveApiKey, touchApiKey, type Role } from '../db/identity.ts'
 import { log } from '../log.ts'
-import { trustedOrigins, type Auth } from './auth.ts'
+import { explained, trustedOrigins, type Auth } from './auth.ts'
 import { permissionsOf, permissionsOfKey, type Permission } from './permissions.ts'
 import { Problem } from './problem.ts'
 
@@ -95,7 +95,7 @@ const sessionPrincipal = async (
   { auth, db }: { auth: Auth; db: Database },
   headers: Headers,
 ): Promise<Principal> => {
-  const session = await auth.session(headers)
+  const session = await explained(db, () => auth.session(headers))
   if (!session) throw unauthenticated('Sign in first.')
   const memberships = await membershipsOf(db, session.user.id)
   const active =

@@ -17,7 +17,10 @@ const POOL_SIZE = 10
  * times as `Date`.
  * @param unprepared set when the URL goes through a pooler in transaction mode
  */
-export const connect = (url: string, options: { max?: number; name?: string; unprepared?: boolean } = {}): Sql =>
+export const connect = (
+  url: string,
+  options: { max?: number; name?: string; unprepared?: boolean } = {},
+): Sql =>
   postgres(url, {
     max: options.max ?? POOL_SIZE,
     prepare: !options.unprepared,
@@ -32,4 +35,9 @@ export const connect = (url: string, options: { max?: number; name?: string; unp
       },
       date: { to: 1082, from: [1082], serialize: (value: string) => value, parse: (text: string) => text },
     },
-  }) as unknown as Sql
+  })
+
+/** Asks the database for a sign of life. @throws what the driver says when there is none */
+export const ping = async ({ sql }: Database): Promise<void> => {
+  await sql`select 1`
+}

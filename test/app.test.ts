@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { listActivities } from '../db/activities.ts'
 import { unsubscribeToken, findOptOut } from '../db/opt-outs.ts'
+import { connect } from '../db/client.ts'
 import { inTx } from '../db/context.ts'
-import { openApi, type ApiWorld } from './api.ts'
+import { createApp } from '../api/app.ts'
+import { APP_URL, nothingOutside, openApi, type ApiWorld } from './api.ts'
 
 let api: ApiWorld
 beforeAll(async () => {
@@ -102,7 +104,7 @@ describe('refusals', () => {
       headers: { authorization: `Bearer ${api.key}` },
       body: stream,
       duplex: 'half',
-    } as RequestInit)
+    })
     expect(response.status).toBe(413)
   })
 
@@ -405,7 +407,7 @@ describe('what is open to everybody', () => {
     expect(page.status).toBe(200)
     expect(await page.text()).toContain('<button')
     expect(await findOptOut(api.ctx, 'gone@brightside.example')).toBeUndefined()
-    for (const _ of [1, 2]) {
+    for (let click = 1; click <= 2; click++) {
       const done = await api.app.request(`/unsubscribe/${token}`, {
         method: 'POST',
         headers: { 'content-type': 'application/x-www-form-urlencoded' },
@@ -455,3 +457,39 @@ describe('what is open to everybody', () => {
     }
   })
 })
+
+describe('when the database is away', () => {
+  test('requests are told so, with when to try again, and nothing else', async () => {
+    const gone = connect('postgres://nobody@127.0.0.1:1/nothing')
+    const app = createApp({
+      db: { ...api.db, sql: gone },
+      auth: { handle: failing, session: failing, close: async () => {} },
+      outside: nothingOutside,
+      app_url: APP_URL,
+      model: 'rules',
+    })
+    const asks: [string, RequestInit][] = [
+      ['/api/leads', { headers: { authorization: `Bearer ${api.key}` } }],
+      ['/api/leads', { headers: { cookie: 'leadhand.session_token=x' } }],
+      ['/api/auth/sign-in/email', { method: 'POST', body: '{}' }],
+      ['/intake/webhook/any', { method: 'POST', body: '{"name":"Ana"}' }],
+      ['/unsubscribe/any', {}],
+    ]
+    for (const [path, init] of asks) {
+      const response = await app.request(path, init)
+      expect([path, response.status, response.headers.get('retry-after')]).toEqual([path, 503, '2'])
+      const text = await response.text()
+      expect(JSON.parse(text)).toMatchObject({ code: 'database_unavailable' })
+      expect(text).not.toMatch(/ECONN|postgres|127\.0\.0\.1/)
+    }
+    expect((await app.request('/readyz')).status).toBe(503)
+    expect((await app.request('/healthz')).status).toBe(200)
+    await app.stop()
+    await gone.end()
+  })
+})
+
+/** What sign-in does when its storage is away: it says that something failed, not what. */
+const failing = async (): Promise<never> => {
+  throw new Error('Failed to get session')
+}

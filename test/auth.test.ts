@@ -69,11 +69,16 @@ test('nobody signs up by themselves', async () => {
 test('a page of another site cannot act with a person’s cookie', async () => {
   const cookie = cookieOf(await signIn({ email, password }))
   const body = { contact_name: 'Forged' }
-  const foreign = [{ origin: 'https://evil.example' }, { origin: 'null' }, { 'sec-fetch-site': 'cross-site' }]
+  const foreign: Record<string, string>[] = [
+    { origin: 'https://evil.example' },
+    { origin: 'null' },
+    { 'sec-fetch-site': 'cross-site' },
+  ]
   for (const headers of foreign) {
-    expect(
-      await api.json('POST', '/api/leads', body, { cookie, ...(headers as Record<string, string>) }),
-    ).toMatchObject({ status: 403, body: { code: 'foreign_origin' } })
+    expect(await api.json('POST', '/api/leads', body, { cookie, ...headers })).toMatchObject({
+      status: 403,
+      body: { code: 'foreign_origin' },
+    })
   }
   expect((await signIn({ email, password }, { origin: 'https://evil.example' })).status).toBe(403)
   expect(

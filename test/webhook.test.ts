@@ -281,13 +281,13 @@ test('over a real socket: too large is told, not cut off; a closed door is 404 w
   const server = await serveApi(api.app, { host: '127.0.0.1', port: 0 })
   try {
     const door = await createSource(api.ctx, { name: 'Socket' })
-    const send = async (body: BodyInit, headers: Record<string, string> = {}) => {
+    const send = async (body: string | ReadableStream, headers: Record<string, string> = {}) => {
       const response = await fetch(`${server.url}/intake/webhook/${door.token}`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', ...headers },
         body,
         ...(body instanceof ReadableStream ? { duplex: 'half' } : {}),
-      } as RequestInit)
+      })
       return {
         status: response.status,
         type: response.headers.get('content-type'),

@@ -1,0 +1,150 @@
+import { proposeApproval } from '../db/approval-proposals.ts'
+import { inTx, type Ctx } from '../db/context.ts'
+import { createApiKey } from '../db/identity.ts'
+import { createSource, openSource } from '../db/intake-sources.ts'
+import { createLead, saveEnrichment } from '../db/leads.ts'
+import { queueMessage } from '../db/messages.ts'
+import { addNote } from '../db/notes.ts'
+import { listPipelines } from '../db/pipelines.ts'
+import { agentActor } from '../db/policies.ts'
+import { queueRun } from '../db/runs.ts'
+import { storeSubmission } from '../db/submissions.ts'
+import { createTask } from '../db/tasks.ts'
+import { tools } from '../tools/index.ts'
+
+/** One of everything that an organization can have, by what it is. */
+export type Furnished = Record<
+  | 'lead'
+  | 'note'
+  | 'task'
+  | 'approval'
+  | 'rejected'
+  | 'run'
+  | 'failed_run'
+  | 'source'
+  | 'submission'
+  | 'message'
+  | 'api_key'
+  | 'pipeline',
+  string
+>
+
+/** Puts one of everything into an organization. */
+export const furnish = async (ctx: Ctx, user_id: string): Promise<Furnished> => {
+  const email = `ana@${ctx.organization_id.slice(-8)}.example`
+  const lead = await createLead(
+    ctx,
+    { contact_name: 'Ana Ruiz', email, owner_id: user_id, tags: ['vip'] },
+    { door: 'ui' },
+  )
+  const other = await createLead(ctx, { contact_name: 'Bo Lind' }, { door: 'ui' })
+  const subject = { kind: 'lead' as const, id: lead.id }
+  await saveEnrichment(ctx, lead.id, {
+    website: 'https://brightside.example',
+    summary: 'They roast coffee.',
+    facts: [
+      {
+        key: 'founded',
+        value: '2012',
+        source_url: 'https://brightside.example/about',
+        snippet: 'since 2012',
+      },
+    ],
+    pages: [{ url: 'https://brightside.example', title: 'Brightside', status: 200 }],
+  })
+  const run = await queueRun(ctx, { agent: 'lead_worker', subject, trigger: { kind: 'request' } })
+  const failed = await queueRun(ctx, {
+    agent: 'lead_worker',
+    subject: { kind: 'lead', id: other.id },
+    trigger: { kind: 'request' },
+  })
+  const source = await createSource(ctx, {
+    name: 'Website',
+    signature_required: true,
+    mapping: { email: 'mail' },
+  })
+  const open = await openSource(ctx.db, ctx.organization_id, source.id)
+  if (!open) throw new Error('the door is closed')
+  const payload = { name: 'Cy', mail: 'cy@moss.example' }
+  const stored = await storeSubmission(ctx.db, open, {
+    content_type: 'application/json',
+    raw: Buffer.from(JSON.stringify(payload)),
+    payload,
+  })
+  const [approval, rejected] = [
+    await park(ctx, lead.id, email, 'reply'),
+    await park(ctx, other.id, email, 'again'),
+  ]
+  const message = await inTx({ ...ctx, approval_id: approval }, (ctx) =>
+    queueMessage(ctx, {
+      message_id: `<${approval}@northwind.example>`,
+      from: 'sales@northwind.example',
+      to: email,
+      subject: 'Your question',
+      body: 'Hello',
+      headers: { 'Auto-Submitted': 'no' },
+      record: subject,
+    }),
+  )
+  await inTx(ctx, async ({ tx }) => {
+    await tx`
+      update runs set status = 'failed', finished_at = now(), error = ${tx.json({ code: 'x', message: 'It broke.' })} where id = ${failed.id}`
+    await tx`
+      update approvals set status = 'rejected', decided_at = now(), decided_by = ${tx.json(ctx.actor)}, decision_code = 'other' where id = ${rejected}`
+    await tx`
+      insert into run_steps ${tx({
+        organization_id: ctx.organization_id,
+        run_id: failed.id,
+        n: 1,
+        kind: 'tool',
+        tool: 'read_lead',
+        input: tx.json({}),
+        verdict: 'run',
+        rule: 'read_only',
+        output: tx.json({ name: 'Bo Lind' }),
+        started_at: new Date(),
+        finished_at: new Date(),
+      })}`
+  })
+  const key = await createApiKey(ctx, { name: 'Key', scopes: ['leads:read'], user_id })
+  return {
+    lead: lead.id,
+    note: (await addNote(ctx, { subject, body: 'Prefers calls' })).id,
+    task: (
+      await createTask(ctx, {
+        title: 'Call',
+        priority: 'normal',
+        subjects: [subject],
+        assignee: { kind: 'user', id: user_id },
+      })
+    ).id,
+    approval,
+    rejected,
+    run: run.id,
+    failed_run: failed.id,
+    source: source.id,
+    submission: stored.submission_id,
+    message,
+    api_key: key.id,
+    pipeline: (await listPipelines(ctx))[0]?.id ?? '',
+  }
+}
+
+const park = async (ctx: Ctx, lead_id: string, to: string, purpose: string): Promise<string> => {
+  const input = { to, subject: 'Your question', body: 'Hello,\n\nforty seats cost 400.' }
+  const { approval } = await proposeApproval(
+    { ...ctx, actor: agentActor('lead_worker') },
+    {
+      tool: 'send_email',
+      summary: `Send 1 e-mail to ${to}`,
+      input,
+      evidence: [],
+      subject: { kind: 'lead', id: lead_id },
+      purpose,
+      rule: 'outbound',
+      risk: 'medium',
+      reads: tools['send_email']?.reads(input) ?? [],
+    },
+  )
+  return approval.id
+}

@@ -124,7 +124,7 @@ const TELLING = ['description', 'offer', 'industry', 'city', 'founded_year', 'em
 const factOf = (read: LeadRead): { value: string; host: string } | undefined => {
   for (const key of TELLING) {
     const fact = read.facts.find((candidate) => candidate.key === key && candidate.value.length >= 3 && !STEERS.test(candidate.value))
-    if (fact) return { value: shorten(fact.value, 160), host: URL.parse(fact.source_url)?.host ?? 'your website' }
+    if (fact) return { value: shorten(fact.value, 160).replace(/[.!]$/, ''), host: URL.parse(fact.source_url)?.host ?? 'your website' }
   }
   return undefined
 }

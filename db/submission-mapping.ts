@@ -77,7 +77,7 @@ export const mapPayload = (payload: unknown, mapping: Mapping | null, defaults: 
   }
   if (mapping && !fits(mapping, missing)) faults.push(...missing)
   composeName(payload, lead, used)
-  return { lead: lead as NewLead, extra: { ...kept, ...unused(payload, used) }, warnings, faults }
+  return { lead, extra: { ...kept, ...unused(payload, used) }, warnings, faults }
 }
 
 const IDENTITY: IntakeField[] = ['name', 'email', 'phone']
@@ -89,6 +89,10 @@ const fits = (mapping: Mapping, missing: MappingFault[]): boolean => {
   return wanted.length === 0 || wanted.some((field) => !missing.some((fault) => fault.field === field))
 }
 
+// Made once: making a schema costs more than what it checks.
+const line = Line()
+const ordinary = { schema: line, expected: 'a text of at most 300 characters' }
+
 const parsers: Partial<Record<IntakeField, { schema: { safeParse: (text: string) => { success: boolean; data?: unknown } }; expected: string }>> = {
   email: { schema: Email, expected: 'an e-mail address' },
   website: { schema: Website, expected: 'a website' },
@@ -97,7 +101,7 @@ const parsers: Partial<Record<IntakeField, { schema: { safeParse: (text: string)
 }
 
 const parseField = (field: IntakeField, text: string): { success: true; data: unknown } | { success: false; expected: string } => {
-  const { schema, expected } = parsers[field] ?? { schema: Line(), expected: 'a text of at most 300 characters' }
+  const { schema, expected } = parsers[field] ?? ordinary
   const parsed = schema.safeParse(text)
   return parsed.success ? { success: true, data: parsed.data } : { success: false, expected }
 }
@@ -138,7 +142,7 @@ const composeName = (payload: unknown, lead: Record<string, unknown>, used: Set<
     used.add(found.key)
     return [found.value.trim()]
   })
-  const name = Line().safeParse(parts.join(' '))
+  const name = line.safeParse(parts.join(' '))
   if (name.success && name.data) lead['contact_name'] = name.data
 }
 

@@ -66,10 +66,10 @@ const main = async (): Promise<void> => {
   if (!parts.has('api')) return log.info('worker ready')
 
   const auth = openAuth({ database_url: app_login, app_url: outside.app_url, secret: db.keys.current.sessions })
-  closing.unshift(auth.close)
+  closing.unshift(() => auth.close())
   const app = createApp({ db, auth, outside, app_url: outside.app_url, model: env.MODEL, web_dist: WEB_DIST, ...(worker ? { worker_heartbeat: worker.lastBeat } : {}) })
   const served = await serveApi(app, { host: env.HOST, port: env.PORT })
-  closing.unshift(served.close)
+  closing.unshift(() => served.close())
   log.info({ web, url: served.url }, 'ready')
   process.stdout.write(`\n  Leadhand is ready: ${served.url}\n`)
   announceDemo(access)

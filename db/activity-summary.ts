@@ -1,4 +1,5 @@
 import type { ActivityType } from './activities.ts'
+import { keyLabels } from './lead-duplicates.ts'
 
 /** One past-tense sentence without the author's name: what a person reads on a timeline. */
 export const describeActivity = (type: ActivityType, data: Record<string, unknown>): string => {
@@ -7,7 +8,7 @@ export const describeActivity = (type: ActivityType, data: Record<string, unknow
     case 'lead_imported':
       return `brought the lead in by ${DOORS[text('door')] ?? text('door')}`
     case 'submission_joined':
-      return `sent another message by ${DOORS[text('door')] ?? text('door')}; it joined this lead (same ${text('matched_by')})`
+      return `sent another message by ${DOORS[text('door')] ?? text('door')}; it joined this lead (same ${KEYS[text('matched_by')] ?? text('matched_by')})`
     case 'instruction_found':
       return `found text that is aimed at an agent, in ${text('where')}: “${text('snippet')}”`
     case 'stage_changed':
@@ -70,6 +71,8 @@ export const describeActivity = (type: ActivityType, data: Record<string, unknow
       return `changed ${text('what')}`
   }
 }
+
+const KEYS: Record<string, string> = keyLabels
 
 const DOORS: Record<string, string> = {
   webhook: 'webhook',

@@ -45,7 +45,7 @@ export const createOrganization = async (db: Database, name: string): Promise<Or
     const [taken] = await tx`select 1 from identity.organizations where slug = ${base}`
     const slug = taken ? `${base}-${id.slice(-6)}` : base
     await tx`insert into identity.organizations ${tx({ id, name, slug })}`
-    await tx`insert into settings (organization_id, business_hours) values (${id}, ${tx.json(OFFICE_HOURS as never)})`
+    await tx`insert into settings (organization_id, business_hours) values (${id}, ${tx.json(OFFICE_HOURS)})`
     await createPipeline(ctx, { template: 'agent_funnel', is_default: true, position: 'a0' })
     await createPipeline(ctx, { template: 'opportunities', is_default: true, position: 'a1' })
     return { id, name, slug }
@@ -94,7 +94,7 @@ export const addMember = async (
       where organization_id = ${input.organization_id} and user_id = ${user.id}`
     if (!member) throw notFound('member', email)
     return { ...member, name: user.name, email }
-  }) as Promise<Member>
+  })
 }
 
 /** Everybody with a login in the organization. */

@@ -282,7 +282,7 @@ const normalise = (input: object, country: string | null): { values: Record<stri
       const { warning, ...phone } =
         typeof value === 'string' && value.trim() !== '' ? normalisePhone(value, country) : { phone: null, phone_original: null }
       Object.assign(values, phone)
-      if (warning) warnings.push(warning as Warning)
+      if (warning) warnings.push(warning)
     } else if (field === 'country' && typeof value === 'string') {
       values[field] = countryCode(value) ?? value
     } else {

@@ -129,7 +129,7 @@ export const openQueue = async (url: string, options: { works: boolean }): Promi
         if (!dead) return false
         await boss.send(dead.source_name, dead.data, { db: inTransaction(tx) })
         return true
-      }) as Promise<boolean>,
+      }),
     check: async () => {
       await sql`select 1 from pgboss.version`
     },

@@ -113,13 +113,11 @@ test.each([0, 1, 2, 3, 4, 5, 6, 7])('killed while the model thinks after %i acts
 })
 
 test('killed while the website is read, it is read again and noted once', async () => {
-  let dead: Promise<void> | undefined
   website.publish({ '/': { delay_ms: 400, body: '<title>Roastery</title><meta name="description" content="A roastery of the tests, by the harbour.">' } })
   const { submission_id, email } = await postLead()
   const seen = website.requests.length
   await eventually(() => website.requests.slice(seen).includes('/'))
-  dead = kill()
-  await dead
+  await kill()
   website.publish({ '/': '<title>Roastery</title><meta name="description" content="A roastery of the tests, by the harbour.">' })
   await product.start()
   const lead_id = await leadOf(submission_id)

@@ -56,7 +56,7 @@ export const draft_email = defineTool({
     return {
       approval_id: typeof output['approval_id'] === 'string' ? output['approval_id'] : null,
       to,
-      message: String(output['message'] ?? ''),
+      message: typeof output['message'] === 'string' ? output['message'] : '',
     }
   },
   undo: async (ctx, _input, { approval_id }) => {

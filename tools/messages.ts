@@ -51,7 +51,8 @@ const hand = async (message: Message, outside: Outside): Promise<DeliveryOutcome
   const { mailer } = outside.mail
   if (!mailer) return { outcome: 'captured', response: 'captured: no mail server is set' }
   try {
-    const { 'List-Unsubscribe': _link, 'List-Unsubscribe-Post': _post, ...headers } = message.headers
+    // The mailer writes these two itself, from the address.
+    const headers = Object.fromEntries(Object.entries(message.headers).filter(([name]) => !name.startsWith('List-Unsubscribe')))
     const unsubscribe = /<([^>]+)>/.exec(message.headers['List-Unsubscribe'] ?? '')?.[1]
     return await mailer.send({
       message_id: message.message_id,

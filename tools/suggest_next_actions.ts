@@ -43,7 +43,7 @@ export const suggest_next_actions = defineTool({
       }
       const { verdict, output } = await propose(ctx, tool, { ...input, lead_id }, { reason, evidence, suggestion: true })
       const approval_id = verdict === 'park' && typeof output['approval_id'] === 'string' ? output['approval_id'] : null
-      suggestions.push({ tool: name, approval_id, message: String(output['message'] ?? '') })
+      suggestions.push({ tool: name, approval_id, message: typeof output['message'] === 'string' ? output['message'] : '' })
     }
     return { suggestions }
   },

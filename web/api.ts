@@ -87,8 +87,8 @@ const parse = (text: string): unknown => {
 
 const problemOf = (response: Response, answer: unknown): Problem => {
   const said = typeof answer === 'object' && answer !== null ? (answer as Record<string, unknown>) : {}
-  const title = said['title'] ?? said['message'] ?? (response.statusText || `Error ${response.status}`)
-  return { ...said, title: String(title), status: response.status } as Problem
+  const [title = response.statusText || `Error ${response.status}`] = [said['title'], said['message']].filter((text) => typeof text === 'string')
+  return { ...said, title, status: response.status }
 }
 
 const queryString = (query: Query): string => {

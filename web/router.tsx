@@ -45,7 +45,7 @@ const app = createRoute({
   errorComponent: PageError,
   beforeLoad: async ({ location }) => {
     try {
-      await queries.ensureQueryData(meQuery)
+      await queries.query({ ...meQuery, staleTime: 'static' })
     } catch (error) {
       if (error instanceof ApiError && error.status === 401)
         throw redirect({ to: '/sign-in', search: { next: location.href } })

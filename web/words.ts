@@ -24,7 +24,7 @@ export const valueText = (value: unknown): string | undefined => {
         .join(', ') || undefined
     )
   }
-  return String(value)
+  return undefined
 }
 
 /** `€12,400.00`: minor units in the currency's own way. */

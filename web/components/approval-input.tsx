@@ -139,7 +139,8 @@ const InputControl = ({
           onChange={(event) => onChange(event.target.value)}
         />
       )
-    default:
+    case 'line':
+    case 'fixed':
       return (
         <TextField
           label={label}

@@ -1,4 +1,4 @@
-import { useState, type FormEvent, type KeyboardEvent } from 'react'
+import { useState, type SubmitEvent, type KeyboardEvent } from 'react'
 import { isMac } from '../hotkeys.ts'
 import type { RejectReason } from '../records.ts'
 import { Button } from './button.tsx'
@@ -40,7 +40,7 @@ const RejectForm = ({
 }) => {
   const [code, setCode] = useState<RejectReason>('wrong_content')
   const [reason, setReason] = useState('')
-  const submit = (event?: FormEvent) => {
+  const submit = (event?: SubmitEvent) => {
     event?.preventDefault()
     if (!busy) onReject(code, reason.trim() || undefined)
   }

@@ -1,5 +1,5 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { useState, type FormEvent } from 'react'
+import { useState, type SubmitEvent } from 'react'
 import { errorText, send } from '../api.ts'
 import { intakeSourcesQuery } from '../queries.ts'
 import type { NewIntakeSource } from '../workspace.ts'
@@ -30,7 +30,7 @@ const NewSourceForm = ({ onClose }: { onClose: () => void }) => {
       }),
     onSuccess: () => queries.invalidateQueries({ queryKey: intakeSourcesQuery.queryKey }),
   })
-  const submit = (event: FormEvent) => {
+  const submit = (event: SubmitEvent) => {
     event.preventDefault()
     if (name.trim() && !parsed.problem) create.mutate()
   }

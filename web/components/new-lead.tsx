@@ -1,6 +1,6 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { useState, type FormEvent } from 'react'
+import { useState, type SubmitEvent } from 'react'
 import { ApiError, errorText, send } from '../api.ts'
 import type { Lead } from '../records.ts'
 import { Button } from './button.tsx'
@@ -47,7 +47,7 @@ const NewLeadForm = ({ onClose }: { onClose: () => void }) => {
     onChange: (event: { target: { value: string } }) => setLead({ ...lead, [field]: event.target.value }),
   })
   const blank = !lead.contact_name.trim() && !lead.email.trim() && !lead.phone.trim()
-  const submit = (event: FormEvent) => {
+  const submit = (event: SubmitEvent) => {
     event.preventDefault()
     if (!blank) create.mutate()
   }

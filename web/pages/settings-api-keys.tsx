@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { KeyRound, Plus } from 'lucide-react'
-import { useState, type FormEvent } from 'react'
+import { useState, type SubmitEvent } from 'react'
 import { errorText, send } from '../api.ts'
 import { Button } from '../components/button.tsx'
 import { CopyLine } from '../components/copy-line.tsx'
@@ -136,7 +136,7 @@ const NewKeyForm = ({ onClose }: { onClose: () => void }) => {
       send<ApiKey & { key: string }>('POST', '/api/api-keys', { name: name.trim(), scopes: chosen }),
     onSuccess: () => queries.invalidateQueries({ queryKey: apiKeysQuery.queryKey }),
   })
-  const submit = (event: FormEvent) => {
+  const submit = (event: SubmitEvent) => {
     event.preventDefault()
     if (name.trim() && chosen.length > 0) create.mutate()
   }

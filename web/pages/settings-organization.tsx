@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { useState, type FormEvent } from 'react'
+import { useState, type SubmitEvent } from 'react'
 import { ApiError, errorText, send } from '../api.ts'
 import { Button } from '../components/button.tsx'
 import { Switch, TextField } from '../components/field.tsx'
@@ -43,7 +43,7 @@ const Basics = ({ settings }: { settings: Settings }) => {
   const save = useSave()
   const dirty = JSON.stringify(form) !== JSON.stringify(saved)
   const refused = save.error instanceof ApiError ? save.error : undefined
-  const submit = (event: FormEvent) => {
+  const submit = (event: SubmitEvent) => {
     event.preventDefault()
     save.mutate({
       version: settings.version,

@@ -1,7 +1,7 @@
 import { PageTitle } from '../components/page-title.tsx'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { getRouteApi, useRouter } from '@tanstack/react-router'
-import { useState, type FormEvent } from 'react'
+import { useState, type SubmitEvent } from 'react'
 import { ApiError, errorText, send } from '../api.ts'
 import { Button } from '../components/button.tsx'
 import { TextField } from '../components/field.tsx'
@@ -22,7 +22,7 @@ export const SignInPage = () => {
       router.history.push(safePath(next))
     },
   })
-  const submit = (event: FormEvent) => {
+  const submit = (event: SubmitEvent) => {
     event.preventDefault()
     signIn.mutate()
   }

@@ -35,8 +35,8 @@ export const composeReply = (
 }
 
 const TOPICS: (Topic & { pattern: RegExp })[] = [
-  { pattern: /\b(?:pric(?:e|es|ing)|cost|costs|preise?|kosten)\b/i, noun: 'pricing', noun_de: 'Preise', buys: true },
-  { pattern: /\b(?:quote|quotation|offer|angebot|proposal)\b/i, noun: 'an offer', noun_de: 'ein Angebot', buys: true },
+  { pattern: /\b(?:pric(?:e|es|ing)|cost|costs|preise?|kosten|prix|tarifs?|precios?|prezz[oi])\b/i, noun: 'pricing', noun_de: 'Preise', buys: true },
+  { pattern: /\b(?:quote|quotation|offer|angebot|proposal|devis|presupuesto|preventivo)\b/i, noun: 'an offer', noun_de: 'ein Angebot', buys: true },
   { pattern: /\b(?:demo|vorf[üu]hrung|walkthrough|trial)\b/i, noun: 'a demo', noun_de: 'eine Vorführung', buys: true },
   { pattern: /\b(?:order|buy|purchase|bestell\w*|kaufen)\b/i, noun: 'an order', noun_de: 'eine Bestellung', buys: true },
   { pattern: /\b(?:licen[cs]es?|seats?|subscription|lizenz\w*)\b/i, noun: 'licences', noun_de: 'Lizenzen', buys: true },
@@ -96,10 +96,12 @@ const declined = (answered: Words, read: LeadRead, german: boolean): Words => ({
   ],
 })
 
-/** The telling part of a message that asks nothing outright. */
+/** The telling part of a message that asks nothing outright, or at least the lead's own word for what it is about. */
 const echo = (message: string): string => {
   const sentence = sentencesOf(message).find((candidate) => !STEERS.test(candidate))
-  return sentence ? `“${shorten(sentence, 200)}”` : ''
+  if (sentence) return `“${shorten(sentence, 200)}”`
+  const word = TOPICS.map(({ pattern }) => pattern.exec(message)?.[0]).find((found) => found !== undefined)
+  return word ? `“${word}”` : ''
 }
 
 const questionOf = (message: string): string | undefined => {
@@ -108,22 +110,32 @@ const questionOf = (message: string): string | undefined => {
   return best && shorten(best, 240)
 }
 
-/** A sentence that tries to steer an agent is not repeated to anybody. */
-const STEERS = /\b(?:ignore|disregard|override|system prompt|instructions?|you are (?:now|an?)|pretend|forward|bcc|e-?mail (?:the|all|our)|send (?:the|all|our)|approve)\b|https?:\/\//i
+/** A sentence that tries to steer an agent, or that names a tool, is not repeated to anybody. */
+const STEERS =
+  /\b(?:ignor\w*|disregard|override|bypass|negeer|vergiss|pretend|bcc|system prompt|(?:previous|prior|above|your|all) (?:instructions?|rules|guidelines)|anweisung\w*|consignes|instrucciones|istruzioni|instruções|instructies|you are (?:now|an? (?:ai|admin\w*|assistant|agent))|approve (?:all|this|everything)|(?:e-?mail|mail|send|forward|envoyez|envía|schick\w*) (?:all|our|every|the|tous|todos|alle)\b.{0,20}\b(?:contacts?|leads?|customers?|pipeline|data\w*|records?|contactos|kontakte)|lorem ipsum|xxx+)\b|\w_\w/i
 
+/** Capitals only: “todo” is an ordinary word in Spanish. */
+const UNFINISHED = /\b(?:TBD|TBC|TODO|FIXME)\b/
+
+/** Addresses and markup are left out: nothing of a stranger's is passed on that somebody could follow. */
 const sentencesOf = (text: string): string[] =>
   text
-    .replaceAll(/\s+/g, ' ')
-    .split(/(?<=[.?!])\s+/)
+    .replaceAll(/<[^<>]*>|https?:\/\/\S+|\S+@\S+|[<>{}[\]]/g, ' ')
+    .replaceAll(/[^\S\n]+/g, ' ')
+    .split(/(?<=[.?!])\s+|\n+/)
     .map((sentence) => sentence.trim())
-    .filter((sentence) => sentence.length > 3)
+    .filter((sentence) => sentence.length > 3 && !UNFINISHED.test(sentence))
 
 /** Facts that say something about a company, the most telling first. */
 const TELLING = ['description', 'offer', 'industry', 'city', 'founded_year', 'employee_count', 'company_name']
 
+/** How a company is reached, or what its site is made of: nothing to tell it about itself. */
+const UNTOLD = ['technology', 'social_link', 'email', 'phone']
+
 const factOf = (read: LeadRead): { value: string; host: string } | undefined => {
-  for (const key of TELLING) {
-    const fact = read.facts.find((candidate) => candidate.key === key && candidate.value.length >= 3 && !STEERS.test(candidate.value))
+  const usable = read.facts.filter(({ key, value }) => !UNTOLD.includes(key) && value.length >= 3 && !STEERS.test(value))
+  for (const key of [...TELLING, undefined]) {
+    const fact = usable.find((candidate) => key === undefined || candidate.key === key)
     if (fact) return { value: shorten(fact.value, 160).replace(/[.!]$/, ''), host: URL.parse(fact.source_url)?.host ?? 'your website' }
   }
   return undefined

@@ -77,12 +77,15 @@ const requireFinished = (text: string): void => {
 
 /** The e-mail must speak of what the lead asked: share a telling word with the message. */
 const requireAnswer = (lead: Opportunity, body: string): void => {
-  const asked = tellingWords(withoutInstructions(lead.message ?? ''))
+  const asked = tellingWords(withoutInstructions(lead.message ?? '').replaceAll(ADDRESSES, ' '))
   if (asked.size === 0) return
   const said = tellingWords(body)
   if ([...asked].some((word) => said.has(word))) return
   throw invalid('does_not_answer', '/body', `The e-mail does not speak of what the lead asked: “${clip(lead.message ?? '', 200)}”`)
 }
+
+/** What a lead points at, which an answer does not repeat. */
+const ADDRESSES = /https?:\/\/\S+|\S+@\S+/g
 
 const tellingWords = (text: string): Set<string> =>
   new Set((visibleText(text).toLowerCase().match(/[\p{L}\p{N}]{4,}/gu) ?? []).map((word) => word.slice(0, 6)).filter((word) => !COMMON.has(word)))

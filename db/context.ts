@@ -1,5 +1,6 @@
 import type { TransactionSql } from 'postgres'
 import type { Database } from './client.ts'
+import { transact } from './transaction.ts'
 
 /** Who acts. `agent` carries its version, `visitor` is somebody outside. */
 export type Actor = {
@@ -51,7 +52,7 @@ export const inTx = async <T>(ctx: Ctx, work: (ctx: TxCtx) => Promise<T>): Promi
   if (tx) return work({ ...ctx, tx, unanswered })
   // Of this transaction alone: an outer context that was left behind must not add to it.
   const sent: Promise<unknown>[] = []
-  const result = (await ctx.db.sql.begin(async (tx) => {
+  const result = await transact(ctx.db.sql, async (tx) => {
     // Sent, not awaited: the first statement of `work` follows in the same round trip.
     send(sent, tx`select set_config('app.organization_id', ${ctx.organization_id}, true)`)
     const held = ctx.lease && holdLease(tx, ctx.organization_id, ctx.lease)
@@ -65,7 +66,7 @@ export const inTx = async <T>(ctx: Ctx, work: (ctx: TxCtx) => Promise<T>): Promi
       await held
       throw error
     }
-  })) as T
+  })
   // One that failed made the commit a rollback: nothing of the transaction stands.
   await Promise.all(sent)
   return result

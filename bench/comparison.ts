@@ -1,0 +1,73 @@
+import { z } from 'zod'
+
+/** One round: what was measured of the product, and of the limit right beside it. */
+export const Round = z.object({ value: z.number(), limit: z.number() })
+export type Round = z.infer<typeof Round>
+
+/** What a benchmark found, as it is printed: one line of JSON. */
+export const Result = z.object({
+  name: z.string(),
+  /** Median of the rounds. */
+  value: z.number(),
+  /** Median of the limit, measured in the same run on the same machine. */
+  limit: z.number(),
+  /** How much of the limit is reached; 1 is as fast, or as small, as the limit. */
+  ratio: z.number(),
+  target: z.string(),
+  met: z.boolean(),
+  unit: z.string(),
+  how: z.string(),
+  rounds: z.array(Round),
+})
+export type Result = z.infer<typeof Result>
+
+/** What is to be reached: a share of the limit, or a figure that is not exceeded. */
+export type Target = { ratio: number } | { at_most: number }
+
+/** Says what is measured, how, and what is to be reached. `more` tells whether a higher figure is the better one. */
+export type Measured = { name: string; unit: string; how: string; more: boolean; target: Target }
+
+/** Measures three interleaved rounds: ours, the limit, ours, the limit, so that whatever disturbs the machine disturbs both. */
+export const interleave = async (
+  ours: () => Promise<number>,
+  limit: () => Promise<number>,
+  rounds = 3,
+): Promise<Round[]> => {
+  const measured: Round[] = []
+  for (let n = 0; n < rounds; n++) measured.push({ value: await ours(), limit: await limit() })
+  return measured
+}
+
+/** The result of some rounds: medians, their ratio, and whether the target is met. */
+export const conclude = ({ name, unit, how, more, target }: Measured, rounds: Round[]): Result => {
+  const value = median(rounds.map((round) => round.value))
+  const limit = median(rounds.map((round) => round.limit))
+  const ratio = more ? value / limit : limit / value
+  return {
+    name,
+    value: rounded(value),
+    limit: rounded(limit),
+    ratio: rounded(ratio),
+    target: 'ratio' in target ? `ratio ≥ ${target.ratio}` : `≤ ${target.at_most} ${unit}`,
+    met: 'ratio' in target ? ratio >= target.ratio : value <= target.at_most,
+    unit,
+    how,
+    rounds: rounds.map((round) => ({ value: rounded(round.value), limit: rounded(round.limit) })),
+  }
+}
+
+/** Prints a result as the one line that `npm run bench` reads. */
+export const print = (result: Result): void => {
+  process.stdout.write(`${JSON.stringify(result)}\n`)
+}
+
+/** The middle value; of an even number of values the mean of the two in the middle. */
+export const median = (values: number[]): number => {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length / 2
+  const upper = sorted[Math.floor(middle)]
+  if (upper === undefined) throw new Error('there is no median of nothing')
+  return Number.isInteger(middle) ? (upper + (sorted[middle - 1] ?? upper)) / 2 : upper
+}
+
+const rounded = (value: number): number => Number(value.toPrecision(4))

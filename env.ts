@@ -126,6 +126,8 @@ const Variables = z.object({
 /** The name of every variable that is read. */
 export const variableNames: readonly string[] = Object.keys(Variables.shape)
 
+// what a file .env says counts where the environment says nothing
+if (existsSync('.env')) process.loadEnvFile('.env')
 // a blank variable counts as unset for libraries too: one refuses to load with an empty OPENAI_BASE_URL
 for (const name of variableNames) if (process.env[name]?.trim() === '') delete process.env[name]
 

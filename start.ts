@@ -76,7 +76,7 @@ const main = async (): Promise<void> => {
 }
 
 const readParts = (env: Env): ReadonlySet<Part> => {
-  const { values } = parseArgs({ options: { only: { type: 'string' }, dev: { type: 'boolean' } } })
+  const { values } = parseArgs({ options: { only: { type: 'string' } } })
   const only = values.only
   if (only === undefined) return new Set(['api', 'worker'])
   if (only !== 'api' && only !== 'worker' && only !== 'seed') {

@@ -1,0 +1,51 @@
+import { sealAll } from '../db/audit.ts'
+import { approveApproval } from '../db/approvals.ts'
+import type { Ctx } from '../db/context.ts'
+import { writeOnce } from '../db/idempotency.ts'
+import { createSource, openSource } from '../db/intake-sources.ts'
+import { saveEnrichment } from '../db/leads.ts'
+import { changeAgentSettings } from '../db/models.ts'
+import { optOut } from '../db/opt-outs.ts'
+import { setLevel } from '../db/policies.ts'
+import { processSubmission, storeSubmission } from '../db/submissions.ts'
+import { executeApproval } from '../tools/approvals.ts'
+import { makeLead, nowhere, parkEmail, putToWork } from './worked-lead.ts'
+import type { World } from './world.ts'
+
+/** Uses the product until every table holds rows of the organization: what a test of tenants needs to mean something. */
+export const fillTenant = async (world: World, ctx: Ctx): Promise<void> => {
+  const at = { db: world.db, ctx }
+  const lead = await makeLead(ctx)
+  const { call } = await putToWork(at, lead.id)
+  await call('qualify', { lead_id: lead.id })
+  await call('add_note', { lead_id: lead.id, body: 'Knows us from a fair.' })
+  await call('create_task', { lead_id: lead.id, title: 'Call Ana' })
+  await saveEnrichment(ctx, lead.id, {
+    website: 'https://brightside.example',
+    summary: '',
+    facts: [],
+    pages: [],
+  })
+  const { id } = await parkEmail(at, await makeLead(ctx))
+  await approveApproval(ctx, id, {})
+  await executeApproval(world.db, ctx.organization_id, id, nowhere)
+  await optOut(ctx, 'nobody@brightside.example', 'one click')
+  await changeAgentSettings(ctx, 'lead_worker', { enabled: true })
+  await setLevel(ctx, { agent: 'lead_worker', tool: 'add_note', level: 'act' })
+  const source = await openSource(
+    world.db,
+    ctx.organization_id,
+    (await createSource(ctx, { name: 'Website' })).id,
+  )
+  const payload = { name: 'Bo Lind' }
+  const raw = Buffer.from(JSON.stringify(payload))
+  const stored = await storeSubmission(world.db, source!, { content_type: 'application/json', raw, payload })
+  await processSubmission(world.db, ctx.organization_id, stored.submission_id)
+  await writeOnce(ctx, { key: 'once', request_hash: 'x' }, () =>
+    Promise.resolve({
+      answer: { status: 200, body: '{}', content_type: 'application/json' },
+      keep: 'all' as const,
+    }),
+  )
+  await sealAll(world.db, `${world.folder}/heads.jsonl`)
+}

@@ -13,6 +13,7 @@ export type ApiServer = {
 
 /** So long may requests take that run when the server stops. */
 const DRAIN_MS = 10_000
+const LOOK_MS = 20
 
 /**
  * Serves the API.
@@ -25,6 +26,13 @@ export const serveApi = async (
   // Without options for TLS or HTTP/2, what comes back is node's plain server.
   const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server
   server.keepAliveTimeout = 65_000
+  let running = 0
+  server.on('request', (_, response) => {
+    running += 1
+    response.once('close', () => {
+      running -= 1
+    })
+  })
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(explain(error, host, port)))
     server.listen(port, host.replace(/^\[|\]$/g, ''), resolve)
@@ -37,10 +45,12 @@ export const serveApi = async (
     close: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       await app.stop()
-      server.closeIdleConnections()
-      const cut = setTimeout(() => server.closeAllConnections(), DRAIN_MS)
+      const cut_at = Date.now() + DRAIN_MS
+      const drain = setInterval(() => {
+        if (running === 0 || Date.now() >= cut_at) server.closeAllConnections()
+      }, LOOK_MS)
       await closed
-      clearTimeout(cut)
+      clearInterval(drain)
     },
   }
 }

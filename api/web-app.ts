@@ -9,14 +9,7 @@ import { nothingHere } from './problem.ts'
 
 /** Serves the built web app: its files, and its page for every address that is the app's own. */
 export const serveWebApp = (app: Hono, dist: string): void => {
-  app.get(
-    '/assets/*',
-    serveStatic({
-      root: dist,
-      onFound: (_, c) => c.header('cache-control', 'public, max-age=31536000, immutable'),
-    }),
-  )
-  app.get('/:file{[\\w.-]+\\.(?:svg|png|ico|txt|webmanifest|js|json|woff2)}', serveStatic({ root: dist }))
+  if (existsSync(dist)) serveFiles(app, dist)
   app.get('*', async (c) => {
     const wantsPage = (c.req.header('accept') ?? '*/*').match(/text\/html|\*\/\*/)
     if (!wantsPage || RESERVED.test(c.req.path)) throw nothingHere()
@@ -24,6 +17,16 @@ export const serveWebApp = (app: Hono, dist: string): void => {
     if (!existsSync(file)) return c.html(notBuilt(), 503)
     return c.html(await readFile(file, 'utf8'), 200, { 'cache-control': 'no-cache' })
   })
+}
+
+const serveFiles = (app: Hono, dist: string): void => {
+  // Their names change with their content.
+  app.use('/assets/*', async (c, next) => {
+    await next()
+    if (c.res.ok) c.res.headers.set('cache-control', 'public, max-age=31536000, immutable')
+  })
+  app.get('/assets/*', serveStatic({ root: dist }))
+  app.get('/:file{[\\w.-]+\\.(?:svg|png|ico|txt|webmanifest|js|json|woff2)}', serveStatic({ root: dist }))
 }
 
 /** Addresses that are no pages: a wrong one is told so. */

@@ -1,3 +1,5 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { listActivities } from '../db/activities.ts'
 import { unsubscribeToken, findOptOut } from '../db/opt-outs.ts'
@@ -436,25 +438,62 @@ describe('what is open to everybody', () => {
     expect(docs.headers.get('content-security-policy')).toContain("script-src 'self'")
   })
 
-  test('every page of the app is the app, every other address is told so', async () => {
-    for (const path of ['/', '/crm/leads', '/crm/approvals?status=stale']) {
-      const response = await api.app.request(path, { headers: { accept: 'text/html' } })
-      expect([200, 503]).toContain(response.status)
-      expect(response.headers.get('content-type')).toContain('text/html')
+  test('every page of the app is the app, its files are kept for ever, every other address is told so', async () => {
+    const dist = path.join(api.folder, 'dist')
+    await mkdir(path.join(dist, 'assets'), { recursive: true })
+    await writeFile(path.join(dist, 'index.html'), '<!doctype html><title>Leadhand</title>')
+    await writeFile(path.join(dist, 'assets', 'app-1.js'), 'export {}')
+    await writeFile(path.join(dist, 'favicon.svg'), '<svg xmlns="http://www.w3.org/2000/svg"/>')
+    await writeFile(path.join(api.folder, 'secret.txt'), 'not for you')
+    const { db, auth } = api
+    const app = createApp({
+      db,
+      auth,
+      outside: nothingOutside,
+      app_url: APP_URL,
+      model: 'rules',
+      web_dist: dist,
+    })
+    for (const address of ['/', '/crm/leads', '/crm/approvals?status=stale', '/sign-in']) {
+      const response = await app.request(address, { headers: { accept: 'text/html' } })
+      expect([address, response.status, response.headers.get('cache-control')]).toEqual([
+        address,
+        200,
+        'no-cache',
+      ])
+      expect(await response.text()).toContain('<title>Leadhand')
+      expect(response.headers.get('content-security-policy')).toContain("frame-ancestors 'none'")
     }
-    for (const path of [
-      '/assets/nothing.js',
-      '/../../etc/passwd',
-      '/assets/../../package.json',
-      '/intake/other',
+    const asset = await app.request('/assets/app-1.js')
+    expect([asset.status, asset.headers.get('content-type'), asset.headers.get('cache-control')]).toEqual([
+      200,
+      expect.stringContaining('javascript'),
+      'public, max-age=31536000, immutable',
+    ])
+    expect((await app.request('/favicon.svg')).headers.get('content-type')).toContain('image/svg')
+    for (const address of [
+      '/assets/gone.js',
+      '/assets/..%2f..%2fsecret.txt',
+      '/..%2fsecret.txt',
+      '/api/x',
+      '/intake/x',
     ]) {
-      const response = await api.app.request(path)
-      expect(await response.text(), path).not.toContain('root:')
-      expect(
-        response.status === 404 || response.headers.get('content-type')?.includes('text/html'),
-        path,
-      ).toBe(true)
+      const response = await app.request(address)
+      expect([address, response.status]).toEqual([address, 404])
+      expect(await response.json()).toMatchObject({ code: 'not_found' })
     }
+    await app.stop()
+    const unbuilt = createApp({
+      db,
+      auth,
+      outside: nothingOutside,
+      app_url: APP_URL,
+      model: 'rules',
+      web_dist: path.join(dist, 'none'),
+    })
+    const told = await unbuilt.request('/', { headers: { accept: 'text/html' } })
+    expect([told.status, (await told.text()).includes('not built yet')]).toEqual([503, true])
+    await unbuilt.stop()
   })
 })
 

@@ -117,7 +117,7 @@ test('who resumes misses nothing and hears nothing twice', async () => {
 })
 
 test('who was away too long, or knows a number that never was, is told to read anew', async () => {
-  await make('Old')
+  for (let n = 0; n < 4; n++) await make(`Old ${n}`)
   await delay(100)
   await inTx(
     api.ctx,

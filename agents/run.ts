@@ -72,6 +72,7 @@ export const think = async (thinking: Thinking): Promise<RunEnd> => {
   } catch (error) {
     const cause: unknown = fatal.signal.aborted ? fatal.signal.reason : thinking.signal.aborted ? thinking.signal.reason : error
     if (cause instanceof BudgetReached) return { status: 'stopped', stop_reason: cause.cap }
+    if (cause instanceof SwitchedOff) return { status: 'stopped', stop_reason: cause.rule }
     throw cause
   }
 }
@@ -82,6 +83,18 @@ class BudgetReached extends Error {
   constructor(cap: string) {
     super(`the run reached its cap ${cap}`)
     this.cap = cap
+  }
+}
+
+/** Rules of the gate that say that the agent is off, here or everywhere. */
+const SWITCHES: ReadonlySet<string> = new Set(['ai_off', 'agent_off', 'record_off'])
+
+/** A switch was thrown while the run was under way. */
+class SwitchedOff extends Error {
+  readonly rule: string
+  constructor(rule: string) {
+    super(`the agent was switched off (${rule})`)
+    this.rule = rule
   }
 }
 
@@ -173,8 +186,14 @@ const journalled = ({ ctx, model, budget }: Thinking, journal: Journal): Languag
 })
 
 const ask = async (model: LanguageModelV4, options: LanguageModelV4CallOptions): Promise<LanguageModelV4GenerateResult> => {
+  const { abortSignal } = options
+  // A provider that does not listen to the signal would hold the run for ever.
+  const aborted = new Promise<never>((_, reject) => {
+    abortSignal?.addEventListener('abort', () => reject(abortSignal.reason as Error), { once: true })
+  })
   try {
-    return await model.doGenerate(options)
+    abortSignal?.throwIfAborted()
+    return await Promise.race([model.doGenerate(options), aborted])
   } catch (error) {
     throw new ModelFault(error)
   }
@@ -220,7 +239,7 @@ const offer = (thinking: Thinking, journal: Journal, fatal: AbortController): To
 const schemaOf = (tool: Tool): Schema<Record<string, unknown>> => {
   const known = schemas.get(tool)
   if (known) return known
-  const schema = jsonSchema<Record<string, unknown>>(z.toJSONSchema(tool.input, { io: 'input', unrepresentable: 'any' }) as never)
+  const schema = jsonSchema<Record<string, unknown>>(z.toJSONSchema(tool.input, { io: 'input', unrepresentable: 'any' }))
   schemas.set(tool, schema)
   return schema
 }
@@ -231,13 +250,16 @@ type Act = { name: string; declared?: Tool; id: string; input: unknown; signal?:
 
 /** One call at the gate, or its answer when an earlier worker had it. */
 const act = async (
-  { ctx, agent, run, outside, tools }: Thinking,
+  { ctx, agent, run, outside, tools, signal: stopping }: Thinking,
   journal: Journal,
   fatal: AbortController,
   { name, declared, id, input, signal }: Act,
 ): Promise<Record<string, unknown>> => {
   const known = journal.answerOf(id)
   if (known) return known
+  // The rest of a turn is not carried out after a fault, a switch, or the end of the worker.
+  fatal.signal.throwIfAborted()
+  stopping.throwIfAborted()
   try {
     const answer = await callTool(ctx, declared, name, input, {
       agent,
@@ -250,6 +272,8 @@ const act = async (
       ...(signal ? { signal } : {}),
     })
     journal.tainted_by.push(...answer.tainted_by)
+    // Whoever switched the agent off wants it to stop, not to be told so call after call.
+    if (SWITCHES.has(answer.rule)) fatal.abort(new SwitchedOff(answer.rule))
     return answer.output
   } catch (error) {
     // A fault that is no refusal ends the run here: the model must not talk its way around it.

@@ -9,7 +9,7 @@ import { CLIENT_ADDRESS, explained, type Auth } from './auth.ts'
 import { docsPage } from './docs.ts'
 import { openFeed } from './event-feed.ts'
 import { eventsOperation, streamEvents } from './events.ts'
-import { checkReadiness } from './health.ts'
+import { checkReadiness, type WorkerHeartbeat } from './health.ts'
 import { openDoors } from './intake/doors.ts'
 import { answerPreflight, receiveWebhook, WEBHOOK } from './intake/webhook.ts'
 import { describeApi } from './openapi.ts'
@@ -32,7 +32,7 @@ export type AppOptions = {
   /** The folder of the built web app; `web/dist` beside this one unless told otherwise. */
   web_dist?: string
   /** Given where this process runs the worker: its silence makes `/readyz` fail. */
-  worker_beats?: (() => boolean) | undefined
+  worker_heartbeat?: WorkerHeartbeat
 }
 
 /** The whole HTTP surface; `stop` ends the streams that would otherwise keep connections open. */
@@ -74,7 +74,7 @@ export const createApp = (options: AppOptions): App => {
 
   app.get('/healthz', (c) => c.json({ status: 'alive' }))
   app.get('/readyz', async (c) => {
-    const { status, body } = await checkReadiness(db, options.worker_beats)
+    const { status, body } = await checkReadiness(db, options.worker_heartbeat)
     return c.json(body, status, status === 503 ? { 'retry-after': '2' } : {})
   })
 
@@ -122,7 +122,7 @@ export const createApp = (options: AppOptions): App => {
 /** What every answer says to browsers. Styles may be inline because positions are computed; scripts never are. */
 const SECURITY = {
   'content-security-policy':
-    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'",
+    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'",
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
   'referrer-policy': 'strict-origin-when-cross-origin',

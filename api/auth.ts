@@ -70,7 +70,10 @@ export const openAuth = (options: { database_url: string; app_url: string; secre
       enabled: true,
       window: 60,
       max: 600,
-      storage: 'memory',
+      // One count over every API process.
+      storage: 'database',
+      modelName: 'rateLimit',
+      fields: { lastRequest: 'last_request' },
       customRules: { '/sign-in/email': SIGN_IN_LIMIT },
     },
     advanced: {

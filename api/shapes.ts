@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { approvalStatuses } from '../db/approvals.ts'
 import { roles } from '../db/identity.ts'
+import { Budget } from '../db/models.ts'
 import { levels } from '../db/policies.ts'
 
 /**
@@ -277,6 +278,8 @@ export const AgentShape = z
     description: z.string(),
     enabled: z.boolean(),
     model: z.string(),
+    /** Caps per run that the organization set; others are the agent's own. */
+    budget: Budget.partial(),
     autonomy: z.array(z.object({ tool: z.string(), level: z.enum(levels) })),
     stats: z.object({ runs: z.int(), approved_unchanged: z.int(), decided: z.int() }),
   })

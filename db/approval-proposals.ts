@@ -60,7 +60,8 @@ export const proposeApproval = (ctx: Ctx, input: NewApproval): Promise<Proposed>
         and (status in ('pending', 'stale', 'approved', 'executing', 'outcome_unknown') or (status = 'rejected'
           and decided_at > now() - ${`${proposalLimits.cool_down_days} days`}::interval))
       order by status = 'rejected', id desc limit 1`
-    if (known) return { outcome: known.status === 'rejected' ? 'refused' : 'known', approval: toApproval(known) }
+    if (known)
+      return { outcome: known.status === 'rejected' ? 'refused' : 'known', approval: toApproval(known) }
     if (input.purpose) await withdrawOlder(ctx, input.tool, input.subject, input.purpose)
     const settings = await readSettings(ctx)
     const now = new Date()
@@ -95,5 +96,6 @@ const withdrawOlder = async (ctx: TxCtx, tool: string, subject: Subject, purpose
   const older = await tx<{ id: string }[]>`
     select id from approvals where organization_id = ${organization_id} and tool = ${tool}
       and subject_id = ${subject.id} and purpose = ${purpose} and status in ('pending', 'stale')`
-  for (const { id } of older) await withdrawApproval(ctx, id, 'a newer draft for the same purpose replaces it')
+  for (const { id } of older)
+    await withdrawApproval(ctx, id, 'a newer draft for the same purpose replaces it')
 }

@@ -1,8 +1,16 @@
+import { z } from 'zod'
 import { recordActivity } from './activities.ts'
 import { inTx, type Ctx } from './context.ts'
 
 /** Caps of one run; it stops with a reason at the first that is reached. */
-export type Budget = { max_steps: number; max_input_tokens: number; max_output_tokens: number; max_cost_minor?: number }
+export const Budget = z.object({
+  max_steps: z.int().min(1).max(100),
+  max_input_tokens: z.int().min(1).max(10_000_000),
+  max_output_tokens: z.int().min(1).max(10_000_000),
+  /** In minor units of the organization's currency; counts where the model has a price. */
+  max_cost_minor: z.int().min(0).optional(),
+})
+export type Budget = z.infer<typeof Budget>
 
 /** What an organization set for an agent: another model, other caps, or a pause. */
 export type AgentSettings = { enabled: boolean; model: string | null; budget: Partial<Budget>; version: number }

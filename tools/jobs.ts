@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { log } from '../log.ts'
 import { expireApproval } from '../db/approvals.ts'
 import type { Database } from '../db/client.ts'
@@ -9,7 +10,7 @@ import { deliverMessage } from './messages.ts'
 import type { Outside } from './tool.ts'
 
 /** How much of each kind one worker does at once, and how often it looks for what no job woke. */
-const workLimits = { submissions: 2, approvals: 2, messages: 2, sweep_ms: 2_000 }
+const workLimits = { submissions: 2, approvals: 2, messages: 2, sweep_ms: 2_000, mail_patience_ms: 5_000 }
 
 /** What the worker carries out without thinking: reads submissions, executes approvals, delivers mail, expires. */
 export const startToolJobs = async (
@@ -34,7 +35,11 @@ export const startToolJobs = async (
 export const sweep = async (db: Database, outside: Outside): Promise<void> => {
   const overdue = await findOverdueWork(db)
   await each(overdue.submissions, ({ organization_id, id }) => processSubmission(db, organization_id, id))
-  await each(overdue.messages, ({ organization_id, id }) => deliverMessage(db, organization_id, id, outside))
+  // A mail server may take minutes to answer: whoever waits for it must not keep the rest waiting.
+  await Promise.race([
+    each(overdue.messages, ({ organization_id, id }) => deliverMessage(db, organization_id, id, outside)),
+    setTimeout(workLimits.mail_patience_ms, undefined, { ref: false }),
+  ])
   await each(overdue.approved, ({ organization_id, id }) => executeApproval(db, organization_id, id, outside))
   await each(overdue.expiring, ({ organization_id, id }) => expireApproval(systemCtx(db, organization_id, 'expiry'), id))
 }
@@ -52,19 +57,24 @@ const each = async (overdue: Overdue[], look: (work: Overdue) => Promise<void>):
 
 const startSweeping = (db: Database, outside: Outside): { stop: () => Promise<void>; lastBeat: () => Date } => {
   let beat = new Date()
-  let running: Promise<void> = Promise.resolve()
-  const timer = setInterval(() => {
-    running = running
-      .then(async () => {
+  const stopping = new AbortController()
+  const loop = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      try {
         await sweep(db, outside)
         beat = new Date()
-      })
-      .catch((error: unknown) => log.error({ err: error }, 'sweep failed; it is tried again'))
-  }, workLimits.sweep_ms)
+      } catch (error) {
+        log.error({ err: error }, 'sweep failed; it is tried again')
+      }
+      // Ended early by the stop, which is no fault.
+      await setTimeout(workLimits.sweep_ms, undefined, { signal: stopping.signal }).catch(() => undefined)
+    }
+  }
+  const running = loop()
   return {
     lastBeat: () => beat,
     stop: async () => {
-      clearInterval(timer)
+      stopping.abort()
       await running
     },
   }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Ctx } from '../../db/context.ts'
 import { readAgentStats } from '../../db/agent-stats.ts'
-import { changeAgentSettings, readAgentSettings } from '../../db/models.ts'
+import { Budget, changeAgentSettings, readAgentSettings } from '../../db/models.ts'
 import { agentCatalogue, readLevels } from '../../db/policies.ts'
 import { nothingHere } from '../problem.ts'
 import { route } from '../route.ts'
@@ -21,6 +21,7 @@ const read = async (ctx: Ctx, name: string, model: string) => {
     description: declared.description,
     enabled: settings.enabled,
     model: settings.model ?? model,
+    budget: settings.budget,
     autonomy: Object.entries(granted).map(([tool, level]) => ({ tool, level })),
     stats,
   }
@@ -46,9 +47,17 @@ export const agents = [
       method: 'PATCH',
       path: '/api/agents/:name',
       permission: 'agents:write',
-      summary: 'Pause or resume an agent; counts before its next act',
+      summary: 'Pause or resume an agent, give it a model or caps of its own; counts before its next act',
       params: z.object({ name: z.string() }),
-      body: z.object({ enabled: z.boolean() }),
+      body: z.object({
+        enabled: z.boolean().optional(),
+        model: z
+          .string()
+          .regex(/^(rules|openai:\S+)$/, '“rules” or “openai:<model name>”; null for the default')
+          .nullable()
+          .optional(),
+        budget: Budget.partial().optional(),
+      }),
       example: { enabled: false },
       response: AgentShape,
     },

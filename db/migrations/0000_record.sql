@@ -65,7 +65,7 @@ CREATE TABLE "identity"."rate_limits" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"key" text NOT NULL,
 	"count" integer NOT NULL,
-	"last_request" text NOT NULL,
+	"last_request" bigint NOT NULL,
 	CONSTRAINT "rate_limits_key_unique" UNIQUE("key")
 );
 --> statement-breakpoint

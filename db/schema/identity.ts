@@ -1,4 +1,4 @@
-import { boolean, index, integer, pgSchema, primaryKey, text, timestamp, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { bigint, boolean, index, integer, pgSchema, primaryKey, text, timestamp, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 
 /**
  * Who may come in: people, sessions, organizations and hashes of keys and tokens.
@@ -77,7 +77,8 @@ export const rate_limits = identity.table('rate_limits', {
   id: uuid().primaryKey(),
   key: text().notNull().unique(),
   count: integer().notNull(),
-  last_request: text().notNull(),
+  /** Milliseconds since the epoch. */
+  last_request: bigint({ mode: 'number' }).notNull(),
 })
 
 export const organizations = identity.table('organizations', {

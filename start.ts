@@ -35,10 +35,11 @@ const main = async (): Promise<void> => {
   const [database_url, web] = await Promise.all([openServer(env), parts.has('api') ? buildWeb() : 'current'])
   const secret = loadAppSecret(env)
   const { appUrl: app_login } = await migrate(database_url, { appSecret: secret, appUrl: env.DATABASE_APP_URL })
-  const db = await openDatabase(env, app_login, secret, parts)
+  const logins = loginsOf(env, app_login)
+  const db = await openDatabase(env, logins, secret, parts)
   closing.unshift(async () => {
     await db.queue.close()
-    await db.sql.end({ timeout: 5 })
+    await Promise.all([db.sql.end({ timeout: 5 }), db.direct?.end({ timeout: 5 })])
   })
   const access = await provision(env, db, parts)
   if (parts.has('seed')) {
@@ -65,7 +66,7 @@ const main = async (): Promise<void> => {
   if (worker) closing.unshift(worker.stop)
   if (!parts.has('api')) return log.info('worker ready')
 
-  const auth = openAuth({ database_url: app_login, app_url: outside.app_url, secret: db.keys.current.sessions })
+  const auth = openAuth({ database_url: logins.direct, app_url: outside.app_url, secret: db.keys.current.sessions })
   closing.unshift(() => auth.close())
   const app = createApp({ db, auth, outside, app_url: outside.app_url, model: env.MODEL, web_dist: WEB_DIST, ...(worker ? { worker_heartbeat: worker.lastBeat } : {}) })
   const served = await serveApi(app, { host: env.HOST, port: env.PORT })
@@ -98,21 +99,21 @@ const openServer = async (env: Env): Promise<string> => {
   return embedded.url
 }
 
-const openDatabase = async (env: Env, app_login: string, secret: string, parts: ReadonlySet<Part>): Promise<Database> => ({
-  // A direct address beside the app's means that the app's goes through a pooler, which cannot keep prepared statements.
-  sql: connect(app_login, { unprepared: env.DATABASE_APP_URL !== undefined && env.DATABASE_DIRECT_URL !== undefined }),
-  queue: await openQueue(directLogin(env, app_login), { works: parts.has('worker') }),
+const openDatabase = async (env: Env, logins: Logins, secret: string, parts: ReadonlySet<Part>): Promise<Database> => ({
+  sql: connect(logins.app, { unprepared: logins.pooled }),
+  ...(logins.pooled ? { direct: connect(logins.direct, { max: 1 }) } : {}),
+  queue: await openQueue(logins.direct, { works: parts.has('worker') }),
   keys: deriveKeys(secret, env.APP_SECRET_PREVIOUS),
 })
 
-/** The app's login on the address past the pooler, for listening. */
-const directLogin = (env: Env, app_login: string): string => {
-  if (!env.DATABASE_DIRECT_URL) return app_login
+/** The app's login, and the same past the pooler, which can neither listen nor keep prepared statements. */
+type Logins = { app: string; direct: string; pooled: boolean }
+
+const loginsOf = (env: Env, app: string): Logins => {
+  if (!env.DATABASE_DIRECT_URL || !env.DATABASE_APP_URL) return { app, direct: app, pooled: false }
   const direct = new URL(env.DATABASE_DIRECT_URL)
-  const login = new URL(app_login)
-  direct.username = login.username
-  direct.password = login.password
-  return direct.toString()
+  const { username, password } = new URL(app)
+  return { app, direct: Object.assign(direct, { username, password }).toString(), pooled: true }
 }
 
 const provision = async (env: Env, db: Database, parts: ReadonlySet<Part>): Promise<DemoAccess | undefined> => {

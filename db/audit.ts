@@ -71,7 +71,7 @@ export const listenEvents = async (
   db: Database,
   onEvents: (organization_id: string | undefined) => void,
 ): Promise<{ stop: () => Promise<void> }> => {
-  const listening = await db.sql.listen(EVENTS_CHANNEL, onEvents, () => onEvents(undefined))
+  const listening = await (db.direct ?? db.sql).listen(EVENTS_CHANNEL, onEvents, () => onEvents(undefined))
   return { stop: () => listening.unlisten() }
 }
 

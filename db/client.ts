@@ -5,6 +5,8 @@ import type { Queue } from './queue.ts'
 /** What one process holds: `sql` for the record, `queue` for jobs, `keys` for seals and secrets. */
 export type Database = {
   readonly sql: Sql
+  /** A client past the pooler, to listen on; absent where `sql` is direct itself. */
+  readonly direct?: Sql
   readonly queue: Queue
   readonly keys: Keys
 }

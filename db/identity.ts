@@ -1,13 +1,11 @@
-import { drizzleAdapter } from 'better-auth/adapters/drizzle'
 import { hashPassword } from 'better-auth/crypto'
-import { drizzle } from 'drizzle-orm/postgres-js'
 import { v7 as uuidv7 } from 'uuid'
 import { connect, type Database } from './client.ts'
 import { inTx, systemCtx, type Ctx } from './context.ts'
 import { notFound } from './errors.ts'
+import { identityStorage } from './identity-storage.ts'
 import { hashToken, newToken } from './keys.ts'
 import { createPipeline } from './pipelines.ts'
-import * as schema from './schema/identity.ts'
 import { OFFICE_HOURS } from './settings.ts'
 
 /** What a member may do; from most to least. */
@@ -17,23 +15,10 @@ export type Role = (typeof roles)[number]
 export type Organization = { id: string; name: string; slug: string }
 export type Member = { id: string; user_id: string; name: string; email: string; role: Role }
 
-/** The storage that sign-in runs on, with a client of its own (drizzle replaces the serializers of the one it wraps). */
+/** The storage that sign-in runs on, with a small pool of its own. */
 export const identityAdapter = (appUrl: string) => {
   const sql = connect(appUrl, { max: 4, name: 'leadhand-identity' })
-  const adapter = drizzleAdapter(drizzle({ client: sql }), {
-    provider: 'pg',
-    schema: {
-      user: schema.users,
-      session: schema.sessions,
-      account: schema.credentials,
-      verification: schema.verifications,
-      rateLimit: schema.rate_limits,
-      organization: schema.organizations,
-      member: schema.members,
-      invitation: schema.invitations,
-    },
-  })
-  return { adapter, close: () => sql.end({ timeout: 1 }) }
+  return { adapter: identityStorage(sql), close: () => sql.end({ timeout: 1 }) }
 }
 
 /** Makes an organization with its settings and the two pipelines that every one starts with. */

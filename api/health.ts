@@ -31,7 +31,10 @@ export const checkReadiness = async (
       ? { ok: true, detail: 'runs in another process' }
       : silence_ms <= SILENCE_MS
         ? { ok: true }
-        : { ok: false, detail: `the worker of this process has been silent for ${Math.round(silence_ms / 1_000)} s` }
+        : {
+            ok: false,
+            detail: `the worker of this process has been silent for ${Math.round(silence_ms / 1_000)} s`,
+          }
   const ready = [database, migrations, queue, worker].every(({ ok }) => ok)
   return {
     status: ready ? 200 : 503,

@@ -2,7 +2,27 @@ import { z } from 'zod'
 import { listActivities, type Activity } from '../../db/activities.ts'
 import type { Page } from '../../db/page.ts'
 import { Paged, route } from '../route.ts'
-import { ActivityShape, listOf } from '../shapes.ts'
+import { Actor, Anything, Id, listOf, Subject, Time } from '../shapes.ts'
+
+/** One line of a timeline. */
+export const ActivityShape = z
+  .object({
+    id: Id,
+    type: z.string(),
+    occurred_at: Time,
+    actor: Actor,
+    on_behalf_of: Actor.optional(),
+    reason: z.string().optional(),
+    run_id: Id.optional(),
+    approval_id: Id.optional(),
+    subjects: z.array(Subject),
+    data: Anything,
+    summary: z.string(),
+    seq: z.int().nullable(),
+    undoable: z.boolean(),
+    undone_by: Id.optional(),
+  })
+  .meta({ id: 'Activity' })
 
 /** How timelines are narrowed down. */
 export const TimelineQuery = Paged.extend({

@@ -2,10 +2,25 @@ import { z } from 'zod'
 import type { Ctx } from '../../db/context.ts'
 import { readAgentStats } from '../../db/agent-stats.ts'
 import { Budget, changeAgentSettings, readAgentSettings } from '../../db/models.ts'
-import { agentCatalogue, readLevels } from '../../db/policies.ts'
+import { agentCatalogue, levels, readLevels } from '../../db/policies.ts'
 import { nothingHere } from '../problem.ts'
 import { route } from '../route.ts'
-import { AgentShape, listOf } from '../shapes.ts'
+import { listOf } from '../shapes.ts'
+
+/** An agent, what it may do and how it was judged. */
+export const AgentShape = z
+  .object({
+    name: z.string(),
+    title: z.string(),
+    description: z.string(),
+    enabled: z.boolean(),
+    model: z.string(),
+    /** Caps per run that the organization set; others are the agent's own. */
+    budget: Budget.partial(),
+    autonomy: z.array(z.object({ tool: z.string(), level: z.enum(levels) })),
+    stats: z.object({ runs: z.int(), approved_unchanged: z.int(), decided: z.int() }),
+  })
+  .meta({ id: 'Agent' })
 
 const read = async (ctx: Ctx, name: string, model: string) => {
   const declared = Object.hasOwn(agentCatalogue, name) ? agentCatalogue[name] : undefined

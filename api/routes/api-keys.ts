@@ -4,7 +4,24 @@ import { Line } from '../../db/lead-fields.ts'
 import { EVERYTHING, permissions } from '../permissions.ts'
 import { Problem } from '../problem.ts'
 import { ById, route } from '../route.ts'
-import { ApiKeyShape, listOf, MadeApiKey } from '../shapes.ts'
+import { Id, listOf, Time } from '../shapes.ts'
+
+/** A key of the API, without its text. */
+export const ApiKeyShape = z
+  .object({
+    id: Id,
+    name: z.string(),
+    prefix: z.string(),
+    scopes: z.array(z.string()),
+    created_at: Time,
+    last_used_at: Time.nullable(),
+    expires_at: Time.nullable(),
+    revoked_at: Time.nullable(),
+  })
+  .meta({ id: 'ApiKey' })
+
+/** A new key; its text is shown once. */
+export const MadeApiKey = ApiKeyShape.extend({ key: z.string() }).meta({ id: 'MadeApiKey' })
 
 const scopes = [EVERYTHING, ...permissions] as const
 

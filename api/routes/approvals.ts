@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import {
+  type Approval,
   approvalStatuses,
   countApprovals,
   getApproval,
@@ -9,14 +10,67 @@ import {
   rereadApproval,
   restoreApproval,
   withdrawApproval,
-  type Approval,
 } from '../../db/approvals.ts'
 import type { Ctx } from '../../db/context.ts'
 import { Lines } from '../../db/lead-fields.ts'
 import { resolveOutcome } from '../../db/messages.ts'
 import { approveCall, presentApprovals } from '../../tools/approvals.ts'
 import { ById, Paged, route, type Parts } from '../route.ts'
-import { ApprovalCounts, ApprovalShape, listOf } from '../shapes.ts'
+import { Actor, Anything, Id, listOf, Subject, Text, Time } from '../shapes.ts'
+
+/** A tool call that waits for, or had, a person's decision. */
+export const ApprovalShape = z
+  .looseObject({
+    id: Id,
+    status: z.enum(approvalStatuses),
+    tool: z.string(),
+    tool_title: z.string(),
+    effect: z.enum(['read', 'write', 'outbound']),
+    irreversible: Text.describe('Why it cannot be taken back; null where it can.'),
+    summary: z.string(),
+    input: Anything.describe('What runs, exactly.'),
+    input_schema: Anything.describe('JSON Schema of `input`, for a form to edit it.'),
+    reason: Text,
+    evidence: z.array(
+      z.object({ label: z.string(), url: z.string().optional(), snippet: z.string().optional() }),
+    ),
+    subject: Subject,
+    subject_label: Text,
+    purpose: Text,
+    proposed_by: Actor,
+    run_id: Id.nullable(),
+    rule: z.string(),
+    rule_text: Text,
+    risk: z.enum(['low', 'medium', 'high']),
+    before_after: z.array(
+      z.object({ field: z.string(), label: z.string(), before: z.unknown(), after: z.unknown() }),
+    ),
+    mail: z
+      .looseObject({ from: z.string(), to: z.string(), subject: z.string(), body: z.string() })
+      .nullable()
+      .describe('The e-mail as it will be sent.'),
+    consequence: Text,
+    changed: z
+      .array(z.object({ name: z.string(), label: z.string(), before: Text, after: Text }))
+      .describe('What changed after it was proposed, when it is stale.'),
+    edited: z.boolean(),
+    expires_at: Time,
+    created_at: Time,
+    decided_by: Actor.nullable(),
+    decided_at: Time.nullable(),
+    result: z.unknown(),
+    restorable_until: Time.nullable(),
+    version: z.int(),
+  })
+  .meta({ id: 'Approval' })
+
+/** How many approvals stand in each state that wants a person. */
+export const ApprovalCounts = z.object({
+  pending: z.int(),
+  stale: z.int(),
+  outcome_unknown: z.int(),
+  failed: z.int(),
+})
 
 const Statuses = z
   .string()

@@ -1,7 +1,21 @@
 import { z } from 'zod'
 import { listFailures, retryFailure } from '../../db/failures.ts'
 import { ById, Limit, route } from '../route.ts'
-import { FailureShape, listOf, Queued } from '../shapes.ts'
+import { listOf, Queued, Subject, Text, Time } from '../shapes.ts'
+
+/** Work that was given up on and waits for a person. */
+export const FailureShape = z
+  .object({
+    id: z.string(),
+    kind: z.enum(['run', 'job']),
+    name: z.string(),
+    subject: Subject.nullable(),
+    subject_label: Text,
+    error: z.string(),
+    attempts: z.int(),
+    failed_at: Time,
+  })
+  .meta({ id: 'Failure' })
 
 /** Work that was given up on. */
 export const failures = [

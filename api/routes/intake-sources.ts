@@ -12,7 +12,33 @@ import {
 } from '../../db/intake-sources.ts'
 import { getPipeline } from '../../db/pipelines.ts'
 import { ById, route } from '../route.ts'
-import { IntakeSourceShape, listOf, OpenedIntakeSource } from '../shapes.ts'
+import { Id, listOf, Time } from '../shapes.ts'
+
+/** A door that outside systems post leads to. */
+export const IntakeSourceShape = z
+  .object({
+    id: Id,
+    name: z.string(),
+    kind: z.string(),
+    token_prefix: z.string(),
+    signature_required: z.boolean(),
+    mapping: z.record(z.string(), z.string()).nullable(),
+    defaults: z.record(z.string(), z.string()),
+    target_pipeline_id: Id.nullable(),
+    wake_agent: z.boolean(),
+    rate_limit_per_minute: z.int(),
+    previous_secret_until: Time.nullable(),
+    archived_at: Time.nullable(),
+    created_at: Time,
+    version: z.int(),
+    signing_secret: z.string().optional().describe('Shown once.'),
+  })
+  .meta({ id: 'IntakeSource' })
+
+/** A new door with what is shown once. */
+export const OpenedIntakeSource = IntakeSourceShape.extend({ token: z.string(), url: z.string() }).meta({
+  id: 'OpenedIntakeSource',
+})
 
 const Target = { target_pipeline_id: z.uuid().nullable().optional() }
 const Opened = NewIntakeSource.omit({ pipeline_id: true }).extend(Target)

@@ -7,8 +7,9 @@ import { getOpportunity, listOpportunities } from '../../db/opportunities.ts'
 import { listOrigins } from '../../db/origins.ts'
 import { queueRun, type RunTrigger } from '../../db/runs.ts'
 import { ById, Limit, route } from '../route.ts'
-import { ActivityShape, listOf, OpportunityShape, Queued } from '../shapes.ts'
-import { presentTimeline, TimelineQuery } from './activities.ts'
+import { ActivityShape, presentTimeline, TimelineQuery } from './activities.ts'
+import { listOf, Queued } from '../shapes.ts'
+import { OpportunityShape } from './opportunities.ts'
 
 /** `filter` is a filter as JSON text. */
 const FilterText = z

@@ -1,11 +1,26 @@
+import { z } from 'zod'
 import { agentCatalogue } from '../../db/policies.ts'
-import { listMembers, membershipsOf } from '../../db/identity.ts'
+import { listMembers, membershipsOf, roles } from '../../db/identity.ts'
 import { readAgentSettings } from '../../db/models.ts'
 import { readSettings } from '../../db/settings.ts'
 import { senderOf } from '../../tools/messages.ts'
 import { nothingHere } from '../problem.ts'
 import { route } from '../route.ts'
-import { MeShape } from '../shapes.ts'
+import { Id } from '../shapes.ts'
+
+/** Who is asking, and what is switched on for them. */
+export const MeShape = z
+  .object({
+    user: z.object({ id: Id, name: z.string(), email: z.string() }),
+    organization: z.object({ id: Id, name: z.string(), slug: z.string() }),
+    role: z.enum(roles),
+    permissions: z.array(z.string()),
+    ai_enabled: z.boolean(),
+    model: z.string(),
+    mail: z.object({ transport: z.enum(['smtp', 'capture']), from: z.string() }),
+    agents: z.array(z.object({ name: z.string(), enabled: z.boolean() })),
+  })
+  .meta({ id: 'Me' })
 
 /** Who is asking. */
 export const me = [

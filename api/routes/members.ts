@@ -1,6 +1,12 @@
-import { listMembers } from '../../db/identity.ts'
+import { z } from 'zod'
+import { listMembers, roles } from '../../db/identity.ts'
 import { route } from '../route.ts'
-import { listOf, MemberShape } from '../shapes.ts'
+import { Id, listOf } from '../shapes.ts'
+
+/** Somebody with a login. */
+export const MemberShape = z
+  .object({ id: Id, user_id: Id, name: z.string(), email: z.string(), role: z.enum(roles) })
+  .meta({ id: 'Member' })
 
 /** Everybody with a login. */
 export const members = [

@@ -1,7 +1,30 @@
 import { z } from 'zod'
 import { getMessage, listMessages, type Message } from '../../db/messages.ts'
 import { ById, Paged, route } from '../route.ts'
-import { listOf, MessageShape } from '../shapes.ts'
+import { Id, listOf, Subject, Text, Time } from '../shapes.ts'
+
+/** An e-mail of the outbox. */
+export const MessageShape = z
+  .object({
+    id: Id,
+    channel: z.literal('email'),
+    status: z.enum(['queued', 'sending', 'sent', 'captured', 'failed', 'outcome_unknown', 'cancelled']),
+    message_id: z.string(),
+    from: z.string(),
+    to: z.string(),
+    subject: z.string(),
+    body: z.string(),
+    headers: z.record(z.string(), z.string()),
+    approval_id: Id.nullable(),
+    run_id: Id.nullable(),
+    subject_record: Subject,
+    attempts: z.int(),
+    provider_response: Text,
+    error: Text,
+    sent_at: Time.nullable(),
+    created_at: Time,
+  })
+  .meta({ id: 'Message' })
 
 const MessagesQuery = Paged.extend({
   status: z

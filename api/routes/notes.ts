@@ -1,7 +1,20 @@
 import { z } from 'zod'
 import { addNote, listNotes, NewNote } from '../../db/notes.ts'
 import { Paged, route } from '../route.ts'
-import { listOf, NoteShape } from '../shapes.ts'
+import { Actor, Id, listOf, Subject, Time } from '../shapes.ts'
+
+/** A note on a record. */
+export const NoteShape = z
+  .object({
+    id: Id,
+    body: z.string(),
+    subject: Subject,
+    author: Actor,
+    created_at: Time,
+    updated_at: Time,
+    version: z.int(),
+  })
+  .meta({ id: 'Note' })
 
 /** Notes on records. */
 export const notes = [

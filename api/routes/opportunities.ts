@@ -1,6 +1,79 @@
+import { z } from 'zod'
 import { getOpportunity, MoveOpportunity, moveOpportunity } from '../../db/opportunities.ts'
 import { ById, route } from '../route.ts'
-import { OpportunityShape } from '../shapes.ts'
+import { Anything, Id, StageKind, Text, Time } from '../shapes.ts'
+
+const Fact = z.object({ key: z.string(), value: z.string(), source_url: z.string(), snippet: z.string() })
+
+/** A lead or a deal. */
+export const OpportunityShape = z
+  .object({
+    id: Id,
+    kind: z.enum(['lead', 'deal']),
+    name: z.string(),
+    contact_name: Text,
+    company_name: Text,
+    title: Text,
+    email: Text,
+    phone: Text.describe('E.164'),
+    phone_original: Text,
+    website: Text,
+    city: Text,
+    state: Text,
+    country: Text,
+    industry: Text,
+    message: Text,
+    pipeline_id: Id,
+    stage_id: Id,
+    stage: z.object({ id: Id, label: z.string(), kind: StageKind, position: z.int() }),
+    stage_entered_at: Time,
+    owner_id: Id.nullable(),
+    owner: z.object({ id: Id, name: z.string() }).nullable(),
+    source: Text,
+    campaign: Text,
+    campaign_id: Id.nullable(),
+    landing_page: Text,
+    origin: z.looseObject({ door: z.string(), submission_id: Id.optional() }),
+    origins: z
+      .array(z.object({ field: z.string(), origin: Anything, tainted: z.boolean(), set_at: Time }))
+      .optional()
+      .describe('Where each field’s value came from; on a single lead.'),
+    value_minor: z.int().nullable().describe('In minor units of `currency`.'),
+    currency: z.string(),
+    forecast_category: Text,
+    expected_close_on: z.iso.date().nullable(),
+    score: z.int().nullable(),
+    score_reasons: z.array(z.object({ factor: z.string(), points: z.number(), reason: z.string() })),
+    verdict: Text,
+    verdict_reason: Text,
+    tags: z.array(z.string()),
+    custom: Anything,
+    extra: Anything.describe('What was sent beyond the fields.'),
+    warnings: z.array(z.object({ field: z.string(), message: z.string() })),
+    enrichment: z
+      .object({ website: Text, summary: Text, facts: z.array(Fact), read_at: z.string() })
+      .nullable(),
+    sent_at: Time.nullable(),
+    accepted_at: Time.nullable(),
+    qualifying_started_at: Time.nullable(),
+    qualified_at: Time.nullable(),
+    scheduled_at: Time.nullable(),
+    won_at: Time.nullable(),
+    lost_at: Time.nullable(),
+    discard_reason_id: Id.nullable(),
+    contact_ids: z.array(Id),
+    account_ids: z.array(Id),
+    source_lead_id: Id.nullable(),
+    external_id: Text,
+    agents_paused: z.boolean(),
+    archived_at: Time.nullable(),
+    pending_approvals: z.int(),
+    run_status: Text,
+    created_at: Time,
+    updated_at: Time,
+    version: z.int(),
+  })
+  .meta({ id: 'Opportunity' })
 
 /** Cards of pipelines, leads and deals alike. */
 export const opportunities = [

@@ -4,7 +4,12 @@ import { agentCatalogue, levels, readLevels, setLevel } from '../../db/policies.
 import { tools } from '../../tools/index.ts'
 import { nothingHere } from '../problem.ts'
 import { route } from '../route.ts'
-import { listOf, PolicyShape } from '../shapes.ts'
+import { listOf } from '../shapes.ts'
+
+/** What an agent may do with a tool. */
+export const PolicyShape = z
+  .object({ agent: z.string(), tool: z.string(), level: z.enum(levels) })
+  .meta({ id: 'Policy' })
 
 const policiesOf = async (ctx: Ctx, agent: string) =>
   Object.entries(await readLevels(ctx, agent)).map(([tool, level]) => ({ agent, tool, level }))

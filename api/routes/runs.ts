@@ -4,7 +4,53 @@ import { agentCatalogue } from '../../db/policies.ts'
 import { cancelRun, getRun, listRuns, retryRun, type Run } from '../../db/runs.ts'
 import { labelSubjects } from '../../db/subject-labels.ts'
 import { ById, Paged, route } from '../route.ts'
-import { listOf, Queued, RunShape } from '../shapes.ts'
+import { Actor, Anything, Id, listOf, Queued, Subject, Text, Time } from '../shapes.ts'
+
+const Step = z.object({
+  n: z.int(),
+  kind: z.enum(['model', 'tool']),
+  tool: Text,
+  call_id: Text,
+  input: z.unknown(),
+  verdict: Text,
+  rule: Text,
+  output: z.unknown(),
+  usage: z.unknown(),
+  started_at: Time,
+  finished_at: Time,
+})
+
+/** One time an agent worked. */
+export const RunShape = z
+  .object({
+    id: Id,
+    agent: z.string(),
+    agent_title: z.string(),
+    agent_version: Text,
+    subject: Subject,
+    subject_label: Text,
+    status: z.enum(['queued', 'running', 'paused', 'done', 'failed', 'stopped', 'cancelled', 'dead']),
+    trigger: z.looseObject({ kind: z.string() }),
+    requested_by: Actor,
+    model: Text,
+    prompt_version: Text,
+    usage: z.object({
+      input_tokens: z.int(),
+      output_tokens: z.int(),
+      cost_minor: z.int().optional(),
+      currency: z.string().optional(),
+    }),
+    stop_reason: Text,
+    error: z.object({ code: z.string(), message: z.string() }).nullable(),
+    tainted_by: z.array(Anything),
+    attempts: z.int(),
+    next_attempt_at: Time,
+    created_at: Time,
+    started_at: Time.nullable(),
+    finished_at: Time.nullable(),
+    steps: z.array(Step).optional().describe('On a single run.'),
+  })
+  .meta({ id: 'Run' })
 
 const RunsQuery = Paged.extend({
   status: z

@@ -1,6 +1,21 @@
+import { z } from 'zod'
 import { changeSettings, readSettings, SettingsChange, type Settings } from '../../db/settings.ts'
 import { route } from '../route.ts'
-import { SettingsShape } from '../shapes.ts'
+import { Anything, Id, Text } from '../shapes.ts'
+
+/** The organization's settings. */
+export const SettingsShape = z
+  .object({
+    organization: z.object({ id: Id, name: z.string() }),
+    ai_enabled: z.boolean(),
+    currency: z.string(),
+    default_country: Text,
+    timezone: z.string(),
+    business_hours: Anything,
+    sender_name: Text,
+    version: z.int(),
+  })
+  .meta({ id: 'Settings' })
 
 const present = ({ organization_id, organization_name, ...settings }: Settings) => ({
   organization: { id: organization_id, name: organization_name },

@@ -1,7 +1,23 @@
 import { z } from 'zod'
 import { getSubmission, listSubmissions, retrySubmission } from '../../db/submissions.ts'
 import { ById, Paged, route } from '../route.ts'
-import { listOf, SubmissionShape } from '../shapes.ts'
+import { Id, listOf, Text, Time } from '../shapes.ts'
+
+/** What came in at a door, as it came. */
+export const SubmissionShape = z
+  .object({
+    id: Id,
+    source_id: Id.nullable(),
+    door: z.string(),
+    delivery_id: Text,
+    status: z.enum(['received', 'processed', 'joined', 'rejected', 'needs_attention']),
+    problem: z.looseObject({ code: z.string(), message: z.string() }).nullable(),
+    payload: z.unknown(),
+    lead_id: Id.nullable(),
+    received_at: Time,
+    processed_at: Time.nullable(),
+  })
+  .meta({ id: 'Submission' })
 
 const SubmissionsQuery = Paged.extend({
   status: z.enum(['received', 'processed', 'joined', 'rejected', 'needs_attention']).optional(),

@@ -1,7 +1,25 @@
 import { z } from 'zod'
 import { completeTask, createTask, getTask, listTasks, NewTask } from '../../db/tasks.ts'
 import { ById, Paged, route } from '../route.ts'
-import { listOf, TaskShape } from '../shapes.ts'
+import { Actor, Id, listOf, Subject, Text, Time } from '../shapes.ts'
+
+/** One follow-up on a list. */
+export const TaskShape = z
+  .object({
+    id: Id,
+    title: z.string(),
+    description: Text,
+    status: z.enum(['open', 'done', 'cancelled']),
+    priority: z.string(),
+    due_at: Time.nullable(),
+    assignee: z.object({ kind: z.string(), id: z.string() }).nullable(),
+    subjects: z.array(Subject),
+    created_by: Actor,
+    completed_at: Time.nullable(),
+    created_at: Time,
+    version: z.int(),
+  })
+  .meta({ id: 'Task' })
 
 /** Follow-ups. */
 export const tasks = [

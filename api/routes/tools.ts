@@ -1,7 +1,18 @@
 import { z } from 'zod'
 import { tools as listed } from '../../tools/index.ts'
 import { route } from '../route.ts'
-import { listOf, ToolShape } from '../shapes.ts'
+import { Anything, listOf } from '../shapes.ts'
+
+/** A tool that agents can be given. */
+export const ToolShape = z
+  .object({
+    name: z.string(),
+    effect: z.string(),
+    title: z.string(),
+    description: z.string(),
+    input_schema: Anything,
+  })
+  .meta({ id: 'Tool' })
 
 const data = Object.values(listed).map(({ name, effect, title, description, input }) => ({
   name,

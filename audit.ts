@@ -12,7 +12,9 @@ import { openQueue } from './db/queue.ts'
 const main = async (): Promise<number> => {
   const env = readEnv()
   const secret = loadAppSecret(env)
-  const embedded = env.DATABASE_URL ? undefined : await startEmbedded({ dir: env.DATA_DIR, address: appUrl(env) })
+  const embedded = env.DATABASE_URL
+    ? undefined
+    : await startEmbedded({ dir: env.DATA_DIR, address: appUrl(env) })
   const owner = env.DATABASE_DIRECT_URL ?? env.DATABASE_URL ?? embedded?.url ?? ''
   const { appUrl: login } = await migrate(owner, { appSecret: secret, appUrl: env.DATABASE_APP_URL })
   const db: Database = {

@@ -17,7 +17,13 @@ const STAMP = path.join(WEB_DIST, '.built-from')
 export const buildWeb = async (): Promise<'built' | 'current'> => {
   const wanted = await hashSources()
   if (existsSync(STAMP) && (await readFile(STAMP, 'utf8')) === wanted) return 'current'
-  await run(process.execPath, [path.join(ROOT, 'node_modules/vite/bin/vite.js'), 'build', WEB, '--logLevel', 'warn'])
+  await run(process.execPath, [
+    path.join(ROOT, 'node_modules/vite/bin/vite.js'),
+    'build',
+    WEB,
+    '--logLevel',
+    'warn',
+  ])
   await writeFile(STAMP, wanted)
   return 'built'
 }
@@ -45,7 +51,9 @@ const run = (command: string, args: string[]): Promise<void> =>
       })
     }
     child.once('error', reject)
-    child.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`the web pages could not be built:\n${output}`))))
+    child.once('exit', (code) =>
+      code === 0 ? resolve() : reject(new Error(`the web pages could not be built:\n${output}`)),
+    )
   })
 
 if (import.meta.main) await buildWeb()

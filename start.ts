@@ -34,7 +34,10 @@ const main = async (): Promise<void> => {
 
   const [database_url, web] = await Promise.all([openServer(env), parts.has('api') ? buildWeb() : 'current'])
   const secret = loadAppSecret(env)
-  const { appUrl: app_login } = await migrate(database_url, { appSecret: secret, appUrl: env.DATABASE_APP_URL })
+  const { appUrl: app_login } = await migrate(database_url, {
+    appSecret: secret,
+    appUrl: env.DATABASE_APP_URL,
+  })
   const logins = loginsOf(env, app_login)
   const db = await openDatabase(env, logins, secret, parts)
   closing.unshift(async () => {
@@ -50,7 +53,10 @@ const main = async (): Promise<void> => {
   const heads_file = path.join(env.DATA_DIR, 'sealed-heads.jsonl')
   const outside: Outside = {
     fetch_allow: env.ALLOW_PRIVATE_HOSTS,
-    mail: { mailer: env.SMTP_URL ? openMailer(env.SMTP_URL) : undefined, from: env.MAIL_FROM ?? env.BOOTSTRAP_EMAIL },
+    mail: {
+      mailer: env.SMTP_URL ? openMailer(env.SMTP_URL) : undefined,
+      from: env.MAIL_FROM ?? env.BOOTSTRAP_EMAIL,
+    },
     app_url: appUrl(env),
   }
   const worker = parts.has('worker')
@@ -66,9 +72,21 @@ const main = async (): Promise<void> => {
   if (worker) closing.unshift(worker.stop)
   if (!parts.has('api')) return log.info('worker ready')
 
-  const auth = openAuth({ database_url: logins.direct, app_url: outside.app_url, secret: db.keys.current.sessions })
+  const auth = openAuth({
+    database_url: logins.direct,
+    app_url: outside.app_url,
+    secret: db.keys.current.sessions,
+  })
   closing.unshift(() => auth.close())
-  const app = createApp({ db, auth, outside, app_url: outside.app_url, model: env.MODEL, web_dist: WEB_DIST, ...(worker ? { worker_heartbeat: worker.lastBeat } : {}) })
+  const app = createApp({
+    db,
+    auth,
+    outside,
+    app_url: outside.app_url,
+    model: env.MODEL,
+    web_dist: WEB_DIST,
+    ...(worker ? { worker_heartbeat: worker.lastBeat } : {}),
+  })
   const served = await serveApi(app, { host: env.HOST, port: env.PORT })
   closing.unshift(() => served.close())
   log.info({ web, url: served.url }, 'ready')
@@ -99,7 +117,12 @@ const openServer = async (env: Env): Promise<string> => {
   return embedded.url
 }
 
-const openDatabase = async (env: Env, logins: Logins, secret: string, parts: ReadonlySet<Part>): Promise<Database> => ({
+const openDatabase = async (
+  env: Env,
+  logins: Logins,
+  secret: string,
+  parts: ReadonlySet<Part>,
+): Promise<Database> => ({
   sql: connect(logins.app, { unprepared: logins.pooled }),
   ...(logins.pooled ? { direct: connect(logins.direct, { max: 1 }) } : {}),
   queue: await openQueue(logins.direct, { works: parts.has('worker') }),
@@ -116,7 +139,11 @@ const loginsOf = (env: Env, app: string): Logins => {
   return { app, direct: Object.assign(direct, { username, password }).toString(), pooled: true }
 }
 
-const provision = async (env: Env, db: Database, parts: ReadonlySet<Part>): Promise<DemoAccess | undefined> => {
+const provision = async (
+  env: Env,
+  db: Database,
+  parts: ReadonlySet<Part>,
+): Promise<DemoAccess | undefined> => {
   const first = !(await hasOrganizations(db))
   await bootstrap(db, {
     organization: env.BOOTSTRAP_ORGANIZATION,
@@ -164,7 +191,8 @@ const stopAll = async (): Promise<void> => {
 }
 
 main().catch(async (error: unknown) => {
-  const expected = error instanceof ConfigurationError || error instanceof DataFolderBusy || error instanceof MissingRights
+  const expected =
+    error instanceof ConfigurationError || error instanceof DataFolderBusy || error instanceof MissingRights
   if (expected) process.stderr.write(`\n${error.message}\n\n`)
   else log.fatal({ err: error }, 'could not start')
   await stopAll().catch((closing: unknown) => log.error({ err: closing }, 'closing failed'))

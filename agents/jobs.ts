@@ -49,7 +49,9 @@ export type AgentWorker = {
 const workerLimits = { concurrency: 4, poll_ms: 1_000, drain_ms: 8_000, turn_timeout_ms: 60_000 }
 
 /** Starts working runs: woken by `run.queued`, and by a look around each second for runs whose worker fell silent. */
-export const startAgentJobs = async (worker: AgentWorker): Promise<{ stop: () => Promise<void>; lastBeat: () => Date }> => {
+export const startAgentJobs = async (
+  worker: AgentWorker,
+): Promise<{ stop: () => Promise<void>; lastBeat: () => Date }> => {
   const { db } = worker
   const name = `${process.pid}-${randomUUID().slice(0, 8)}`
   const slots = worker.concurrency ?? workerLimits.concurrency
@@ -70,7 +72,12 @@ export const startAgentJobs = async (worker: AgentWorker): Promise<{ stop: () =>
         if (!run) continue
         claimed += 1
         const working = workRun(worker, run, stopping.signal)
-          .catch((error: unknown) => log.error({ err: error, run_id: id }, 'a run could not be settled; it is taken up again when its lease ends'))
+          .catch((error: unknown) =>
+            log.error(
+              { err: error, run_id: id },
+              'a run could not be settled; it is taken up again when its lease ends',
+            ),
+          )
           .finally(() => {
             active.delete(working)
             look()
@@ -121,7 +128,11 @@ export const startAgentJobs = async (worker: AgentWorker): Promise<{ stop: () =>
 class Stopping extends Error {}
 
 /** Works one claimed run to an end that is visible: done, stopped, failed, dead, or postponed for another attempt. */
-export const workRun = async (worker: AgentWorker, claimed: ClaimedRun, stopping?: AbortSignal): Promise<void> => {
+export const workRun = async (
+  worker: AgentWorker,
+  claimed: ClaimedRun,
+  stopping?: AbortSignal,
+): Promise<void> => {
   const { run, lease, organization_id } = claimed
   const ctx: Ctx = {
     db: worker.db,
@@ -146,7 +157,13 @@ export const workRun = async (worker: AgentWorker, claimed: ClaimedRun, stopping
   }
 }
 
-const thinkAs = async (worker: AgentWorker, ctx: Ctx, agent: Agent, run: Run, signal: AbortSignal): Promise<Parameters<typeof endRun>[2]> => {
+const thinkAs = async (
+  worker: AgentWorker,
+  ctx: Ctx,
+  agent: Agent,
+  run: Run,
+  signal: AbortSignal,
+): Promise<Parameters<typeof endRun>[2]> => {
   const prompt = loadPrompt(agent.prompt)
   const { standing, settings, steps, spec, price } = await inTx(ctx, async (ctx) => {
     const [standing, settings, steps] = await Promise.all([
@@ -215,7 +232,8 @@ const settleFault = async (ctx: Ctx, run: Run, error: unknown): Promise<void> =>
     if (error instanceof ModelFault && !isTransient(error.cause)) {
       return await endRun(ctx, run, { status: 'failed', stop_reason: fault.code, error: fault })
     }
-    if (run.attempts >= runLimits.max_attempts) return await endRun(ctx, run, { ...givenUp(run), error: fault })
+    if (run.attempts >= runLimits.max_attempts)
+      return await endRun(ctx, run, { ...givenUp(run), error: fault })
     await postponeRun(ctx, run, fault)
   } catch (settling) {
     if (!(settling instanceof LeaseLost)) throw settling
@@ -225,7 +243,10 @@ const settleFault = async (ctx: Ctx, run: Run, error: unknown): Promise<void> =>
 const explainFault = (error: unknown): { code: string; message: string; retry_after_ms?: number } => {
   if (error instanceof ModelFault) return explainModelError(error.cause)
   if (error instanceof ToolFault) return { code: 'tool_failed', message: error.message }
-  return { code: 'internal_fault', message: 'Something failed inside Leadhand itself; the log has the details.' }
+  return {
+    code: 'internal_fault',
+    message: 'Something failed inside Leadhand itself; the log has the details.',
+  }
 }
 
 const givenUp = (run: Run) => ({

@@ -5,6 +5,15 @@ export const lead_worker: Agent = {
   name: 'lead_worker',
   version: '1',
   prompt: 'lead_worker',
-  tools: ['read_lead', 'enrich_lead', 'qualify', 'move_stage', 'suggest_next_actions', 'draft_email', 'create_task', 'add_note'],
+  tools: [
+    'read_lead',
+    'enrich_lead',
+    'qualify',
+    'move_stage',
+    'suggest_next_actions',
+    'draft_email',
+    'create_task',
+    'add_note',
+  ],
   budget: { max_steps: 16, max_input_tokens: 200_000, max_output_tokens: 20_000 },
 }

@@ -36,7 +36,8 @@ export type ModelSettings = {
  * @throws Error on an unknown spec, a missing key or an unusable address, naming what would be accepted.
  */
 export const openModel = (spec: string, settings: ModelSettings): OpenedModel => {
-  if (spec === 'rules') return { model: settings.rules, spec, ...(settings.price ? { price: settings.price } : {}) }
+  if (spec === 'rules')
+    return { model: settings.rules, spec, ...(settings.price ? { price: settings.price } : {}) }
   const name = /^openai:(\S+)$/.exec(spec)?.[1]
   if (!name)
     throw new Error(

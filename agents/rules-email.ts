@@ -27,22 +27,71 @@ export const composeReply = (
   const question = plain ? undefined : questionOf(read.message ?? '')
   const answered = german ? inGerman(read, topic, question) : inEnglish(read, topic, question)
   const words = declines ? declined(answered, read, german) : answered
-  const signature = read.sender.name === read.sender.organization ? [read.sender.name] : [read.sender.name, read.sender.organization]
+  const signature =
+    read.sender.name === read.sender.organization
+      ? [read.sender.name]
+      : [read.sender.name, read.sender.organization]
   return {
     subject: words.subject,
-    body: [words.greeting, '', ...words.paragraphs.flatMap((paragraph) => [paragraph, '']), words.closing, ...signature].join('\n'),
+    body: [
+      words.greeting,
+      '',
+      ...words.paragraphs.flatMap((paragraph) => [paragraph, '']),
+      words.closing,
+      ...signature,
+    ].join('\n'),
   }
 }
 
 const TOPICS: (Topic & { pattern: RegExp })[] = [
-  { pattern: /\b(?:pric(?:e|es|ing)|cost|costs|preise?|kosten|prix|tarifs?|precios?|prezz[oi])\b/i, noun: 'pricing', noun_de: 'Preise', buys: true },
-  { pattern: /\b(?:quote|quotation|offer|angebot|proposal|devis|presupuesto|preventivo)\b/i, noun: 'an offer', noun_de: 'ein Angebot', buys: true },
-  { pattern: /\b(?:demo|vorf[üu]hrung|walkthrough|trial)\b/i, noun: 'a demo', noun_de: 'eine Vorführung', buys: true },
-  { pattern: /\b(?:order|buy|purchase|bestell\w*|kaufen)\b/i, noun: 'an order', noun_de: 'eine Bestellung', buys: true },
-  { pattern: /\b(?:licen[cs]es?|seats?|subscription|lizenz\w*)\b/i, noun: 'licences', noun_de: 'Lizenzen', buys: true },
-  { pattern: /\b(?:integrat\w*|api|connect|schnittstelle\w*)\b/i, noun: 'an integration', noun_de: 'eine Anbindung', buys: false },
-  { pattern: /\b(?:deliver\w*|shipping|ship|lieferung\w*|liefern)\b/i, noun: 'delivery', noun_de: 'die Lieferung', buys: true },
-  { pattern: /\b(?:partner\w*|reseller)\b/i, noun: 'a partnership', noun_de: 'eine Partnerschaft', buys: false },
+  {
+    pattern: /\b(?:pric(?:e|es|ing)|cost|costs|preise?|kosten|prix|tarifs?|precios?|prezz[oi])\b/i,
+    noun: 'pricing',
+    noun_de: 'Preise',
+    buys: true,
+  },
+  {
+    pattern: /\b(?:quote|quotation|offer|angebot|proposal|devis|presupuesto|preventivo)\b/i,
+    noun: 'an offer',
+    noun_de: 'ein Angebot',
+    buys: true,
+  },
+  {
+    pattern: /\b(?:demo|vorf[üu]hrung|walkthrough|trial)\b/i,
+    noun: 'a demo',
+    noun_de: 'eine Vorführung',
+    buys: true,
+  },
+  {
+    pattern: /\b(?:order|buy|purchase|bestell\w*|kaufen)\b/i,
+    noun: 'an order',
+    noun_de: 'eine Bestellung',
+    buys: true,
+  },
+  {
+    pattern: /\b(?:licen[cs]es?|seats?|subscription|lizenz\w*)\b/i,
+    noun: 'licences',
+    noun_de: 'Lizenzen',
+    buys: true,
+  },
+  {
+    pattern: /\b(?:integrat\w*|api|connect|schnittstelle\w*)\b/i,
+    noun: 'an integration',
+    noun_de: 'eine Anbindung',
+    buys: false,
+  },
+  {
+    pattern: /\b(?:deliver\w*|shipping|ship|lieferung\w*|liefern)\b/i,
+    noun: 'delivery',
+    noun_de: 'die Lieferung',
+    buys: true,
+  },
+  {
+    pattern: /\b(?:partner\w*|reseller)\b/i,
+    noun: 'a partnership',
+    noun_de: 'eine Partnerschaft',
+    buys: false,
+  },
   { pattern: /\b(?:support|help|hilfe)\b/i, noun: 'support', noun_de: 'Unterstützung', buys: false },
 ]
 
@@ -52,13 +101,20 @@ const inEnglish = (read: LeadRead, topic: Topic, question: string | undefined): 
   const fact = factOf(read)
   const about = topic.noun === 'your request' ? '' : ` about ${topic.noun}`
   return {
-    subject: topic.noun === 'your request' ? `Your message to ${read.sender.organization}` : `Your question about ${topic.noun}`,
+    subject:
+      topic.noun === 'your request'
+        ? `Your message to ${read.sender.organization}`
+        : `Your question about ${topic.noun}`,
     greeting: `Hello ${firstName(read.lead.name) ?? 'there'},`,
     paragraphs: [
       read.message
         ? `thank you for your message${about}.${question ? ` You wrote: “${question}”` : ` ${echo(read.message)}`}`
         : `thank you for your interest in ${read.sender.organization}.`,
-      ...(fact ? [`I had a look at ${fact.host} and read: “${fact.value}”. That helps me to answer for your situation rather than in general.`] : []),
+      ...(fact
+        ? [
+            `I had a look at ${fact.host} and read: “${fact.value}”. That helps me to answer for your situation rather than in general.`,
+          ]
+        : []),
       topic.buys
         ? 'So that you get a firm answer instead of a guess, two things would help: when you would like to start, and who else should be part of the conversation.'
         : 'So that you get a useful answer, it would help to know what you would like to reach, and by when.',
@@ -71,11 +127,16 @@ const inEnglish = (read: LeadRead, topic: Topic, question: string | undefined): 
 const inGerman = (read: LeadRead, topic: Topic, question: string | undefined): Words => {
   const fact = factOf(read)
   return {
-    subject: topic.noun === 'your request' ? `Ihre Nachricht an ${read.sender.organization}` : `Ihre Frage: ${topic.noun_de}`,
+    subject:
+      topic.noun === 'your request'
+        ? `Ihre Nachricht an ${read.sender.organization}`
+        : `Ihre Frage: ${topic.noun_de}`,
     greeting: read.lead.name ? `Guten Tag ${read.lead.name},` : 'Guten Tag,',
     paragraphs: [
       `vielen Dank für Ihre Nachricht.${question ? ` Sie schreiben: „${question}“` : ` ${echo(read.message ?? '')}`}`,
-      ...(fact ? [`Auf ${fact.host} habe ich gelesen: „${fact.value}“. Das hilft mir, auf Ihre Lage einzugehen.`] : []),
+      ...(fact
+        ? [`Auf ${fact.host} habe ich gelesen: „${fact.value}“. Das hilft mir, auf Ihre Lage einzugehen.`]
+        : []),
       topic.buys
         ? 'Damit Sie eine verbindliche Antwort statt einer Schätzung bekommen, helfen zwei Angaben: wann Sie beginnen möchten und wer noch mitentscheidet.'
         : 'Damit die Antwort Ihnen nützt, hilft es zu wissen, was Sie erreichen möchten und bis wann.',
@@ -87,7 +148,9 @@ const inGerman = (read: LeadRead, topic: Topic, question: string | undefined): W
 
 const declined = (answered: Words, read: LeadRead, german: boolean): Words => ({
   ...answered,
-  subject: german ? `Ihre Nachricht an ${read.sender.organization}` : `Your message to ${read.sender.organization}`,
+  subject: german
+    ? `Ihre Nachricht an ${read.sender.organization}`
+    : `Your message to ${read.sender.organization}`,
   paragraphs: [
     ...answered.paragraphs.slice(0, factOf(read) ? 2 : 1),
     german
@@ -106,7 +169,9 @@ const echo = (message: string): string => {
 
 const questionOf = (message: string): string | undefined => {
   const asked = sentencesOf(message).filter((sentence) => !STEERS.test(sentence))
-  const best = asked.find((sentence) => sentence.endsWith('?')) ?? asked.find((sentence) => TOPICS.some(({ pattern }) => pattern.test(sentence)))
+  const best =
+    asked.find((sentence) => sentence.endsWith('?')) ??
+    asked.find((sentence) => TOPICS.some(({ pattern }) => pattern.test(sentence)))
   return best && shorten(best, 240)
 }
 
@@ -133,20 +198,29 @@ const TELLING = ['description', 'offer', 'industry', 'city', 'founded_year', 'em
 const UNTOLD = ['technology', 'social_link', 'email', 'phone']
 
 const factOf = (read: LeadRead): { value: string; host: string } | undefined => {
-  const usable = read.facts.filter(({ key, value }) => !UNTOLD.includes(key) && value.length >= 3 && !STEERS.test(value))
+  const usable = read.facts.filter(
+    ({ key, value }) => !UNTOLD.includes(key) && value.length >= 3 && !STEERS.test(value),
+  )
   for (const key of [...TELLING, undefined]) {
     const fact = usable.find((candidate) => key === undefined || candidate.key === key)
-    if (fact) return { value: shorten(fact.value, 160).replace(/[.!]$/, ''), host: URL.parse(fact.source_url)?.host ?? 'your website' }
+    if (fact)
+      return {
+        value: shorten(fact.value, 160).replace(/[.!]$/, ''),
+        host: URL.parse(fact.source_url)?.host ?? 'your website',
+      }
   }
   return undefined
 }
 
 const firstName = (name: string | null): string | undefined => {
   const first = name?.trim().split(/\s+/)[0]
-  return first && /^\p{L}[\p{L}'’-]+$/u.test(first) ? first : name ?? undefined
+  return first && /^\p{L}[\p{L}'’-]+$/u.test(first) ? first : (name ?? undefined)
 }
 
 const isGerman = (message: string): boolean =>
-  (message.match(/\b(?:und|ich|wir|sie|der|die|das|nicht|für|bitte|haben|möchten|guten|vielen|dank|ein|eine|mit)\b/gi)?.length ?? 0) >= 3
+  (message.match(
+    /\b(?:und|ich|wir|sie|der|die|das|nicht|für|bitte|haben|möchten|guten|vielen|dank|ein|eine|mit)\b/gi,
+  )?.length ?? 0) >= 3
 
-const shorten = (text: string, length: number): string => (text.length <= length ? text : `${text.slice(0, length - 1).trimEnd()}…`)
+const shorten = (text: string, length: number): string =>
+  text.length <= length ? text : `${text.slice(0, length - 1).trimEnd()}…`

@@ -63,7 +63,14 @@ export const decideLeadWork = (situation: RulesSituation): RulesDecision => {
   return { text: conclude(situation, known) }
 }
 
-const everything = ['enrich_lead', 'qualify', 'move_stage', 'suggest_next_actions', 'draft_email', 'add_note'] as const
+const everything = [
+  'enrich_lead',
+  'qualify',
+  'move_stage',
+  'suggest_next_actions',
+  'draft_email',
+  'add_note',
+] as const
 const shortened = {
   enrich: ['enrich_lead', 'qualify'],
   suggest: ['qualify', 'suggest_next_actions'],
@@ -80,11 +87,25 @@ const steps: Record<(typeof everything)[number], Step> = {
     if (!qualified || read.lead.stage.kind !== 'open') return undefined
     if (qualified.verdict === 'unqualified' && REFUSES.test(qualified.verdict_reason)) {
       const lost = read.stages.find(({ kind }) => kind === 'lost')
-      return lost && once(situation, 'move_stage', { lead_id, stage_id: lost.id, reason: `Not a buyer: ${qualified.verdict_reason}` })
+      return (
+        lost &&
+        once(situation, 'move_stage', {
+          lead_id,
+          stage_id: lost.id,
+          reason: `Not a buyer: ${qualified.verdict_reason}`,
+        })
+      )
     }
     if (qualified.verdict !== 'qualified' || open[0]?.id !== read.lead.stage.id) return undefined
     const next = open.find(({ label }) => label === 'Qualified') ?? open[1]
-    return next && once(situation, 'move_stage', { lead_id, stage_id: next.id, reason: `Qualified with ${qualified.verdict_reason}` })
+    return (
+      next &&
+      once(situation, 'move_stage', {
+        lead_id,
+        stage_id: next.id,
+        reason: `Qualified with ${qualified.verdict_reason}`,
+      })
+    )
   },
   suggest_next_actions: (situation, known) => {
     const actions = nextActions(known)
@@ -96,15 +117,28 @@ const steps: Record<(typeof everything)[number], Step> = {
     if (!read.lead.email || read.lead.stage.kind !== 'open') return undefined
     const attempts = situation.calls.filter(({ tool }) => tool === 'draft_email')
     if (attempts.length > 1 || attempts.some(({ output }) => output['refused'] !== true)) return undefined
-    return { lead_id, ...composeReply(read, { plain: attempts.length > 0, declines: REFUSES.test(qualified?.verdict_reason ?? '') }), purpose: 'reply' }
+    return {
+      lead_id,
+      ...composeReply(read, {
+        plain: attempts.length > 0,
+        declines: REFUSES.test(qualified?.verdict_reason ?? ''),
+      }),
+      purpose: 'reply',
+    }
   },
-  add_note: (situation, known) => once(situation, 'add_note', { lead_id: known.lead_id, body: noteOf(situation, known) }),
+  add_note: (situation, known) =>
+    once(situation, 'add_note', { lead_id: known.lead_id, body: noteOf(situation, known) }),
 }
 
 /** Reasons for which asking to close a lead is right; a thin lead only waits. */
 const REFUSES = /Wants to sell|Says no|keyboard mashing|Throw-away/
 
-type Action = { tool: string; input: Record<string, unknown>; reason: string; evidence: { label: string; url?: string; snippet?: string }[] }
+type Action = {
+  tool: string
+  input: Record<string, unknown>
+  reason: string
+  evidence: { label: string; url?: string; snippet?: string }[]
+}
 
 const nextActions = ({ read, qualified, enriched }: Known): Action[] => {
   if (qualified?.verdict === 'unqualified') return []
@@ -112,9 +146,20 @@ const nextActions = ({ read, qualified, enriched }: Known): Action[] => {
   const topic = topicOf(read.message)
   const message = read.message ? [{ label: 'What the lead wrote', snippet: read.message.slice(0, 300) }] : []
   const actions: Action[] = []
-  const add = (title: string, days: number, priority: string, reason: string, evidence: Action['evidence']): void => {
+  const add = (
+    title: string,
+    days: number,
+    priority: string,
+    reason: string,
+    evidence: Action['evidence'],
+  ): void => {
     if (read.waiting.some(({ summary }) => summary.includes(title))) return
-    actions.push({ tool: 'create_task', input: { title, due_at: workingDay(days), priority }, reason, evidence })
+    actions.push({
+      tool: 'create_task',
+      input: { title, due_at: workingDay(days), priority },
+      reason,
+      evidence,
+    })
   }
   if (read.lead.phone) {
     add(
@@ -126,13 +171,15 @@ const nextActions = ({ read, qualified, enriched }: Known): Action[] => {
     )
   }
   if (topic.buys) {
-    add(
-      `Prepare an offer for ${read.lead.company ?? who}`,
-      2,
-      'normal',
-      `${who} asks about ${topic.noun}.`,
-      [...message, ...read.facts.slice(0, 1).map(({ key, value, source_url }) => ({ label: `${key.replaceAll('_', ' ')}: ${value.slice(0, 120)}`, url: source_url }))],
-    )
+    add(`Prepare an offer for ${read.lead.company ?? who}`, 2, 'normal', `${who} asks about ${topic.noun}.`, [
+      ...message,
+      ...read.facts
+        .slice(0, 1)
+        .map(({ key, value, source_url }) => ({
+          label: `${key.replaceAll('_', ' ')}: ${value.slice(0, 120)}`,
+          url: source_url,
+        })),
+    ])
   }
   if (enriched && !enriched.found) {
     add(
@@ -144,7 +191,13 @@ const nextActions = ({ read, qualified, enriched }: Known): Action[] => {
     )
   }
   if (actions.length === 0) {
-    add(`Check whether ${who} answered`, 3, 'normal', 'A lead that is not followed up within days is lost most often.', message)
+    add(
+      `Check whether ${who} answered`,
+      3,
+      'normal',
+      'A lead that is not followed up within days is lost most often.',
+      message,
+    )
   }
   return actions.slice(0, 3)
 }
@@ -165,17 +218,23 @@ const noteOf = (situation: RulesSituation, { read, enriched, qualified }: Known)
 }
 
 const conclude = (situation: RulesSituation, { qualified }: Known): string => {
-  const done = situation.calls.filter(({ output }) => output['refused'] !== true && output['parked'] !== true).length
+  const done = situation.calls.filter(
+    ({ output }) => output['refused'] !== true && output['parked'] !== true,
+  ).length
   return `Worked the lead in ${done} steps${qualified ? `; verdict: ${qualified.verdict} (${qualified.score} of 100)` : ''}.`
 }
 
 /** With one full stop at its end. */
 const sentence = (text: string): string => `${text.replace(/[.\s]+$/, '')}.`
 
-const called = (situation: RulesSituation, tool: string): boolean => situation.calls.some((call) => call.tool === tool)
+const called = (situation: RulesSituation, tool: string): boolean =>
+  situation.calls.some((call) => call.tool === tool)
 
-const once = (situation: RulesSituation, tool: string, input: Record<string, unknown>): Record<string, unknown> | undefined =>
-  called(situation, tool) ? undefined : input
+const once = (
+  situation: RulesSituation,
+  tool: string,
+  input: Record<string, unknown>,
+): Record<string, unknown> | undefined => (called(situation, tool) ? undefined : input)
 
 const lastOutput = <T>(situation: RulesSituation, tool: string, schema: z.ZodType<T>): T | undefined => {
   const call = situation.calls.findLast((candidate) => candidate.tool === tool)
@@ -186,7 +245,7 @@ const lastOutput = <T>(situation: RulesSituation, tool: string, schema: z.ZodTyp
 const workingDay = (days: number): string => {
   const day = new Date()
   day.setUTCHours(9, 0, 0, 0)
-  for (let left = days; left > 0; ) {
+  for (let left = days; left > 0;) {
     day.setUTCDate(day.getUTCDate() + 1)
     if (day.getUTCDay() !== 0 && day.getUTCDay() !== 6) left -= 1
   }

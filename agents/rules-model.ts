@@ -78,10 +78,12 @@ const readSituation = ({ prompt, tools }: LanguageModelV4CallOptions): RulesSitu
   const request: string[] = []
   for (const message of prompt) {
     if (message.role === 'system') instructions.push(message.content)
-    if (message.role === 'user') request.push(...message.content.flatMap((part) => (part.type === 'text' ? [part.text] : [])))
+    if (message.role === 'user')
+      request.push(...message.content.flatMap((part) => (part.type === 'text' ? [part.text] : [])))
     if (message.role === 'assistant') {
       for (const part of message.content) {
-        if (part.type === 'tool-call') calls.push({ id: part.toolCallId, tool: part.toolName, input: asRecord(part.input) })
+        if (part.type === 'tool-call')
+          calls.push({ id: part.toolCallId, tool: part.toolName, input: asRecord(part.input) })
       }
     }
     if (message.role === 'tool') {
@@ -105,7 +107,9 @@ type ToolOutput = Extract<
 
 const outputOf = (output: ToolOutput): Record<string, unknown> => {
   if (output.type === 'json') return asRecord(output.value)
-  return output.type === 'text' || output.type === 'error-text' ? { refused: true, message: output.value } : { refused: true }
+  return output.type === 'text' || output.type === 'error-text'
+    ? { refused: true, message: output.value }
+    : { refused: true }
 }
 
 const asRecord = (value: unknown): Record<string, unknown> =>

@@ -1,5 +1,17 @@
-import type { LanguageModelV4, LanguageModelV4CallOptions, LanguageModelV4GenerateResult } from '@ai-sdk/provider'
-import { generateText, isStepCount, jsonSchema, NoSuchToolError, tool as sdkTool, type Schema, type ToolSet } from 'ai'
+import type {
+  LanguageModelV4,
+  LanguageModelV4CallOptions,
+  LanguageModelV4GenerateResult,
+} from '@ai-sdk/provider'
+import {
+  generateText,
+  isStepCount,
+  jsonSchema,
+  NoSuchToolError,
+  tool as sdkTool,
+  type Schema,
+  type ToolSet,
+} from 'ai'
 import { z } from 'zod'
 import { LeaseLost, type Ctx } from '../db/context.ts'
 import type { Budget } from '../db/models.ts'
@@ -54,10 +66,17 @@ export const think = async (thinking: Thinking): Promise<RunEnd> => {
       toolCallConcurrency: 1,
       repairToolCall: async ({ toolCall, error }) => {
         if (!NoSuchToolError.isInstance(error)) {
-          return { ...toolCall, input: JSON.stringify({ unreadable_arguments: toolCall.input.slice(0, 500) }) }
+          return {
+            ...toolCall,
+            input: JSON.stringify({ unreadable_arguments: toolCall.input.slice(0, 500) }),
+          }
         }
         // The SDK tells the model; the gate refuses it too, so that the attempt stands in the journal.
-        await act(thinking, journal, fatal, { name: toolCall.toolName, id: toolCall.toolCallId, input: toolCall.input })
+        await act(thinking, journal, fatal, {
+          name: toolCall.toolName,
+          id: toolCall.toolCallId,
+          input: toolCall.input,
+        })
         return null
       },
       abortSignal: stop,
@@ -67,10 +86,15 @@ export const think = async (thinking: Thinking): Promise<RunEnd> => {
     if (result.finishReason === 'length') return { status: 'stopped', stop_reason: 'model_output_cut' }
     if (result.finishReason === 'content-filter') return { status: 'stopped', stop_reason: 'model_refused' }
     // Some servers say “stop” beside a call: what was called decides, not what was said.
-    if ((result.steps.at(-1)?.toolCalls.length ?? 0) > 0) return { status: 'stopped', stop_reason: 'max_steps' }
+    if ((result.steps.at(-1)?.toolCalls.length ?? 0) > 0)
+      return { status: 'stopped', stop_reason: 'max_steps' }
     return { status: 'done', stop_reason: 'finished' }
   } catch (error) {
-    const cause: unknown = fatal.signal.aborted ? fatal.signal.reason : thinking.signal.aborted ? thinking.signal.reason : error
+    const cause: unknown = fatal.signal.aborted
+      ? fatal.signal.reason
+      : thinking.signal.aborted
+        ? thinking.signal.reason
+        : error
     if (cause instanceof BudgetReached) return { status: 'stopped', stop_reason: cause.cap }
     if (cause instanceof SwitchedOff) return { status: 'stopped', stop_reason: cause.rule }
     throw cause
@@ -122,8 +146,15 @@ class Journal {
     // Our own journal wrote these turns as the SDK gave them; the schema guards the shape that the loop relies on.
     this.#turns = steps
       .filter(({ kind }) => kind === 'model')
-      .map(({ output }) => ({ ...ModelTurn.parse(output), warnings: [] }) as unknown as LanguageModelV4GenerateResult)
-    this.#answers = new Map(steps.flatMap(({ call_id, output }) => (call_id ? [[call_id, Object(output) as Record<string, unknown>]] : [])))
+      .map(
+        ({ output }) =>
+          ({ ...ModelTurn.parse(output), warnings: [] }) as unknown as LanguageModelV4GenerateResult,
+      )
+    this.#answers = new Map(
+      steps.flatMap(({ call_id, output }) =>
+        call_id ? [[call_id, Object(output) as Record<string, unknown>]] : [],
+      ),
+    )
     this.tainted_by = [...run.tainted_by]
     this.used = { input_tokens: run.usage.input_tokens, output_tokens: run.usage.output_tokens }
     this.#next = steps.length
@@ -172,7 +203,10 @@ const journalled = ({ ctx, model, budget }: Thinking, journal: Journal): Languag
     if (cap) throw new BudgetReached(cap)
     const started_at = new Date()
     const turn = journal.withOwnIds(await ask(model.model, options))
-    const usage = { input_tokens: turn.usage.inputTokens.total ?? 0, output_tokens: turn.usage.outputTokens.total ?? 0 }
+    const usage = {
+      input_tokens: turn.usage.inputTokens.total ?? 0,
+      output_tokens: turn.usage.outputTokens.total ?? 0,
+    }
     journal.used.input_tokens += usage.input_tokens
     journal.used.output_tokens += usage.output_tokens
     await journalStep(ctx, journal.nextStep(), {
@@ -185,7 +219,10 @@ const journalled = ({ ctx, model, budget }: Thinking, journal: Journal): Languag
   },
 })
 
-const ask = async (model: LanguageModelV4, options: LanguageModelV4CallOptions): Promise<LanguageModelV4GenerateResult> => {
+const ask = async (
+  model: LanguageModelV4,
+  options: LanguageModelV4CallOptions,
+): Promise<LanguageModelV4GenerateResult> => {
   const { abortSignal } = options
   // A provider that does not listen to the signal would hold the run for ever.
   const aborted = new Promise<never>((_, reject) => {
@@ -203,15 +240,29 @@ const reachedCap = (budget: Budget, used: Journal['used'], { price }: OpenedMode
   if (used.input_tokens >= budget.max_input_tokens) return 'max_input_tokens'
   if (used.output_tokens >= budget.max_output_tokens) return 'max_output_tokens'
   const cost = price ? costOf(used, price) : undefined
-  return cost !== undefined && budget.max_cost_minor !== undefined && cost >= budget.max_cost_minor ? 'max_cost_minor' : undefined
+  return cost !== undefined && budget.max_cost_minor !== undefined && cost >= budget.max_cost_minor
+    ? 'max_cost_minor'
+    : undefined
 }
 
 /** What this turn added to the run's cost: the total is rounded, so its parts are differences of totals. */
-const priced = (used: Journal['used'], turn: Journal['used'], { price }: OpenedModel): { cost_minor?: number; currency?: string } => {
+const priced = (
+  used: Journal['used'],
+  turn: Journal['used'],
+  { price }: OpenedModel,
+): { cost_minor?: number; currency?: string } => {
   if (!price) return {}
   const after = costOf(used, price)
-  const before = costOf({ input_tokens: used.input_tokens - turn.input_tokens, output_tokens: used.output_tokens - turn.output_tokens }, price)
-  return after === undefined || before === undefined ? {} : { cost_minor: after - before, currency: price.currency }
+  const before = costOf(
+    {
+      input_tokens: used.input_tokens - turn.input_tokens,
+      output_tokens: used.output_tokens - turn.output_tokens,
+    },
+    price,
+  )
+  return after === undefined || before === undefined
+    ? {}
+    : { cost_minor: after - before, currency: price.currency }
 }
 
 /** The tools as the SDK wants them: every call goes to the gate, which parses, decides and writes it down. */
@@ -239,7 +290,9 @@ const offer = (thinking: Thinking, journal: Journal, fatal: AbortController): To
 const schemaOf = (tool: Tool): Schema<Record<string, unknown>> => {
   const known = schemas.get(tool)
   if (known) return known
-  const schema = jsonSchema<Record<string, unknown>>(z.toJSONSchema(tool.input, { io: 'input', unrepresentable: 'any' }))
+  const schema = jsonSchema<Record<string, unknown>>(
+    z.toJSONSchema(tool.input, { io: 'input', unrepresentable: 'any' }),
+  )
   schemas.set(tool, schema)
   return schema
 }

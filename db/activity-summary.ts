@@ -52,7 +52,9 @@ export const describeActivity = (type: ActivityType, data: Record<string, unknow
     case 'outcome_resolved':
       return data['outcome'] === 'sent' ? 'confirmed that it was sent' : 'said that it was not sent'
     case 'approved':
-      return data['edited'] === true ? `approved after an edit: ${text('summary')}` : `approved: ${text('summary')}`
+      return data['edited'] === true
+        ? `approved after an edit: ${text('summary')}`
+        : `approved: ${text('summary')}`
     case 'rejected':
       return `rejected: ${text('summary')}`
     case 'restored':
@@ -95,7 +97,9 @@ const RUN_OUTCOMES: Record<string, string> = {
 
 const fieldsOf = (data: Record<string, unknown>): string =>
   Array.isArray(data['changes'])
-    ? data['changes'].map((change: { field?: string }) => (change.field ?? '').replaceAll('_', ' ')).join(', ')
+    ? data['changes']
+        .map((change: { field?: string }) => (change.field ?? '').replaceAll('_', ' '))
+        .join(', ')
     : ''
 
 const count = (value: unknown, noun: string): string => {

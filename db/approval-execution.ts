@@ -24,7 +24,11 @@ export const claimApproval = async (ctx: TxCtx, id: string): Promise<Approval | 
 }
 
 /** The act was carried out; `result` is the tool's real answer. */
-export const settleExecuted = async (ctx: TxCtx, id: string, result: Record<string, unknown>): Promise<void> => {
+export const settleExecuted = async (
+  ctx: TxCtx,
+  id: string,
+  result: Record<string, unknown>,
+): Promise<void> => {
   const { tx, organization_id } = ctx
   const rows = await tx`
     update approvals set status = 'executed', executed_at = now(), result = ${tx.json(result as never)},
@@ -48,7 +52,8 @@ export const settleFailed = (
     const rows = await tx`
       update approvals set status = 'failed', result = ${tx.json({ error })}, version = version + 1, updated_at = now()
       where organization_id = ${organization_id} and id = ${id} and status in ${tx(from)} returning id`
-    if (rows.length > 0) await record(ctx, await getApproval(ctx, id), 'approval_failed', { error: error.message })
+    if (rows.length > 0)
+      await record(ctx, await getApproval(ctx, id), 'approval_failed', { error: error.message })
   })
 
 /** Nobody can tell whether the act reached the outside: a person has to say. */
@@ -63,9 +68,14 @@ export const settleUnknown = async (ctx: TxCtx, id: string, message: string): Pr
 export const requireUnknown = async (ctx: TxCtx, id: string): Promise<Approval> => {
   const approval = await lockApproval(ctx, id)
   if (approval.status !== 'outcome_unknown') {
-    throw new DomainError('conflict', 'outcome_known', `The outcome of this approval is known: ${approval.status}.`, {
-      extra: { status: approval.status, decided_by: approval.decided_by },
-    })
+    throw new DomainError(
+      'conflict',
+      'outcome_known',
+      `The outcome of this approval is known: ${approval.status}.`,
+      {
+        extra: { status: approval.status, decided_by: approval.decided_by },
+      },
+    )
   }
   return approval
 }
@@ -76,5 +86,11 @@ const withdrawReplaced = async (ctx: TxCtx, approval: Approval): Promise<void> =
   await tx`
     update approvals set status = 'withdrawn', version = version + 1, updated_at = now()
     where organization_id = ${organization_id} and id = ${approval.id}`
-  await record(ctx, approval, 'withdrawn', {}, 'what it rested on changed, and a newer draft for the same purpose is open')
+  await record(
+    ctx,
+    approval,
+    'withdrawn',
+    {},
+    'what it rested on changed, and a newer draft for the same purpose is open',
+  )
 }

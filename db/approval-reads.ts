@@ -8,7 +8,14 @@ import { inTx, type Ctx, type TxCtx } from './context.ts'
  * longer what is true, and the approval goes stale. The record's `version` is deliberately not among them.
  */
 export type Read = { name: ReadName; argument?: string | undefined }
-export type ReadName = 'recipient' | 'opt_out' | 'latest_inbound' | 'stage_kind' | 'stage' | 'field' | 'archived'
+export type ReadName =
+  | 'recipient'
+  | 'opt_out'
+  | 'latest_inbound'
+  | 'stage_kind'
+  | 'stage'
+  | 'field'
+  | 'archived'
 export type ReadValue = Read & { label: string; hash: string; value: string | null }
 
 /** A value that is another one now. */
@@ -19,14 +26,27 @@ export const readValues = async (ctx: TxCtx, subject: Subject, reads: Read[]): P
   const values: ReadValue[] = []
   for (const read of reads) {
     const value = await readers[read.name].read(ctx, subject, read.argument ?? '')
-    values.push({ ...read, label: readers[read.name].label(read.argument ?? ''), hash: hashValue(value), value })
+    values.push({
+      ...read,
+      label: readers[read.name].label(read.argument ?? ''),
+      hash: hashValue(value),
+      value,
+    })
   }
   return values
 }
 
 /** Which of the stored values are other ones now. */
-export const changedReads = async (ctx: TxCtx, subject: Subject, stored: ReadValue[]): Promise<ReadChange[]> => {
-  const now = await readValues(ctx, subject, stored.map(({ name, argument }) => ({ name, argument })))
+export const changedReads = async (
+  ctx: TxCtx,
+  subject: Subject,
+  stored: ReadValue[],
+): Promise<ReadChange[]> => {
+  const now = await readValues(
+    ctx,
+    subject,
+    stored.map(({ name, argument }) => ({ name, argument })),
+  )
   return stored.flatMap((before, n) => {
     const after = now[n]
     return after && after.hash !== before.hash
@@ -43,14 +63,17 @@ export const changedReads = async (ctx: TxCtx, subject: Subject, stored: ReadVal
 export const recheckApprovals = (ctx: Ctx, subject: Subject): Promise<void> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
-    const open = await tx<{ id: string; status: string; summary: string; read_set: ReadValue[]; run_id: string | null }[]>`
+    const open = await tx<
+      { id: string; status: string; summary: string; read_set: ReadValue[]; run_id: string | null }[]
+    >`
       select id, status, summary, read_set, run_id from approvals
       where organization_id = ${organization_id} and subject_kind = ${subject.kind} and subject_id = ${subject.id}
         and status in ('pending', 'stale')
       order by id for update`
     for (const approval of open) {
       const changes = await changedReads(ctx, subject, approval.read_set)
-      const own = (ctx.run_id !== undefined && ctx.run_id === approval.run_id) || ctx.approval_id !== undefined
+      const own =
+        (ctx.run_id !== undefined && ctx.run_id === approval.run_id) || ctx.approval_id !== undefined
       const foreign = own ? changes.filter(({ name }) => name !== 'field') : changes
       if (foreign.length === 0 && changes.length > 0) {
         await tx`
@@ -85,7 +108,11 @@ export const markStale = async (
     {
       type: 'approval_stale',
       subjects: [approval.subject, { kind: 'approval', id: approval.id }],
-      data: { summary: approval.summary, because: changes.map(({ label }) => `${label} changed`).join(' and '), changed: changes },
+      data: {
+        summary: approval.summary,
+        because: changes.map(({ label }) => `${label} changed`).join(' and '),
+        changed: changes,
+      },
     },
   )
 }
@@ -97,8 +124,22 @@ type Reader = {
 
 /** Fields of a card that an approval's arguments may rest on. */
 const READABLE_FIELDS = new Set([
-  'email', 'phone', 'contact_name', 'company_name', 'title', 'website', 'owner_id', 'source', 'value_minor', 'currency',
-  'expected_close_on', 'forecast_category', 'industry', 'city', 'state', 'country',
+  'email',
+  'phone',
+  'contact_name',
+  'company_name',
+  'title',
+  'website',
+  'owner_id',
+  'source',
+  'value_minor',
+  'currency',
+  'expected_close_on',
+  'forecast_category',
+  'industry',
+  'city',
+  'state',
+  'country',
 ])
 
 const readers: Record<ReadName, Reader> = {
@@ -156,7 +197,11 @@ const readers: Record<ReadName, Reader> = {
   },
 }
 
-async function readField({ tx, organization_id }: TxCtx, subject: Subject, field: string): Promise<string | null> {
+async function readField(
+  { tx, organization_id }: TxCtx,
+  subject: Subject,
+  field: string,
+): Promise<string | null> {
   if (!READABLE_FIELDS.has(field)) throw new Error(`a read-set cannot name the field ${field}`)
   const [row] = await tx<{ value: string | null }[]>`
     select ${tx(field)}::text as value from opportunities

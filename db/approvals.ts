@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto'
 import canonicalize from 'canonicalize'
 import { recordActivity, type Subject } from './activities.ts'
-import { changedReads, markStale, readValues, type Read, type ReadChange, type ReadValue } from './approval-reads.ts'
+import {
+  changedReads,
+  markStale,
+  readValues,
+  type Read,
+  type ReadChange,
+  type ReadValue,
+} from './approval-reads.ts'
 import { inTx, type Actor, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, notFound } from './errors.ts'
 import { page, type Page } from './page.ts'
@@ -9,13 +16,28 @@ import { enqueue } from './queue.ts'
 import { storableJson } from './text.ts'
 
 export const approvalStatuses = [
-  'pending', 'approved', 'executing', 'executed', 'failed', 'outcome_unknown', 'rejected', 'expired', 'withdrawn', 'stale',
+  'pending',
+  'approved',
+  'executing',
+  'executed',
+  'failed',
+  'outcome_unknown',
+  'rejected',
+  'expired',
+  'withdrawn',
+  'stale',
 ] as const
 export type ApprovalStatus = (typeof approvalStatuses)[number]
 
 /** Why a person said no; the free text beside it says what to do differently. */
 export const rejectCodes = [
-  'wrong_content', 'wrong_tone', 'wrong_recipient', 'wrong_timing', 'not_needed', 'factually_wrong', 'other',
+  'wrong_content',
+  'wrong_tone',
+  'wrong_recipient',
+  'wrong_timing',
+  'not_needed',
+  'factually_wrong',
+  'other',
 ] as const
 export type RejectCode = (typeof rejectCodes)[number]
 
@@ -55,7 +77,13 @@ export type Approval = {
 const RESTORE_MS = 5 * 60_000
 
 /** What a person says to an approval. */
-export type Approve = { input?: Record<string, unknown>; reads?: Read[]; reason?: string; version?: number; summary?: string }
+export type Approve = {
+  input?: Record<string, unknown>
+  reads?: Read[]
+  reason?: string
+  version?: number
+  summary?: string
+}
 
 /**
  * A person says yes: the call will run exactly as it stands, or as the person edited it.
@@ -70,9 +98,14 @@ export const approveApproval = async (ctx: Ctx, id: string, decision: Approve): 
     requireDecidable(actor, approval)
     if (approval.status !== 'pending') return approval
     if (decision.version !== undefined && decision.version !== approval.version) {
-      throw new DomainError('stale', 'version_mismatch', 'This approval changed after you read it. Read it again.', {
-        extra: { current: approval },
-      })
+      throw new DomainError(
+        'stale',
+        'version_mismatch',
+        'This approval changed after you read it. Read it again.',
+        {
+          extra: { current: approval },
+        },
+      )
     }
     if (approval.expires_at.getTime() <= Date.now()) return expire(ctx, approval)
     const changes = await changedReads(ctx, approval.subject, approval.read_set)
@@ -80,7 +113,8 @@ export const approveApproval = async (ctx: Ctx, id: string, decision: Approve): 
       await markStale(ctx, approval, changes)
       return getApproval(ctx, id)
     }
-    const edited = decision.input !== undefined && hashArguments(decision.input) !== hashArguments(approval.input)
+    const edited =
+      decision.input !== undefined && hashArguments(decision.input) !== hashArguments(approval.input)
     const [row] = await tx<ApprovalRow[]>`
       update approvals set status = 'approved', decided_by = ${tx.json(actor)}, decided_at = now(),
         decision_reason = ${decision.reason ?? null}, version = version + 1, updated_at = now()
@@ -131,23 +165,42 @@ export const restoreApproval = (ctx: Ctx, id: string): Promise<Approval> =>
     const approval = await lockApproval(ctx, id)
     if (approval.status !== 'rejected') throw refusal(approval)
     if (!sameActor(approval.decided_by, actor)) {
-      throw new DomainError('forbidden', 'not_your_decision', `Only ${approval.decided_by?.name ?? 'who rejected it'} can take this back.`)
+      throw new DomainError(
+        'forbidden',
+        'not_your_decision',
+        `Only ${approval.decided_by?.name ?? 'who rejected it'} can take this back.`,
+      )
     }
     if (Date.now() > restorableUntil(approval)) {
-      throw new DomainError('conflict', 'restore_too_late', 'A rejection can be taken back within five minutes.', {
-        extra: { status: approval.status, decided_by: approval.decided_by },
-      })
+      throw new DomainError(
+        'conflict',
+        'restore_too_late',
+        'A rejection can be taken back within five minutes.',
+        {
+          extra: { status: approval.status, decided_by: approval.decided_by },
+        },
+      )
     }
     const changes = await changedReads(ctx, approval.subject, approval.read_set)
     if (changes.length > 0) {
-      throw new DomainError('conflict', 'approval_stale', `It can no longer be restored: ${sentence(changes)}.`, {
-        extra: { status: approval.status, changed: changes },
-      })
+      throw new DomainError(
+        'conflict',
+        'approval_stale',
+        `It can no longer be restored: ${sentence(changes)}.`,
+        {
+          extra: { status: approval.status, changed: changes },
+        },
+      )
     }
     if (await isReplaced(ctx, approval)) {
-      throw new DomainError('conflict', 'approval_replaced', 'A newer proposal for the same purpose is open already.', {
-        extra: { status: approval.status },
-      })
+      throw new DomainError(
+        'conflict',
+        'approval_replaced',
+        'A newer proposal for the same purpose is open already.',
+        {
+          extra: { status: approval.status },
+        },
+      )
     }
     await tx`
       update approvals set status = 'pending', decided_by = null, decided_at = null, decision_code = null,
@@ -189,13 +242,16 @@ export const withdrawApproval = (ctx: Ctx, id: string, reason?: string): Promise
 export const expireApproval = (ctx: Ctx, id: string): Promise<void> =>
   inTx(ctx, async (ctx) => {
     const approval = await lockApproval(ctx, id)
-    if (['pending', 'stale'].includes(approval.status) && approval.expires_at.getTime() <= Date.now()) await expire(ctx, approval)
+    if (['pending', 'stale'].includes(approval.status) && approval.expires_at.getTime() <= Date.now())
+      await expire(ctx, approval)
   })
 
 /** One approval. */
 export const getApproval = (ctx: Ctx, id: string): Promise<Approval> =>
   inTx(ctx, async ({ tx, organization_id }) => {
-    const [row] = await tx<ApprovalRow[]>`select * from approvals where organization_id = ${organization_id} and id = ${id}`
+    const [row] = await tx<
+      ApprovalRow[]
+    >`select * from approvals where organization_id = ${organization_id} and id = ${id}`
     if (!row) throw notFound('approval', id)
     return toApproval(row)
   })
@@ -224,13 +280,20 @@ export const listApprovals = (ctx: Ctx, filter: ApprovalFilter): Promise<Page<Ap
   })
 
 /** How many approvals stand in each state that wants a person. */
-export const countApprovals = (ctx: Ctx): Promise<Record<'pending' | 'stale' | 'outcome_unknown' | 'failed', number>> =>
+export const countApprovals = (
+  ctx: Ctx,
+): Promise<Record<'pending' | 'stale' | 'outcome_unknown' | 'failed', number>> =>
   inTx(ctx, async ({ tx, organization_id }) => {
     const rows = await tx<{ status: ApprovalStatus; n: number }[]>`
       select status, count(*)::int as n from approvals where organization_id = ${organization_id}
         and status in ('pending', 'stale', 'outcome_unknown', 'failed') group by 1`
     const of = (status: ApprovalStatus): number => rows.find((row) => row.status === status)?.n ?? 0
-    return { pending: of('pending'), stale: of('stale'), outcome_unknown: of('outcome_unknown'), failed: of('failed') }
+    return {
+      pending: of('pending'),
+      stale: of('stale'),
+      outcome_unknown: of('outcome_unknown'),
+      failed: of('failed'),
+    }
   })
 
 /** Until when a rejection may be taken back, in ms since the epoch. */
@@ -266,13 +329,21 @@ export const record = (
 
 const requirePerson = (actor: Actor): void => {
   if (actor.kind === 'user' || actor.kind === 'api_key') return
-  throw new DomainError('forbidden', 'person_needed', 'Only a person, or a key with approvals:decide, decides approvals.')
+  throw new DomainError(
+    'forbidden',
+    'person_needed',
+    'Only a person, or a key with approvals:decide, decides approvals.',
+  )
 }
 
 const requireDecidable = (actor: Actor, approval: Approval): void => {
   requirePerson(actor)
   if (sameActor(approval.proposed_by, actor)) {
-    throw new DomainError('forbidden', 'own_proposal', 'Who proposed something cannot decide it. Ask somebody else.')
+    throw new DomainError(
+      'forbidden',
+      'own_proposal',
+      'Who proposed something cannot decide it. Ask somebody else.',
+    )
   }
 }
 
@@ -282,15 +353,27 @@ const refusal = (approval: Approval): DomainError => {
   const extra = { status: approval.status, decided_by: approval.decided_by }
   if (approval.status === 'stale') {
     const changed = approval.stale_because ?? []
-    return new DomainError('conflict', 'approval_stale', `${sentence(changed)} after this was proposed. Read it again before you decide.`, {
-      extra: { ...extra, changed },
-    })
+    return new DomainError(
+      'conflict',
+      'approval_stale',
+      `${sentence(changed)} after this was proposed. Read it again before you decide.`,
+      {
+        extra: { ...extra, changed },
+      },
+    )
   }
   if (approval.status === 'expired') {
-    return new DomainError('conflict', 'approval_expired', 'This approval has expired; nothing was done.', { extra })
+    return new DomainError('conflict', 'approval_expired', 'This approval has expired; nothing was done.', {
+      extra,
+    })
   }
   const by = approval.decided_by ? ` by ${approval.decided_by.name}` : ''
-  return new DomainError('conflict', 'approval_not_pending', `This approval is ${approval.status.replaceAll('_', ' ')} already${by}.`, { extra })
+  return new DomainError(
+    'conflict',
+    'approval_not_pending',
+    `This approval is ${approval.status.replaceAll('_', ' ')} already${by}.`,
+    { extra },
+  )
 }
 
 const sentence = (changes: ReadChange[]): string => {

@@ -104,7 +104,8 @@ export const verifyAudit = (db: Database, organization_id: string, headsFile: st
         const set = keySetOf(db.keys, row.key_id ?? '')
         if (!set) return broken(row.id, at, 'sealed under an APP_SECRET that is not known here')
         // Nothing erases payloads yet, so one without its salt was not erased: it was hidden from this check.
-        if (row.salt === null) return broken(row.id, at, 'what it said cannot be checked: its salt was removed')
+        if (row.salt === null)
+          return broken(row.id, at, 'what it said cannot be checked: its salt was removed')
         if (hashPayload(row.salt, { data: row.data, reason: row.reason }) !== row.payload_hash) {
           return broken(row.id, at, 'what it says was changed after it was sealed')
         }

@@ -1,6 +1,14 @@
 import type { Database } from './client.ts'
 import { systemCtx } from './context.ts'
-import { addMember, createApiKey, createOrganization, findOrganization, ownerOf, resolveApiKey, resolveToken } from './identity.ts'
+import {
+  addMember,
+  createApiKey,
+  createOrganization,
+  findOrganization,
+  ownerOf,
+  resolveApiKey,
+  resolveToken,
+} from './identity.ts'
 import { createSource } from './intake-sources.ts'
 
 /** What a machine is provisioned with at boot; each part is made only when it is absent. */
@@ -40,7 +48,12 @@ export const bootstrap = async (db: Database, wanted: Bootstrap): Promise<void> 
     if (!owner) throw new Error(`the organization ${name} has no owner`)
     const ctx = systemCtx(db, organization.id, 'bootstrap')
     if (wanted.api_key && !(await resolveApiKey(db, wanted.api_key))) {
-      await createApiKey(ctx, { name: 'Bootstrap', scopes: ['*'], user_id: owner.user_id, text: wanted.api_key })
+      await createApiKey(ctx, {
+        name: 'Bootstrap',
+        scopes: ['*'],
+        user_id: owner.user_id,
+        text: wanted.api_key,
+      })
     }
     if (wanted.intake_token && !(await resolveToken(db, 'intake', wanted.intake_token))) {
       await createSource(ctx, { name: 'Webhook', token: wanted.intake_token })

@@ -32,7 +32,11 @@ export class DomainError extends Error {
 
 /** The record is not there, or belongs to somebody else: the two are told apart by nobody. */
 export const notFound = (what: string, id?: string): DomainError =>
-  new DomainError('not_found', `${what}_not_found`, `There is no ${what.replaceAll('_', ' ')}${id ? ` ${id}` : ''}.`)
+  new DomainError(
+    'not_found',
+    `${what}_not_found`,
+    `There is no ${what.replaceAll('_', ' ')}${id ? ` ${id}` : ''}.`,
+  )
 
 /** One field of the input is wrong. */
 export const invalid = (code: string, pointer: string, message: string, accepted?: unknown): DomainError =>

@@ -5,8 +5,24 @@ import { storableText } from './text.ts'
 
 /** Comparisons of the filter language. */
 export const operators = [
-  'eq', 'ne', 'in', 'not_in', 'lt', 'lte', 'gt', 'gte', 'between', 'contains', 'starts_with',
-  'is_empty', 'is_not_empty', 'any', 'all', 'none', 'within_last', 'before_last',
+  'eq',
+  'ne',
+  'in',
+  'not_in',
+  'lt',
+  'lte',
+  'gt',
+  'gte',
+  'between',
+  'contains',
+  'starts_with',
+  'is_empty',
+  'is_not_empty',
+  'any',
+  'all',
+  'none',
+  'within_last',
+  'before_last',
 ] as const
 export type Operator = (typeof operators)[number]
 
@@ -41,7 +57,8 @@ const Node: z.ZodType<FilterNode> = z.lazy(() =>
 
 const depthOf = (filter: unknown, depth = 0): number => {
   if (depth > MAX_DEPTH || filter === null || typeof filter !== 'object') return depth
-  const parts = 'not' in filter ? [filter.not] : 'and' in filter ? filter.and : 'or' in filter ? filter.or : []
+  const parts =
+    'not' in filter ? [filter.not] : 'and' in filter ? filter.and : 'or' in filter ? filter.or : []
   return Array.isArray(parts) ? Math.max(depth, ...parts.map((part) => depthOf(part, depth + 1))) : depth
 }
 export type Filter = FilterNode
@@ -57,15 +74,24 @@ type Fragment = PendingQuery<Row[]>
  * The SQL condition of a filter.
  * @throws {DomainError} invalid when a field is unknown (the nearest known one is named) or a value has the wrong type
  */
-export const filterCondition = (tx: TransactionSql, fields: FilterFields, filter: Filter, pointer = '/filter'): Fragment => {
+export const filterCondition = (
+  tx: TransactionSql,
+  fields: FilterFields,
+  filter: Filter,
+  pointer = '/filter',
+): Fragment => {
   if ('and' in filter) return joined(tx, fields, filter.and, 'and', `${pointer}/and`)
   if ('or' in filter) return joined(tx, fields, filter.or, 'or', `${pointer}/or`)
-  if ('not' in filter) return tx`not coalesce(${filterCondition(tx, fields, filter.not, `${pointer}/not`)}, false)`
+  if ('not' in filter)
+    return tx`not coalesce(${filterCondition(tx, fields, filter.not, `${pointer}/not`)}, false)`
   return comparison(tx, fields, filter, pointer)
 }
 
 /** `-created_at,name` → what to order by, checked against the fields. */
-export const parseSort = (fields: FilterFields, sort: string): { name: string; column: string; type: FieldType; descending: boolean }[] =>
+export const parseSort = (
+  fields: FilterFields,
+  sort: string,
+): { name: string; column: string; type: FieldType; descending: boolean }[] =>
   sort.split(',').map((part) => {
     const descending = part.startsWith('-')
     const name = part.replace(/^[-+]/, '').trim()
@@ -78,7 +104,13 @@ export const parseSort = (fields: FilterFields, sort: string): { name: string; c
 export const nearest = (known: readonly string[], name: string): string | undefined =>
   known.toSorted((a, b) => distance(a, name) - distance(b, name))[0]
 
-const joined = (tx: TransactionSql, fields: FilterFields, parts: Filter[], word: 'and' | 'or', pointer: string): Fragment => {
+const joined = (
+  tx: TransactionSql,
+  fields: FilterFields,
+  parts: Filter[],
+  word: 'and' | 'or',
+  pointer: string,
+): Fragment => {
   if (parts.length === 0) return word === 'and' ? tx`true` : tx`false`
   return parts
     .map((part, n) => tx`(${filterCondition(tx, fields, part, `${pointer}/${n}`)})`)
@@ -104,12 +136,17 @@ const comparison = (
     return field.type === 'number' ? tx`${operand}::int8` : tx`${operand}`
   }
   const many = (): never[] => {
-    if (!Array.isArray(value)) throw invalid('invalid_filter', `${pointer}/value`, `“${op}” takes a list of values.`)
-    return value.map((item, n) => parseOperand(field.type === 'tags' ? 'text' : field.type, item, `${pointer}/value/${n}`) as never)
+    if (!Array.isArray(value))
+      throw invalid('invalid_filter', `${pointer}/value`, `“${op}” takes a list of values.`)
+    return value.map(
+      (item, n) =>
+        parseOperand(field.type === 'tags' ? 'text' : field.type, item, `${pointer}/value/${n}`) as never,
+    )
   }
   const arrayType = tx.unsafe(ARRAYS[field.type]) as unknown as Fragment
   const like = (pattern: string): Fragment => tx`${column}::text ilike ${pattern}`
-  const plain = (): string => String(parseOperand('text', value, `${pointer}/value`)).replaceAll(/[\\%_]/g, '\\$&')
+  const plain = (): string =>
+    String(parseOperand('text', value, `${pointer}/value`)).replaceAll(/[\\%_]/g, '\\$&')
   switch (op) {
     case 'eq':
       return tx`${column} = ${one()}`
@@ -141,9 +178,13 @@ const comparison = (
     case 'starts_with':
       return like(`${plain()}%`)
     case 'is_empty':
-      return field.type === 'tags' ? tx`cardinality(${column}) = 0` : tx`(${column} is null or ${column}::text = '')`
+      return field.type === 'tags'
+        ? tx`cardinality(${column}) = 0`
+        : tx`(${column} is null or ${column}::text = '')`
     case 'is_not_empty':
-      return field.type === 'tags' ? tx`cardinality(${column}) > 0` : tx`(${column} is not null and ${column}::text <> '')`
+      return field.type === 'tags'
+        ? tx`cardinality(${column}) > 0`
+        : tx`(${column} is not null and ${column}::text <> '')`
     case 'any':
       return tx`${column} && ${many()}::text[]`
     case 'all':
@@ -154,7 +195,11 @@ const comparison = (
     case 'before_last': {
       const duration = Duration.safeParse(value)
       if (!duration.success) {
-        throw invalid('invalid_filter', `${pointer}/value`, `“${op}” takes a duration such as {"n": 7, "unit": "day"}.`)
+        throw invalid(
+          'invalid_filter',
+          `${pointer}/value`,
+          `“${op}” takes a duration such as {"n": 7, "unit": "day"}.`,
+        )
       }
       const interval = `${duration.data.n} ${duration.data.unit}`
       return op === 'within_last'
@@ -214,7 +259,12 @@ const parseOperand = (type: FieldType, value: unknown, pointer: string): unknown
 
 const unknownField = (fields: FilterFields, name: string, pointer: string) => {
   const known = Object.keys(fields)
-  return invalid('unknown_field', pointer, `There is no field “${name}”. Did you mean “${nearest(known, name)}”?`, known)
+  return invalid(
+    'unknown_field',
+    pointer,
+    `There is no field “${name}”. Did you mean “${nearest(known, name)}”?`,
+    known,
+  )
 }
 
 /** Levenshtein distance. */
@@ -224,7 +274,11 @@ const distance = (a: string, b: string): number => {
     const next = [i]
     for (let j = 1; j <= b.length; j++) {
       next.push(
-        Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)),
+        Math.min(
+          (row[j] ?? 0) + 1,
+          (next[j - 1] ?? 0) + 1,
+          (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1),
+        ),
       )
     }
     row = next

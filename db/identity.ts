@@ -24,7 +24,11 @@ export const identityAdapter = (appUrl: string) => {
 /** Makes an organization with its settings and the two pipelines that every one starts with. */
 export const createOrganization = async (db: Database, name: string): Promise<Organization> => {
   const id = uuidv7()
-  const base = name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-').replaceAll(/^-|-$/g, '') || 'organization'
+  const base =
+    name
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9]+/g, '-')
+      .replaceAll(/^-|-$/g, '') || 'organization'
   return inTx(systemCtx(db, id, 'setup'), async (ctx) => {
     const { tx } = ctx
     const [taken] = await tx`select 1 from identity.organizations where slug = ${base}`
@@ -125,7 +129,14 @@ export type ApiKey = {
 }
 
 /** What a presented key stands for: its scopes, and the member it acts for with that member's role. */
-export type KeyPrincipal = { organization_id: string; id: string; name: string; scopes: string[]; user_id: string; role: Role }
+export type KeyPrincipal = {
+  organization_id: string
+  id: string
+  name: string
+  scopes: string[]
+  user_id: string
+  role: Role
+}
 
 /** Makes a key; its text is answered once and never stored. `text` is given only at boot (`BOOTSTRAP_API_KEY`). */
 export const createApiKey = (
@@ -211,6 +222,8 @@ export const setPassword = async (db: Database, email: string, password: string)
 
 /** Every organization of this installation, for jobs of the system. */
 export const listOrganizations = async (db: Database): Promise<Organization[]> => {
-  const rows = await db.sql<Organization[]>`select id, name, slug from identity.organizations order by created_at, id`
+  const rows = await db.sql<
+    Organization[]
+  >`select id, name, slug from identity.organizations order by created_at, id`
   return [...rows]
 }

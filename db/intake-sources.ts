@@ -10,8 +10,20 @@ import { decrypt, encrypt, hashToken, newToken } from './keys.ts'
 
 /** The fields that a door fills, named as the door's own default mapping reads them. */
 export const intakeFields = [
-  'name', 'company', 'email', 'phone', 'website', 'title', 'message', 'city', 'state', 'country', 'source', 'campaign',
-  'landing_page', 'external_id',
+  'name',
+  'company',
+  'email',
+  'phone',
+  'website',
+  'title',
+  'message',
+  'city',
+  'state',
+  'country',
+  'source',
+  'campaign',
+  'landing_page',
+  'external_id',
 ] as const
 export type IntakeField = (typeof intakeFields)[number]
 
@@ -80,13 +92,22 @@ const OVERLAP_MS = 24 * 3_600_000
 const SIGNATURE_TOLERANCE_S = 300
 
 /** The source a token opens, with its signing secrets; nothing when it is unknown or archived. */
-export const openSource = async (db: Database, organization_id: string, id: string): Promise<OpenSource | undefined> =>
+export const openSource = async (
+  db: Database,
+  organization_id: string,
+  id: string,
+): Promise<OpenSource | undefined> =>
   inTx(systemCtx(db, organization_id, 'intake'), async ({ tx }) => {
     const [row] = await tx<SourceRow[]>`
       select * from intake_sources where organization_id = ${organization_id} and id = ${id} and archived_at is null`
     if (!row) return undefined
-    const previous = row.previous_secret_until && row.previous_secret_until.getTime() > Date.now() ? row.previous_secret : null
-    const secrets = [row.signing_secret, previous].filter((sealed) => sealed !== null).map((sealed) => decrypt(db.keys, sealed))
+    const previous =
+      row.previous_secret_until && row.previous_secret_until.getTime() > Date.now()
+        ? row.previous_secret
+        : null
+    const secrets = [row.signing_secret, previous]
+      .filter((sealed) => sealed !== null)
+      .map((sealed) => decrypt(db.keys, sealed))
     return { ...toSource(row), organization_id, secrets }
   })
 
@@ -94,7 +115,11 @@ export const openSource = async (db: Database, organization_id: string, id: stri
 export type SignatureCheck = 'good' | 'missing' | 'forged' | 'expired'
 
 /** Checks a delivery's signature (Standard Webhooks 1.0: `webhook-id`, `webhook-timestamp`, `webhook-signature`). */
-export const checkSignature = (secrets: string[], headers: Record<string, string | undefined>, body: string): SignatureCheck => {
+export const checkSignature = (
+  secrets: string[],
+  headers: Record<string, string | undefined>,
+  body: string,
+): SignatureCheck => {
   const id = headers['webhook-id']
   const timestamp = headers['webhook-timestamp']
   const given = headers['webhook-signature']
@@ -153,7 +178,9 @@ export const listSources = (ctx: Ctx): Promise<IntakeSource[]> =>
 /** One door. */
 export const getSource = (ctx: Ctx, id: string): Promise<IntakeSource> =>
   inTx(ctx, async ({ tx, organization_id }) => {
-    const [row] = await tx<SourceRow[]>`select * from intake_sources where organization_id = ${organization_id} and id = ${id}`
+    const [row] = await tx<
+      SourceRow[]
+    >`select * from intake_sources where organization_id = ${organization_id} and id = ${id}`
     if (!row) throw notFound('intake_source', id)
     return toSource(row)
   })
@@ -187,7 +214,10 @@ export const changeSource = (
   })
 
 /** Gives a door a new signing secret; the old one stays good for 24 hours. */
-export const rotateSecret = (ctx: Ctx, id: string): Promise<{ signing_secret: string; previous_secret_until: Date }> =>
+export const rotateSecret = (
+  ctx: Ctx,
+  id: string,
+): Promise<{ signing_secret: string; previous_secret_until: Date }> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id, db } = ctx
     const secret = newSigningSecret()
@@ -214,7 +244,8 @@ export const archiveSource = (ctx: Ctx, id: string): Promise<void> =>
     await recordChange(ctx, `the intake source “${row.name}”: closed`)
   })
 
-const sameText = (a: string, b: string): boolean => a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b))
+const sameText = (a: string, b: string): boolean =>
+  a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b))
 
 const newSigningSecret = (): string => `whsec_${randomBytes(24).toString('base64')}`
 

@@ -27,7 +27,10 @@ export const encrypt = (keys: Keys, text: string): string => {
   const nonce = randomBytes(12)
   const cipher = createCipheriv('aes-256-gcm', keys.current.encryption, nonce)
   const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()])
-  return [keys.current.id, ...[nonce, cipher.getAuthTag(), sealed].map((part) => part.toString('base64url'))].join('.')
+  return [
+    keys.current.id,
+    ...[nonce, cipher.getAuthTag(), sealed].map((part) => part.toString('base64url')),
+  ].join('.')
 }
 
 /**
@@ -54,7 +57,8 @@ export const linkToken = (keys: Keys, ...parts: string[]): string =>
   createHmac('sha256', keys.current.links).update(parts.join('\u0000')).digest('base64url')
 
 const keySet = (secret: string): KeySet => {
-  const derive = (purpose: string) => new Uint8Array(hkdfSync('sha256', secret, '', `leadhand ${purpose}`, 32))
+  const derive = (purpose: string) =>
+    new Uint8Array(hkdfSync('sha256', secret, '', `leadhand ${purpose}`, 32))
   return {
     id: Buffer.from(derive('key id')).subarray(0, 4).toString('hex'),
     audit: derive('audit'),

@@ -65,7 +65,10 @@ export const keysOf = (lead: Identifiable): LeadKey[] => {
  * e-mail and name are others, it is a colleague. Takes a lock on every key until the transaction ends, so that two doors
  * that see the same person at once make one lead.
  */
-export const findKnownLead = async (ctx: TxCtx, newcomer: Identifiable): Promise<{ id: string; matched_by: LeadKey['kind'] } | undefined> => {
+export const findKnownLead = async (
+  ctx: TxCtx,
+  newcomer: Identifiable,
+): Promise<{ id: string; matched_by: LeadKey['kind'] } | undefined> => {
   const keys = keysOf(newcomer)
   if (keys.length === 0) return undefined
   const { tx, organization_id } = ctx
@@ -82,13 +85,19 @@ export const findKnownLead = async (ctx: TxCtx, newcomer: Identifiable): Promise
     join stages s on s.organization_id = o.organization_id and s.id = o.stage_id
     where o.kind = 'lead' and s.kind = 'open' and o.archived_at is null
     order by wanted.n, o.created_at limit 20`
-  const known = candidates.find((candidate) => candidate.matched_by !== 'phone' || !isSomebodyElse(candidate, newcomer))
+  const known = candidates.find(
+    (candidate) => candidate.matched_by !== 'phone' || !isSomebodyElse(candidate, newcomer),
+  )
   return known && { id: known.id, matched_by: known.matched_by }
 }
 
 const isSomebodyElse = (a: Identifiable, b: Identifiable): boolean => {
-  const differ = (one: string | null | undefined, other: string | null | undefined): boolean => !!one && !!other && one !== other
-  return differ(a.email, b.email) && differ(normaliseName(a.contact_name ?? ''), normaliseName(b.contact_name ?? ''))
+  const differ = (one: string | null | undefined, other: string | null | undefined): boolean =>
+    !!one && !!other && one !== other
+  return (
+    differ(a.email, b.email) &&
+    differ(normaliseName(a.contact_name ?? ''), normaliseName(b.contact_name ?? ''))
+  )
 }
 
 /** Replaces the stored keys of a lead after its fields changed. */
@@ -103,7 +112,10 @@ export const writeKeys = async (ctx: TxCtx, opportunity_id: string, keys: LeadKe
 }
 
 /** The lead that has this external id, open or closed: no two that are in use share one. */
-export const holderOfExternalId = async ({ tx, organization_id }: TxCtx, external_id: unknown): Promise<{ id: string; name: string } | undefined> => {
+export const holderOfExternalId = async (
+  { tx, organization_id }: TxCtx,
+  external_id: unknown,
+): Promise<{ id: string; name: string } | undefined> => {
   if (typeof external_id !== 'string') return undefined
   const [holder] = await tx<{ id: string; name: string }[]>`
     select id, name from opportunities where organization_id = ${organization_id} and kind = 'lead'

@@ -75,12 +75,7 @@ export const Email = z
 export const Website = z
   .string()
   .transform((text) => visibleText(text).trim())
-  .pipe(
-    z
-      .string()
-      .max(2_000)
-      .refine(isWebsite, 'an address such as https://example.com'),
-  )
+  .pipe(z.string().max(2_000).refine(isWebsite, 'an address such as https://example.com'))
 
 function isWebsite(text: string): boolean {
   const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `https://${text}`)

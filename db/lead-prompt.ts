@@ -25,10 +25,15 @@ export const leadForPrompt = (ctx: Ctx, id: string): Promise<LeadForPrompt> =>
   inTx(ctx, async (ctx) => {
     const lead = await getOpportunity(ctx, id, 'lead')
     const { stages } = await getPipeline(ctx, lead.pipeline_id)
-    const { data: waiting } = await listApprovals(ctx, { subject_id: id, status: ['pending', 'stale'], limit: 20 })
+    const { data: waiting } = await listApprovals(ctx, {
+      subject_id: id,
+      status: ['pending', 'stale'],
+      limit: 20,
+    })
     const { data: activities } = await listTimeline(ctx, { kind: 'lead', id }, { limit: limits.activities })
     const settings = await readSettings(ctx)
-    const show = (text: string | null, length = 300): string | null => (text === null ? null : clip(visibleText(text), length))
+    const show = (text: string | null, length = 300): string | null =>
+      text === null ? null : clip(visibleText(text), length)
     return {
       lead: {
         id: lead.id,

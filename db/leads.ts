@@ -50,14 +50,30 @@ export type NewLead = z.infer<typeof NewLead>
 
 /** A change of a lead: absent fields stay, null empties a field. */
 export const LeadChange = z
-  .object(Object.fromEntries(Object.entries(LeadFields.shape).map(([key, field]) => [key, field.nullable().optional()])))
-  .extend({ version: z.number().int().positive().optional(), agents_paused: z.boolean().optional() }) as unknown as z.ZodType<
-  Partial<{ [Field in keyof LeadFields]: LeadFields[Field] | null }> & { version?: number; agents_paused?: boolean }
+  .object(
+    Object.fromEntries(
+      Object.entries(LeadFields.shape).map(([key, field]) => [key, field.nullable().optional()]),
+    ),
+  )
+  .extend({
+    version: z.number().int().positive().optional(),
+    agents_paused: z.boolean().optional(),
+  }) as unknown as z.ZodType<
+  Partial<{ [Field in keyof LeadFields]: LeadFields[Field] | null }> & {
+    version?: number
+    agents_paused?: boolean
+  }
 >
 export type LeadChange = z.infer<typeof LeadChange>
 
 /** How a lead came in. */
-export type LeadOrigin = { door: string; submission_id?: string; source_id?: string; extra?: Record<string, unknown>; warnings?: Warning[] }
+export type LeadOrigin = {
+  door: string
+  submission_id?: string
+  source_id?: string
+  extra?: Record<string, unknown>
+  warnings?: Warning[]
+}
 
 /**
  * Makes a lead at the entry of its pipeline, with a `lead_imported` line on its timeline.
@@ -70,10 +86,19 @@ export const createLead = (ctx: Ctx, input: NewLead, origin: LeadOrigin): Promis
     const fields = normalise(input, settings.default_country)
     requireIdentity(fields.values)
     await requireFreeExternalId(ctx, fields.values['external_id'])
-    const pipeline = input.pipeline_id ? await getPipeline(ctx, input.pipeline_id) : await defaultPipeline(ctx, 'lead')
-    const stage = input.stage_id ? pipeline.stages.find(({ id }) => id === input.stage_id) : entryStage(pipeline)
+    const pipeline = input.pipeline_id
+      ? await getPipeline(ctx, input.pipeline_id)
+      : await defaultPipeline(ctx, 'lead')
+    const stage = input.stage_id
+      ? pipeline.stages.find(({ id }) => id === input.stage_id)
+      : entryStage(pipeline)
     if (!stage || pipeline.record_kind !== 'lead') {
-      throw invalid('stage_of_other_pipeline', '/stage_id', 'This stage does not belong to the lead’s pipeline.', pipeline.stages)
+      throw invalid(
+        'stage_of_other_pipeline',
+        '/stage_id',
+        'This stage does not belong to the lead’s pipeline.',
+        pipeline.stages,
+      )
     }
     const id = uuidv7()
     const { values } = fields
@@ -92,7 +117,11 @@ export const createLead = (ctx: Ctx, input: NewLead, origin: LeadOrigin): Promis
         currency: (values['currency'] as string | undefined) ?? settings.currency,
         origin: tx.json(from),
         extra: tx.json(extra as never),
-        warnings: tx.json([...warnings, ...fields.warnings, ...(instruction ? [instructionWarning(instruction)] : [])]),
+        warnings: tx.json([
+          ...warnings,
+          ...fields.warnings,
+          ...(instruction ? [instructionWarning(instruction)] : []),
+        ]),
       } as never)}`
     await writeKeys(ctx, id, keysOf(values))
     await writeOrigins(ctx, { kind: 'lead', id }, Object.keys(values), originOf(ctx, from))
@@ -119,7 +148,8 @@ export const receiveLead = (ctx: Ctx, input: NewLead, origin: LeadOrigin): Promi
     const { values } = normalise(input, settings.default_country)
     requireIdentity(values)
     const known = await findKnownLead(ctx, values)
-    if (!known) return { lead: await createLead(ctx, ...(await withoutTakenId(ctx, input, origin))), joined: false }
+    if (!known)
+      return { lead: await createLead(ctx, ...(await withoutTakenId(ctx, input, origin))), joined: false }
     const lead = await joinLead(ctx, known.id, input, origin, known.matched_by)
     return { lead, joined: true, matched_by: known.matched_by }
   })
@@ -148,11 +178,17 @@ export const updateLead = (ctx: Ctx, id: string, input: LeadChange): Promise<Opp
 export const fillBlanks = (
   ctx: Ctx,
   id: string,
-  found: { field: 'company_name' | 'industry' | 'phone' | 'email' | 'city' | 'state' | 'country' | 'website'; value: string; origin: Origin }[],
+  found: {
+    field: 'company_name' | 'industry' | 'phone' | 'email' | 'city' | 'state' | 'country' | 'website'
+    value: string
+    origin: Origin
+  }[],
 ): Promise<Change[]> =>
   inTx(ctx, async (ctx) => {
     const before = await lockLead(ctx, id)
-    const blanks = found.filter(({ field }, n) => before[field] === null && found.findIndex((other) => other.field === field) === n)
+    const blanks = found.filter(
+      ({ field }, n) => before[field] === null && found.findIndex((other) => other.field === field) === n,
+    )
     if (blanks.length === 0) return []
     const { tx, organization_id } = ctx
     const values = Object.fromEntries(blanks.map(({ field, value }) => [field, value]))
@@ -170,7 +206,12 @@ export const fillBlanks = (
 export const saveEnrichment = (
   ctx: Ctx,
   lead_id: string,
-  reading: { website: string; summary: string; facts: Fact[]; pages: { url: string; title: string | null; status: number }[] },
+  reading: {
+    website: string
+    summary: string
+    facts: Fact[]
+    pages: { url: string; title: string | null; status: number }[]
+  },
 ): Promise<void> =>
   inTx(ctx, async ({ tx, organization_id, run_id }) => {
     await tx`
@@ -205,7 +246,8 @@ const joinLead = async (
   const { values } = normalise((await withoutTakenId(ctx, input, origin))[0], settings.default_country)
   const blanks = Object.entries(values).filter(([field, value]) => {
     // A number and the text that it was read from belong together.
-    const current = before[field === 'phone_original' && before.phone === null ? 'phone' : (field as keyof Opportunity)]
+    const current =
+      before[field === 'phone_original' && before.phone === null ? 'phone' : (field as keyof Opportunity)]
     return value !== null && (current === null || (Array.isArray(current) && current.length === 0))
   })
   // The newest message is what has to be answered; the older ones stay on the timeline.
@@ -215,7 +257,12 @@ const joinLead = async (
   await recordActivity(ctx, {
     type: 'submission_joined',
     subjects: [{ kind: 'lead', id }],
-    data: { ...from, matched_by, ...(input.message ? { message: input.message } : {}), ...(extra ? { extra } : {}) },
+    data: {
+      ...from,
+      matched_by,
+      ...(input.message ? { message: input.message } : {}),
+      ...(extra ? { extra } : {}),
+    },
   })
   const instruction = instructionIn(values)
   if (instruction) {
@@ -230,22 +277,42 @@ const joinLead = async (
 const requireFreeExternalId = async (ctx: TxCtx, external_id: unknown): Promise<void> => {
   const holder = await holderOfExternalId(ctx, external_id)
   if (!holder) return
-  throw new DomainError('conflict', 'external_id_taken', `“${holder.name}” has this external id already. Change that lead, or give another id.`, {
-    errors: [{ pointer: '/external_id', message: `belongs to lead ${holder.id}` }],
-    extra: { lead_id: holder.id },
-  })
+  throw new DomainError(
+    'conflict',
+    'external_id_taken',
+    `“${holder.name}” has this external id already. Change that lead, or give another id.`,
+    {
+      errors: [{ pointer: '/external_id', message: `belongs to lead ${holder.id}` }],
+      extra: { lead_id: holder.id },
+    },
+  )
 }
 
 /** A closed lead keeps its external id: a newcomer at a door with the same one goes without, and says so. */
-const withoutTakenId = async (ctx: TxCtx, input: NewLead, origin: LeadOrigin): Promise<[NewLead, LeadOrigin]> => {
+const withoutTakenId = async (
+  ctx: TxCtx,
+  input: NewLead,
+  origin: LeadOrigin,
+): Promise<[NewLead, LeadOrigin]> => {
   const holder = await holderOfExternalId(ctx, input.external_id)
   if (!holder) return [input, origin]
   const { external_id, ...rest } = input
-  const warning = { field: 'external_id', message: `“${external_id}” belongs to the lead “${holder.name}”; it was kept but not used.` }
-  return [rest, { ...origin, extra: { ...origin.extra, external_id }, warnings: [...(origin.warnings ?? []), warning] }]
+  const warning = {
+    field: 'external_id',
+    message: `“${external_id}” belongs to the lead “${holder.name}”; it was kept but not used.`,
+  }
+  return [
+    rest,
+    { ...origin, extra: { ...origin.extra, external_id }, warnings: [...(origin.warnings ?? []), warning] },
+  ]
 }
 
-const writeFields = async (ctx: TxCtx, before: Opportunity, values: Record<string, unknown>, origin: Origin): Promise<Opportunity> => {
+const writeFields = async (
+  ctx: TxCtx,
+  before: Opportunity,
+  values: Record<string, unknown>,
+  origin: Origin,
+): Promise<Opportunity> => {
   const { tx, organization_id } = ctx
   const changes: Change[] = Object.entries(values)
     .map(([field, after]) => ({ field, before: before[field as keyof Opportunity] ?? null, after }))
@@ -262,7 +329,10 @@ const writeFields = async (ctx: TxCtx, before: Opportunity, values: Record<strin
       record_version: before.version + 1,
       data: {
         changes,
-        undo: { tool: 'update_lead', input: Object.fromEntries(changes.map(({ field, before }) => [field, before])) },
+        undo: {
+          tool: 'update_lead',
+          input: Object.fromEntries(changes.map(({ field, before }) => [field, before])),
+        },
       },
     })
   }
@@ -273,14 +343,19 @@ const writeFields = async (ctx: TxCtx, before: Opportunity, values: Record<strin
 }
 
 /** Values ready for their columns; a phone that cannot be read becomes a warning, never an error. */
-const normalise = (input: object, country: string | null): { values: Record<string, unknown>; warnings: Warning[] } => {
+const normalise = (
+  input: object,
+  country: string | null,
+): { values: Record<string, unknown>; warnings: Warning[] } => {
   const warnings: Warning[] = []
   const values: Record<string, unknown> = {}
   for (const [field, value] of Object.entries(input)) {
     if (value === undefined || !(field in LeadFields.shape)) continue
     if (field === 'phone') {
       const { warning, ...phone } =
-        typeof value === 'string' && value.trim() !== '' ? normalisePhone(value, country) : { phone: null, phone_original: null }
+        typeof value === 'string' && value.trim() !== ''
+          ? normalisePhone(value, country)
+          : { phone: null, phone_original: null }
       Object.assign(values, phone)
       if (warning) warnings.push(warning)
     } else if (field === 'country' && typeof value === 'string') {
@@ -299,7 +374,11 @@ const requireIdentity = (values: Record<string, unknown>): void => {
 
 /** A lead that nobody could call, write to or ask for. */
 export const unidentified = () => {
-  const error = invalid('lead_unidentified', '/name', 'A lead needs a name, an e-mail address or a phone number; this one has none of them.')
+  const error = invalid(
+    'lead_unidentified',
+    '/name',
+    'A lead needs a name, an e-mail address or a phone number; this one has none of them.',
+  )
   error.errors.push(
     { pointer: '/email', message: 'give an e-mail address, or a name, or a phone number' },
     { pointer: '/phone', message: 'give a phone number, or a name, or an e-mail address' },
@@ -308,10 +387,20 @@ export const unidentified = () => {
 }
 
 const nameOf = (values: Record<string, unknown>): string =>
-  [values['contact_name'], values['company_name'], values['email'], values['phone'], values['phone_original']]
-    .find((value): value is string => typeof value === 'string' && value !== '') ?? 'Unnamed lead'
+  [
+    values['contact_name'],
+    values['company_name'],
+    values['email'],
+    values['phone'],
+    values['phone_original'],
+  ].find((value): value is string => typeof value === 'string' && value !== '') ?? 'Unnamed lead'
 
 const originOf = (ctx: Ctx, from: { door: string; submission_id?: string }): Origin =>
   from.submission_id
     ? { kind: 'submission', submission_id: from.submission_id, name: from.door }
-    : { kind: ctx.actor.kind === 'user' ? 'person' : ctx.actor.kind === 'visitor' ? 'submission' : ctx.actor.kind, name: ctx.actor.name, ...(ctx.run_id ? { run_id: ctx.run_id } : {}) }
+    : {
+        kind:
+          ctx.actor.kind === 'user' ? 'person' : ctx.actor.kind === 'visitor' ? 'submission' : ctx.actor.kind,
+        name: ctx.actor.name,
+        ...(ctx.run_id ? { run_id: ctx.run_id } : {}),
+      }

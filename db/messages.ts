@@ -8,7 +8,14 @@ import { notFound } from './errors.ts'
 import { page, type Page } from './page.ts'
 import { enqueue } from './queue.ts'
 
-export type MessageStatus = 'queued' | 'sending' | 'sent' | 'captured' | 'failed' | 'outcome_unknown' | 'cancelled'
+export type MessageStatus =
+  | 'queued'
+  | 'sending'
+  | 'sent'
+  | 'captured'
+  | 'failed'
+  | 'outcome_unknown'
+  | 'cancelled'
 
 /** One message of the outbox: what somebody outside receives, byte for byte. */
 export type Message = {
@@ -69,14 +76,22 @@ export type Sending = { organization_id: string; message: Message; fence: number
  * Announces a sending before it happens (the intent): after this, a silence means that nobody knows the outcome.
  * Nothing when the message is not waiting, or must not be sent any more; that is settled here.
  */
-export const announceSending = (db: Database, organization_id: string, id: string): Promise<Sending | undefined> =>
+export const announceSending = (
+  db: Database,
+  organization_id: string,
+  id: string,
+): Promise<Sending | undefined> =>
   inTx(systemCtx(db, organization_id, 'delivery'), async (ctx) => {
     const { tx } = ctx
     const [row] = await tx<MessageRow[]>`
       select * from messages where organization_id = ${organization_id} and id = ${id} for update`
     if (!row) return undefined
     if (row.status === 'sending' && row.lease_until && row.lease_until.getTime() < Date.now()) {
-      await settleOutcomeUnknown(ctx, toMessage(row), 'the process stopped between handing the e-mail over and hearing the answer')
+      await settleOutcomeUnknown(
+        ctx,
+        toMessage(row),
+        'the process stopped between handing the e-mail over and hearing the answer',
+      )
       return undefined
     }
     if (row.status !== 'queued' || row.next_attempt_at.getTime() > Date.now()) return undefined
@@ -121,7 +136,10 @@ export const settleSending = (db: Database, sending: Sending, result: DeliveryOu
       case 'sent':
       case 'captured':
         await settle(ctx, message.id, result.outcome, { response: result.response })
-        return recordSent(ctx, message, { transport: result.outcome === 'sent' ? 'smtp' : 'captured', response: result.response })
+        return recordSent(ctx, message, {
+          transport: result.outcome === 'sent' ? 'smtp' : 'captured',
+          response: result.response,
+        })
       case 'unknown':
         return settleOutcomeUnknown(ctx, message, result.error)
       case 'retry':
@@ -148,15 +166,22 @@ export const resolveOutcome = (ctx: Ctx, approval_id: string, outcome: 'sent' | 
       },
     )
     const message = row ? toMessage(row) : undefined
-    if (message) await settle(ctx, message.id, outcome === 'sent' ? 'sent' : 'failed', { response: 'as a person said' })
-    if (outcome === 'sent' && message) return recordSent(ctx, message, { transport: 'smtp', response: 'as a person said' })
+    if (message)
+      await settle(ctx, message.id, outcome === 'sent' ? 'sent' : 'failed', { response: 'as a person said' })
+    if (outcome === 'sent' && message)
+      return recordSent(ctx, message, { transport: 'smtp', response: 'as a person said' })
     await settleFailed(ctx, approval_id, { code: 'not_sent', message: 'It was not sent, as a person said.' })
   })
 
 /** The outbox, newest first. */
 export const listMessages = (
   ctx: Ctx,
-  filter: { status?: MessageStatus | undefined; record_id?: string | undefined; cursor?: string | undefined; limit: number },
+  filter: {
+    status?: MessageStatus | undefined
+    record_id?: string | undefined
+    cursor?: string | undefined
+    limit: number
+  },
 ): Promise<Page<Message>> =>
   inTx(ctx, async ({ tx, organization_id }) => {
     const rows = await tx<MessageRow[]>`
@@ -171,15 +196,22 @@ export const listMessages = (
 /** One message of the outbox. */
 export const getMessage = (ctx: Ctx, id: string): Promise<Message> =>
   inTx(ctx, async ({ tx, organization_id }) => {
-    const [row] = await tx<MessageRow[]>`select * from messages where organization_id = ${organization_id} and id = ${id}`
+    const [row] = await tx<
+      MessageRow[]
+    >`select * from messages where organization_id = ${organization_id} and id = ${id}`
     if (!row) throw notFound('message', id)
     return toMessage(row)
   })
 
 /** Why a message must not go out any more, looked at immediately before it would. */
-const findObstacle = async (ctx: TxCtx, row: MessageRow): Promise<{ code: string; message: string } | undefined> => {
+const findObstacle = async (
+  ctx: TxCtx,
+  row: MessageRow,
+): Promise<{ code: string; message: string } | undefined> => {
   const { tx, organization_id } = ctx
-  const [state] = await tx<{ opted_out: boolean; ai_enabled: boolean; agent_enabled: boolean; paused: boolean }[]>`
+  const [state] = await tx<
+    { opted_out: boolean; ai_enabled: boolean; agent_enabled: boolean; paused: boolean }[]
+  >`
     select exists (select 1 from opt_outs o where o.organization_id = s.organization_id and o.email = ${row.recipient.toLowerCase()}) as opted_out,
       s.ai_enabled,
       coalesce((select a.enabled from agents a join approvals p on p.organization_id = a.organization_id
@@ -189,9 +221,12 @@ const findObstacle = async (ctx: TxCtx, row: MessageRow): Promise<{ code: string
         where o.organization_id = s.organization_id and o.id = ${row.record_id}), false) as paused
     from settings s where s.organization_id = ${organization_id}`
   if (state?.opted_out) return { code: 'opted_out', message: `${row.recipient} asked not to be written to.` }
-  if (!state?.ai_enabled) return { code: 'ai_off', message: 'Agents were switched off for this organization before it was sent.' }
-  if (!state.agent_enabled) return { code: 'agent_off', message: 'The agent that wrote it was paused before it was sent.' }
-  if (state.paused) return { code: 'record_off', message: 'Agents were paused on this record before it was sent.' }
+  if (!state?.ai_enabled)
+    return { code: 'ai_off', message: 'Agents were switched off for this organization before it was sent.' }
+  if (!state.agent_enabled)
+    return { code: 'agent_off', message: 'The agent that wrote it was paused before it was sent.' }
+  if (state.paused)
+    return { code: 'record_off', message: 'Agents were paused on this record before it was sent.' }
   return undefined
 }
 
@@ -208,7 +243,11 @@ const settle = async (
 }
 
 /** The e-mail's line has the proposing agent as its author and the approver on whose behalf. */
-const recordSent = async (ctx: TxCtx, message: Message, how: { transport: string; response: string }): Promise<void> => {
+const recordSent = async (
+  ctx: TxCtx,
+  message: Message,
+  how: { transport: string; response: string },
+): Promise<void> => {
   const { tx, organization_id } = ctx
   await tx`
     update opportunities set sent_at = coalesce(sent_at, now())
@@ -217,10 +256,20 @@ const recordSent = async (ctx: TxCtx, message: Message, how: { transport: string
   await recordActivity(authored, {
     type: 'email_sent',
     subjects: [message.record, { kind: 'message', id: message.id }],
-    data: { to: message.to, subject: message.subject, body: message.body, message_id: message.message_id, ...how },
+    data: {
+      to: message.to,
+      subject: message.subject,
+      body: message.body,
+      message_id: message.message_id,
+      ...how,
+    },
   })
   if (message.approval_id) {
-    await settleExecuted(authored, message.approval_id, { message_id: message.message_id, id: message.id, ...how })
+    await settleExecuted(authored, message.approval_id, {
+      message_id: message.message_id,
+      id: message.id,
+      ...how,
+    })
   }
 }
 
@@ -244,7 +293,8 @@ const settleRefused = async (ctx: TxCtx, message: Message, error: string): Promi
     subjects: [message.record, { kind: 'message', id: message.id }],
     data: { to: message.to, subject: message.subject, error },
   })
-  if (message.approval_id) await settleFailed(ctx, message.approval_id, { code: 'not_delivered', message: error })
+  if (message.approval_id)
+    await settleFailed(ctx, message.approval_id, { code: 'not_delivered', message: error })
 }
 
 const postpone = async (ctx: TxCtx, message: Message, error: string): Promise<void> => {
@@ -298,4 +348,3 @@ const toMessage = (row: MessageRow): Message => ({
   sent_at: row.sent_at,
   created_at: row.created_at,
 })
-

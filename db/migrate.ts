@@ -32,7 +32,11 @@ export const migrate = async (
   ownerUrl: string,
   options: { appSecret: string; appUrl?: string | undefined },
 ): Promise<{ appUrl: string }> => {
-  const sql = postgres(ownerUrl, { max: 1, onnotice: () => {}, connection: { application_name: 'leadhand-migration' } })
+  const sql = postgres(ownerUrl, {
+    max: 1,
+    onnotice: () => {},
+    connection: { application_name: 'leadhand-migration' },
+  })
   try {
     await sql`select pg_advisory_lock(${LOCK})`
     const app = appLogin(ownerUrl, options)
@@ -52,12 +56,14 @@ export const checkMigrations = async (sql: Sql): Promise<void> => {
   const [row] = await sql<{ newest: number | null }[]>`
     select max(created_at)::float8 as newest from drizzle.__drizzle_migrations`
   const wanted = Math.max(...readJournal().map((entry) => entry.when))
-  if (!row?.newest || row.newest < wanted) throw new Error('the database is older than this version: migrations are missing')
+  if (!row?.newest || row.newest < wanted)
+    throw new Error('the database is older than this version: migrations are missing')
 }
 
 const Journal = z.object({ entries: z.array(z.object({ when: z.number(), tag: z.string() })) })
 
-const readJournal = () => Journal.parse(JSON.parse(readFileSync(`${FOLDER}/meta/_journal.json`, 'utf8'))).entries
+const readJournal = () =>
+  Journal.parse(JSON.parse(readFileSync(`${FOLDER}/meta/_journal.json`, 'utf8'))).entries
 
 /**
  * Applies what drizzle-kit generated and the database has not seen, all of it or nothing, and notes it where drizzle does.
@@ -95,7 +101,9 @@ const appLogin = (ownerUrl: string, options: { appSecret: string; appUrl?: strin
   const database = decodeURIComponent(url.pathname.slice(1)) || decodeURIComponent(url.username)
   // PostgreSQL cuts names at 63 bytes.
   const name = `${database.slice(0, 59)}_app`
-  const password = Buffer.from(hkdfSync('sha256', options.appSecret, '', `database login ${name}`, 24)).toString('hex')
+  const password = Buffer.from(
+    hkdfSync('sha256', options.appSecret, '', `database login ${name}`, 24),
+  ).toString('hex')
   url.username = encodeURIComponent(name)
   url.password = password
   return { name, password, url: url.toString(), given: false }

@@ -13,7 +13,12 @@ export const Budget = z.object({
 export type Budget = z.infer<typeof Budget>
 
 /** What an organization set for an agent: another model, other caps, or a pause. */
-export type AgentSettings = { enabled: boolean; model: string | null; budget: Partial<Budget>; version: number }
+export type AgentSettings = {
+  enabled: boolean
+  model: string | null
+  budget: Partial<Budget>
+  version: number
+}
 
 /** An agent's settings; as declared where nothing was set. */
 export const readAgentSettings = (ctx: Ctx, name: string): Promise<AgentSettings> =>
@@ -27,7 +32,11 @@ export const readAgentSettings = (ctx: Ctx, name: string): Promise<AgentSettings
 export const changeAgentSettings = (
   ctx: Ctx,
   name: string,
-  change: { enabled?: boolean | undefined; model?: string | null | undefined; budget?: Partial<Budget> | undefined },
+  change: {
+    enabled?: boolean | undefined
+    model?: string | null | undefined
+    budget?: Partial<Budget> | undefined
+  },
 ): Promise<AgentSettings> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
@@ -55,7 +64,11 @@ export const changeAgentSettings = (
   })
 
 /** What a model charges, in minor units of `currency` per million tokens. */
-export type ModelPrice = { input_minor_per_million: number; output_minor_per_million: number; currency: string }
+export type ModelPrice = {
+  input_minor_per_million: number
+  output_minor_per_million: number
+  currency: string
+}
 
 /** The price that the organization set for a model; the built-in rules cost nothing. */
 export const readModelPrice = (ctx: Ctx, spec: string): Promise<ModelPrice | undefined> =>
@@ -63,6 +76,7 @@ export const readModelPrice = (ctx: Ctx, spec: string): Promise<ModelPrice | und
     const [row] = await tx<{ currency: string; price: Omit<ModelPrice, 'currency'> | null }[]>`
       select currency, model_prices -> ${spec}::text as price from settings where organization_id = ${organization_id}`
     if (!row) return undefined
-    if (spec === 'rules') return { input_minor_per_million: 0, output_minor_per_million: 0, currency: row.currency }
+    if (spec === 'rules')
+      return { input_minor_per_million: 0, output_minor_per_million: 0, currency: row.currency }
     return row.price ? { ...row.price, currency: row.currency } : undefined
   })

@@ -12,7 +12,15 @@ export const NewNote = z.object({
 })
 export type NewNote = z.infer<typeof NewNote>
 
-export type Note = { id: string; body: string; subject: Subject; author: Actor; created_at: Date; updated_at: Date; version: number }
+export type Note = {
+  id: string
+  body: string
+  subject: Subject
+  author: Actor
+  created_at: Date
+  updated_at: Date
+  version: number
+}
 
 /** Writes a note on a record; its timeline says that one was added. */
 export const addNote = (ctx: Ctx, input: NewNote): Promise<Note> =>
@@ -48,7 +56,10 @@ export const archiveNote = (ctx: Ctx, id: string): Promise<void> =>
     if (!note) return
     await recordActivity(ctx, {
       type: 'undone',
-      subjects: [{ kind: note.subject_kind, id: note.subject_id }, { kind: 'note', id }],
+      subjects: [
+        { kind: note.subject_kind, id: note.subject_id },
+        { kind: 'note', id },
+      ],
       data: { summary: 'a note', note_id: id },
     })
   })

@@ -124,9 +124,15 @@ export type ListOpportunities = {
 /** One page of cards; the order is total, so pages neither repeat nor miss a card while others are added. */
 export const listOpportunities = (ctx: Ctx, input: ListOpportunities): Promise<Page<Opportunity>> =>
   inTx(ctx, async ({ tx, organization_id }) => {
-    const sort = [...parseSort(opportunityFields, input.sort ?? '-created_at'), { name: 'id', column: 'o.id', type: 'uuid' as const, descending: (input.sort ?? '-').startsWith('-') }]
+    const sort = [
+      ...parseSort(opportunityFields, input.sort ?? '-created_at'),
+      { name: 'id', column: 'o.id', type: 'uuid' as const, descending: (input.sort ?? '-').startsWith('-') },
+    ]
     const order = sort
-      .map(({ column, descending }) => tx`${tx.unsafe(column)} ${descending ? tx`desc nulls last` : tx`asc nulls last`}`)
+      .map(
+        ({ column, descending }) =>
+          tx`${tx.unsafe(column)} ${descending ? tx`desc nulls last` : tx`asc nulls last`}`,
+      )
       .reduce((all, next) => tx`${all}, ${next}`)
     const position = input.cursor ? unpackCursor(input.cursor, sort.length) : undefined
     const q = input.q?.trim()
@@ -223,11 +229,15 @@ export const lastPosition = async ({ tx, organization_id }: TxCtx, stage_id: str
 /** Refuses acts on a card that is closed: what an agent may not do to one without a person. */
 export const requireOpen = (card: Opportunity): void => {
   if (card.stage.kind !== 'open') {
-    throw new DomainError('conflict', 'opportunity_closed', `“${card.name}” is closed (${card.stage.label}). Reopen it first.`)
+    throw new DomainError(
+      'conflict',
+      'opportunity_closed',
+      `“${card.name}” is closed (${card.stage.label}). Reopen it first.`,
+    )
   }
 }
 
-const selectOpportunity = (tx: TxCtx["tx"], extra?: SqlPart) => tx`
+const selectOpportunity = (tx: TxCtx['tx'], extra?: SqlPart) => tx`
   select o.id, o.kind, o.name, o.contact_name, o.company_name, o.title, o.email, o.phone, o.phone_original, o.website,
     o.city, o.state, o.country, o.industry, o.message, o.pipeline_id, o.stage_id,
     jsonb_build_object('id', s.id, 'label', s.label, 'kind', s.kind, 'position', s.position) as stage,
@@ -259,12 +269,12 @@ type SortPart = ReturnType<typeof parseSort>[number]
 /** Rows after a position in an order of several columns with nulls last. */
 const after = (tx: TxCtx['tx'], sort: SortPart[], position: (string | number | null)[]): SqlPart => {
   const branches = sort.map((part, n) => {
-    const equal = sort
-      .slice(0, n)
-      .map((earlier, m) => {
-        const value = position[m] ?? null
-        return value === null ? tx`${tx.unsafe(earlier.column)} is null` : tx`${tx.unsafe(earlier.column)} = ${value}${cast(tx, earlier)}`
-      })
+    const equal = sort.slice(0, n).map((earlier, m) => {
+      const value = position[m] ?? null
+      return value === null
+        ? tx`${tx.unsafe(earlier.column)} is null`
+        : tx`${tx.unsafe(earlier.column)} = ${value}${cast(tx, earlier)}`
+    })
     const value = position[n] ?? null
     const beyond =
       value === null
@@ -276,6 +286,11 @@ const after = (tx: TxCtx['tx'], sort: SortPart[], position: (string | number | n
 }
 
 /** Times go as text: the driver would cut them to milliseconds. */
-const CASTS: Partial<Record<SortPart['type'], string>> = { time: '::text::timestamptz', date: '::text::date', uuid: '::uuid', number: '::float8' }
+const CASTS: Partial<Record<SortPart['type'], string>> = {
+  time: '::text::timestamptz',
+  date: '::text::date',
+  uuid: '::uuid',
+  number: '::float8',
+}
 
 const cast = (tx: TxCtx['tx'], part: SortPart) => tx.unsafe(CASTS[part.type] ?? '::text')

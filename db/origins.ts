@@ -17,7 +17,12 @@ export type FieldOrigin = { field: string; origin: Origin; tainted: boolean; set
 const OUTSIDE = new Set<Origin['kind']>(['submission', 'url', 'api_key'])
 
 /** Notes where these fields' values came from; the last writer counts. */
-export const writeOrigins = async (ctx: TxCtx, record: Subject, fields: string[], origin: Origin): Promise<void> => {
+export const writeOrigins = async (
+  ctx: TxCtx,
+  record: Subject,
+  fields: string[],
+  origin: Origin,
+): Promise<void> => {
   if (fields.length === 0) return
   const { tx, organization_id } = ctx
   await tx`

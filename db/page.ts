@@ -22,9 +22,14 @@ export const unpackCursor = (cursor: string, length: number): (string | number |
   } catch {
     // Not ours: answered below, like one of another sort.
   }
-  throw new DomainError('invalid', 'invalid_cursor', 'This cursor does not belong to this list. Start again without it.', {
-    errors: [{ pointer: '/cursor', message: 'not a cursor of this list and sort' }],
-  })
+  throw new DomainError(
+    'invalid',
+    'invalid_cursor',
+    'This cursor does not belong to this list. Start again without it.',
+    {
+      errors: [{ pointer: '/cursor', message: 'not a cursor of this list and sort' }],
+    },
+  )
 }
 
 const isPosition = (value: unknown): value is string | number | null =>

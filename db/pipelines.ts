@@ -28,7 +28,14 @@ export type Pipeline = {
 }
 
 type TemplateStage = [label: string, close_probability: number, description?: string]
-type Template = { name: string; record_kind: 'lead' | 'deal'; description: string; stages: TemplateStage[]; won: TemplateStage; lost: TemplateStage }
+type Template = {
+  name: string
+  record_kind: 'lead' | 'deal'
+  description: string
+  stages: TemplateStage[]
+  won: TemplateStage
+  lost: TemplateStage
+}
 
 /** The three ladders a pipeline can start from. */
 export const pipelineTemplates = {
@@ -101,7 +108,11 @@ export const defaultPipeline = async (ctx: Ctx, record_kind: 'lead' | 'deal'): P
   const pipelines = (await listPipelines(ctx)).filter((pipeline) => pipeline.record_kind === record_kind)
   const pipeline = pipelines.find((candidate) => candidate.is_default) ?? pipelines[0]
   if (!pipeline) {
-    throw invalid('pipeline_missing', '/pipeline_id', `There is no pipeline for ${record_kind}s. Set one up first.`)
+    throw invalid(
+      'pipeline_missing',
+      '/pipeline_id',
+      `There is no pipeline for ${record_kind}s. Set one up first.`,
+    )
   }
   return pipeline
 }

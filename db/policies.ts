@@ -29,10 +29,14 @@ export type Question = {
 }
 
 /** Who the agents are and what each may do unless an organization says otherwise. A tool that is not listed does not exist for the agent. */
-export const agentCatalogue: Record<string, { title: string; description: string; version: string; levels: Record<string, Level> }> = {
+export const agentCatalogue: Record<
+  string,
+  { title: string; description: string; version: string; levels: Record<string, Level> }
+> = {
   lead_worker: {
     title: 'Lead worker',
-    description: 'Works every new lead: reads its website, scores it, moves it, proposes next steps and drafts the first e-mail.',
+    description:
+      'Works every new lead: reads its website, scores it, moves it, proposes next steps and drafts the first e-mail.',
     version: '1',
     levels: {
       read_lead: 'act',
@@ -59,19 +63,39 @@ export const decide = (question: Question): Verdict => {
   return { verdict: 'deny', rule: 'default_deny', text: `No rule allows ${question.tool}.` }
 }
 
-type Rule = [name: string, applies: (q: Question) => boolean, verdict: Verdict['verdict'], text: (q: Question) => string]
+type Rule = [
+  name: string,
+  applies: (q: Question) => boolean,
+  verdict: Verdict['verdict'],
+  text: (q: Question) => string,
+]
 
 const rules: Rule[] = [
   ['ai_off', (q) => !q.ai_enabled, 'deny', () => 'Agents are switched off for this organization.'],
   ['agent_off', (q) => !q.agent_enabled, 'deny', () => 'This agent is paused.'],
   ['record_off', (q) => q.record_paused, 'deny', () => 'Agents are paused on this record.'],
-  ['not_granted', (q) => q.level === undefined || q.level === 'off', 'deny', (q) => `This agent was not given ${q.tool}.`],
+  [
+    'not_granted',
+    (q) => q.level === undefined || q.level === 'off',
+    'deny',
+    (q) => `This agent was not given ${q.tool}.`,
+  ],
   ['policy_deny', (q) => q.level === 'deny', 'deny', (q) => `Policy: this agent may never use ${q.tool}.`],
   ['read_only', (q) => q.effect === 'read' && !q.suggestion, 'run', () => 'Looking changes nothing.'],
   ['suggestion', (q) => q.suggestion, 'park', () => 'Suggestions always wait for a person.'],
-  ['outbound', (q) => q.effect === 'outbound', 'park', () => 'It reaches somebody outside and an agent wrote it.'],
+  [
+    'outbound',
+    (q) => q.effect === 'outbound',
+    'park',
+    () => 'It reaches somebody outside and an agent wrote it.',
+  ],
   ['consequential', (q) => q.consequence !== undefined, 'park', (q) => q.consequence ?? ''],
-  ['policy_suggest', (q) => q.level === 'suggest', 'park', () => 'Policy: this agent asks before it does this.'],
+  [
+    'policy_suggest',
+    (q) => q.level === 'suggest',
+    'park',
+    () => 'Policy: this agent asks before it does this.',
+  ],
   [
     'tainted',
     (q) => q.tainted && !q.safe_when_tainted,
@@ -86,7 +110,10 @@ export const readLevels = (ctx: Ctx, agent: string): Promise<Record<string, Leve
   inTx(ctx, async ({ tx, organization_id }) => {
     const overrides = await tx<{ tool: string; level: Level }[]>`
       select tool, level from policies where organization_id = ${organization_id} and agent = ${agent}`
-    return { ...agentCatalogue[agent]?.levels, ...Object.fromEntries(overrides.map(({ tool, level }) => [tool, level])) }
+    return {
+      ...agentCatalogue[agent]?.levels,
+      ...Object.fromEntries(overrides.map(({ tool, level }) => [tool, level])),
+    }
   })
 
 /** Sets what an agent may do with a tool; takes effect with its next call. */
@@ -109,10 +136,19 @@ export const setLevel = (ctx: Ctx, input: { agent: string; tool: string; level: 
   })
 
 /** Where an agent stands with a record now: the switches and its level of each tool. */
-export type Standing = { ai_enabled: boolean; agent_enabled: boolean; record_paused: boolean; levels: Record<string, Level> }
+export type Standing = {
+  ai_enabled: boolean
+  agent_enabled: boolean
+  record_paused: boolean
+  levels: Record<string, Level>
+}
 
 /** What is looked at before every act, in one statement, so that a switch that was thrown holds from the next act on. */
-export const readStanding = (ctx: Ctx, agent: string, subject: { kind: string; id: string }): Promise<Standing> =>
+export const readStanding = (
+  ctx: Ctx,
+  agent: string,
+  subject: { kind: string; id: string },
+): Promise<Standing> =>
   inTx(ctx, async ({ tx, organization_id }) => {
     const [row] = await tx<Standing[]>`
       select s.ai_enabled,
@@ -129,4 +165,9 @@ export const readStanding = (ctx: Ctx, agent: string, subject: { kind: string; i
   })
 
 /** An agent as a principal: what its acts are signed with. */
-export const agentActor = (name: string): Actor => ({ kind: 'agent', id: name, name, version: agentCatalogue[name]?.version ?? '1' })
+export const agentActor = (name: string): Actor => ({
+  kind: 'agent',
+  id: name,
+  name,
+  version: agentCatalogue[name]?.version ?? '1',
+})

@@ -28,11 +28,22 @@ export type Payload<Name extends QueueName> = z.infer<(typeof queues)[Name]>
 export const DEAD_LETTERS = 'dead.letters'
 
 const RETRY = { retryLimit: 4, retryDelay: 1, retryBackoff: true, retryDelayMax: 60 }
-const OPTIONS = { ...RETRY, expireInSeconds: 120, heartbeatSeconds: 10, notify: true, deadLetter: DEAD_LETTERS }
+const OPTIONS = {
+  ...RETRY,
+  expireInSeconds: 120,
+  heartbeatSeconds: 10,
+  notify: true,
+  deadLetter: DEAD_LETTERS,
+}
 
 /** Jobs of one process: sends in the caller's transaction, works off what others sent. */
 export type Queue = {
-  send<Name extends QueueName>(tx: TransactionSql, name: Name, payload: Payload<Name>, delay_s?: number): Promise<void>
+  send<Name extends QueueName>(
+    tx: TransactionSql,
+    name: Name,
+    payload: Payload<Name>,
+    delay_s?: number,
+  ): Promise<void>
   sendMany<Name extends QueueName>(tx: TransactionSql, name: Name, payloads: Payload<Name>[]): Promise<void>
   /** Starts taking jobs; one that throws is retried with backoff, then goes to the dead letters. */
   work<Name extends QueueName>(
@@ -47,7 +58,13 @@ export type Queue = {
   close(timeout_ms?: number): Promise<void>
 }
 
-export type DeadLetter = { id: string; name: string; payload: Record<string, unknown>; error: unknown; failed_at: Date }
+export type DeadLetter = {
+  id: string
+  name: string
+  payload: Record<string, unknown>
+  error: unknown
+  failed_at: Date
+}
 
 /** Adds a job that becomes visible when the caller's transaction commits. */
 export const enqueue = <Name extends QueueName>(
@@ -108,7 +125,15 @@ export const openQueue = async (url: string, options: { works: boolean }): Promi
       }
     },
     deadLetters: async (organization_id, limit) => {
-      const rows = await sql<{ id: string; source_name: string; data: Record<string, unknown>; source_output: unknown; created_on: Date }[]>`
+      const rows = await sql<
+        {
+          id: string
+          source_name: string
+          data: Record<string, unknown>
+          source_output: unknown
+          created_on: Date
+        }[]
+      >`
         select id, source_name, data, source_output, created_on from pgboss.job
         where name = ${DEAD_LETTERS} and state = 'created' and data ->> 'organization_id' = ${organization_id}
         order by created_on desc limit ${limit}`
@@ -162,7 +187,9 @@ export const migrateQueue = async (ownerUrl: string): Promise<void> => {
 
 const rowsOf = (result: unknown): { rows: unknown[] } => {
   const rows = result as unknown[]
-  return Array.isArray(rows[0]) ? { rows: rows.flatMap((part) => [...(part as unknown[])]) } : { rows: [...rows] }
+  return Array.isArray(rows[0])
+    ? { rows: rows.flatMap((part) => [...(part as unknown[])]) }
+    : { rows: [...rows] }
 }
 
 const execute =

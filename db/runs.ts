@@ -1,14 +1,27 @@
 import { v7 as uuidv7 } from 'uuid'
 import { recordActivity, type Subject } from './activities.ts'
 import type { Database } from './client.ts'
-import { inTx, LeaseLost, sendStatement, systemCtx, type Actor, type Ctx, type Lease, type TxCtx } from './context.ts'
+import {
+  inTx,
+  LeaseLost,
+  sendStatement,
+  systemCtx,
+  type Actor,
+  type Ctx,
+  type Lease,
+  type TxCtx,
+} from './context.ts'
 import { DomainError, notFound } from './errors.ts'
 import { page, type Page } from './page.ts'
 import { enqueue } from './queue.ts'
 import { storableJson } from './text.ts'
 
 export type RunStatus = 'queued' | 'running' | 'paused' | 'done' | 'failed' | 'stopped' | 'cancelled' | 'dead'
-export type RunTrigger = { kind: 'submission' | 'request' | 'retry'; submission_id?: string; ask?: 'enrich' | 'suggest' | 'work' }
+export type RunTrigger = {
+  kind: 'submission' | 'request' | 'retry'
+  submission_id?: string
+  ask?: 'enrich' | 'suggest' | 'work'
+}
 /** Something from outside that a run has read. */
 export type TaintSource = { kind: 'record' | 'url'; id?: string; url?: string }
 
@@ -48,7 +61,13 @@ export type RunStep = {
 }
 
 /** How long a claim lasts without a heartbeat, and how often a run is tried. */
-export const runLimits = { lease_ms: 10_000, heartbeat_ms: 3_000, max_attempts: 4, backoff_ms: 2_000, backoff_max_ms: 60_000 }
+export const runLimits = {
+  lease_ms: 10_000,
+  heartbeat_ms: 3_000,
+  max_attempts: 4,
+  backoff_ms: 2_000,
+  backoff_max_ms: 60_000,
+}
 
 /** Puts an agent on a record. One that waits for it already is answered instead of a second one. */
 export const queueRun = (
@@ -87,13 +106,23 @@ export const queueRun = (
 export type ClaimedRun = { organization_id: string; run: Run; lease: Lease }
 
 /** Runs that may be claimed now, in turn round the organizations. */
-export const findDueRuns = async (db: Database, at_most: number): Promise<{ organization_id: string; id: string }[]> => {
-  const rows = await db.sql<{ organization_id: string; id: string }[]>`select * from finder.due_runs(${at_most})`
+export const findDueRuns = async (
+  db: Database,
+  at_most: number,
+): Promise<{ organization_id: string; id: string }[]> => {
+  const rows = await db.sql<
+    { organization_id: string; id: string }[]
+  >`select * from finder.due_runs(${at_most})`
   return [...rows]
 }
 
 /** Takes a run that waits, or whose worker fell silent; nothing when another worker was faster. */
-export const claimRun = (db: Database, organization_id: string, id: string, worker: string): Promise<ClaimedRun | undefined> =>
+export const claimRun = (
+  db: Database,
+  organization_id: string,
+  id: string,
+  worker: string,
+): Promise<ClaimedRun | undefined> =>
   inTx(systemCtx(db, organization_id, 'worker'), async ({ tx }) => {
     const [claimed] = await tx<(RunRow & { fence: number })[]>`
       update runs set status = 'running', fence = fence + 1, attempts = attempts + 1, worker = ${worker},
@@ -101,7 +130,9 @@ export const claimRun = (db: Database, organization_id: string, id: string, work
       where organization_id = ${organization_id} and id = ${id}
         and ((status = 'queued' and next_attempt_at <= now()) or (status = 'running' and lease_until < now()))
       returning *`
-    return claimed ? { organization_id, run: toRun(claimed), lease: { run_id: id, fence: claimed.fence } } : undefined
+    return claimed
+      ? { organization_id, run: toRun(claimed), lease: { run_id: id, fence: claimed.fence } }
+      : undefined
   })
 
 /** Extends a claim; false when another worker has taken over or the run was cancelled. */
@@ -123,7 +154,12 @@ export type NewStep = {
   verdict?: string
   rule?: string
   output?: unknown
-  usage?: { input_tokens: number; output_tokens: number; cost_minor?: number | undefined; currency?: string | undefined }
+  usage?: {
+    input_tokens: number
+    output_tokens: number
+    cost_minor?: number | undefined
+    currency?: string | undefined
+  }
   tainted_by?: TaintSource[]
   /** Whether all that the transaction holds is this step: then it may be done again after a crash of the database. */
   changed_nothing?: boolean
@@ -143,7 +179,8 @@ export const journalStep = (ctx: Ctx, n: number, step: NewStep): Promise<void> =
   const holding = step.usage && !ctx.tx ? { ...ctx, lease: undefined } : ctx
   return inTx(holding, async (ctx) => {
     const { tx, organization_id } = ctx
-    if (step.kind === 'model' || step.changed_nothing) sendStatement(ctx, tx`set local synchronous_commit = off`)
+    if (step.kind === 'model' || step.changed_nothing)
+      sendStatement(ctx, tx`set local synchronous_commit = off`)
     const columns = tx`organization_id, run_id, n, kind, tool, call_id, input, verdict, rule, output, usage, started_at, finished_at`
     const values = tx`${organization_id}::uuid, ${lease.run_id}::uuid, ${n}::int, ${step.kind}, ${step.tool ?? null}, ${step.call_id ?? null},
       ${json(tx, step.input)}::jsonb, ${step.verdict ?? null}, ${step.rule ?? null}, ${json(tx, step.output)}::jsonb,
@@ -173,7 +210,8 @@ export const journalStep = (ctx: Ctx, n: number, step: NewStep): Promise<void> =
   })
 }
 
-const json = (tx: TxCtx['tx'], value: unknown) => (value === undefined ? null : tx.json(storableJson(value) as never))
+const json = (tx: TxCtx['tx'], value: unknown) =>
+  value === undefined ? null : tx.json(storableJson(value) as never)
 
 /** The journal of a run, in order. */
 export const listSteps = (ctx: Ctx, run_id: string): Promise<RunStep[]> =>
@@ -185,11 +223,17 @@ export const listSteps = (ctx: Ctx, run_id: string): Promise<RunStep[]> =>
   })
 
 /** Notes which model and prompt a run is thought with. */
-export const beginRun = (ctx: Ctx, input: { model: string; prompt_version: string; agent_version: string }): Promise<void> =>
+export const beginRun = (
+  ctx: Ctx,
+  input: { model: string; prompt_version: string; agent_version: string },
+): Promise<void> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id, lease } = ctx
     sendStatement(ctx, tx`set local synchronous_commit = off`)
-    sendStatement(ctx, tx`update runs set ${tx(input)} where organization_id = ${organization_id} and id = ${lease?.run_id ?? null}`)
+    sendStatement(
+      ctx,
+      tx`update runs set ${tx(input)} where organization_id = ${organization_id} and id = ${lease?.run_id ?? null}`,
+    )
   })
 
 /**
@@ -228,7 +272,12 @@ export const endRun = (ctx: Ctx, run: Run, end: RunEnd): Promise<void> =>
       type: 'agent_run',
       subjects: [run.subject, { kind: 'run', id: run.id }],
       ...(end.status === 'done' ? {} : { reason: end.error?.message ?? end.stop_reason }),
-      data: { run_id: run.id, agent: run.agent, status: end.status, ...(end.error ? { error: end.error } : {}) },
+      data: {
+        run_id: run.id,
+        agent: run.agent,
+        status: end.status,
+        ...(end.error ? { error: end.error } : {}),
+      },
     })
   })
 
@@ -252,7 +301,9 @@ export const postponeRun = (
 export const getRun = (ctx: Ctx, id: string): Promise<Run & { steps: RunStep[] }> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
-    const [row] = await tx<RunRow[]>`select * from runs where organization_id = ${organization_id} and id = ${id}`
+    const [row] = await tx<
+      RunRow[]
+    >`select * from runs where organization_id = ${organization_id} and id = ${id}`
     if (!row) throw notFound('run', id)
     return { ...toRun(row), steps: await listSteps(ctx, id) }
   })
@@ -260,7 +311,13 @@ export const getRun = (ctx: Ctx, id: string): Promise<Run & { steps: RunStep[] }
 /** Runs, newest first. */
 export const listRuns = (
   ctx: Ctx,
-  filter: { status?: RunStatus | undefined; subject_id?: string | undefined; agent?: string | undefined; cursor?: string | undefined; limit: number },
+  filter: {
+    status?: RunStatus | undefined
+    subject_id?: string | undefined
+    agent?: string | undefined
+    cursor?: string | undefined
+    limit: number
+  },
 ): Promise<Page<Run>> =>
   inTx(ctx, async ({ tx, organization_id }) => {
     const rows = await tx<RunRow[]>`
@@ -278,11 +335,20 @@ export const retryRun = (ctx: Ctx, id: string): Promise<{ id: string; waiting: b
   inTx(ctx, async (ctx) => {
     const run = await getRun(ctx, id)
     if (!['failed', 'dead', 'stopped', 'cancelled'].includes(run.status)) {
-      throw new DomainError('conflict', 'run_not_ended', `This run is ${run.status}; only one that ended without success can be tried again.`, {
-        extra: { status: run.status },
-      })
+      throw new DomainError(
+        'conflict',
+        'run_not_ended',
+        `This run is ${run.status}; only one that ended without success can be tried again.`,
+        {
+          extra: { status: run.status },
+        },
+      )
     }
-    return queueRun(ctx, { agent: run.agent, subject: run.subject, trigger: { ...run.trigger, kind: 'retry' } })
+    return queueRun(ctx, {
+      agent: run.agent,
+      subject: run.subject,
+      trigger: { ...run.trigger, kind: 'retry' },
+    })
   })
 
 /** Stops a run: its worker loses the lease, so nothing more is written; finished steps stay finished. */
@@ -295,7 +361,9 @@ export const cancelRun = (ctx: Ctx, id: string): Promise<Run> =>
         lease_until = null, cancel_requested_at = now()
       where organization_id = ${organization_id} and id = ${id} and status in ('queued', 'running', 'paused') returning id`
     if (cancelled.length === 0) {
-      throw new DomainError('conflict', 'run_ended', `This run is ${run.status} already.`, { extra: { status: run.status } })
+      throw new DomainError('conflict', 'run_ended', `This run is ${run.status} already.`, {
+        extra: { status: run.status },
+      })
     }
     await recordActivity(ctx, {
       type: 'agent_run',

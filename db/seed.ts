@@ -31,16 +31,29 @@ export const seedDemo = async (db: Database): Promise<DemoAccess> => {
     return access
   }
   const organization = await createOrganization(db, demo.organization)
-  const owner = await addMember(db, { organization_id: organization.id, ...demo.owner, password, role: 'owner' })
+  const owner = await addMember(db, {
+    organization_id: organization.id,
+    ...demo.owner,
+    password,
+    role: 'owner',
+  })
   const rep = await addMember(db, { organization_id: organization.id, ...demo.rep, role: 'rep' })
-  const mira: Ctx = { db, organization_id: organization.id, actor: { kind: 'user', id: owner.user_id, name: owner.name } }
+  const mira: Ctx = {
+    db,
+    organization_id: organization.id,
+    actor: { kind: 'user', id: owner.user_id, name: owner.name },
+  }
   const jonas: Ctx = { ...mira, actor: { kind: 'user', id: rep.user_id, name: rep.name } }
   await createSource(mira, { name: 'Website form' })
   await tellTheStory(mira, jonas, { owner_id: owner.user_id, rep_id: rep.user_id })
   return access
 }
 
-const tellTheStory = async (mira: Ctx, jonas: Ctx, who: { owner_id: string; rep_id: string }): Promise<void> => {
+const tellTheStory = async (
+  mira: Ctx,
+  jonas: Ctx,
+  who: { owner_id: string; rep_id: string },
+): Promise<void> => {
   const { stages } = await defaultPipeline(mira, 'lead')
   const stage = (label: string): string => stages.find((candidate) => candidate.label === label)?.id ?? ''
   const visitor: Ctx = { ...mira, actor: { kind: 'visitor', id: 'demo', name: 'visitor' } }
@@ -56,10 +69,16 @@ const tellTheStory = async (mira: Ctx, jonas: Ctx, who: { owner_id: string; rep_
     }
     if (owner) await updateLead(mira, id, { owner_id: owner === 'mira' ? who.owner_id : who.rep_id })
     if (moves.length > 0) await saveScore(mira, id, scoreLead(await getOpportunity(mira, id)))
-    for (const [label, reason] of moves) await moveOpportunity(owner === 'mira' ? mira : jonas, id, { stage_id: stage(label), reason })
+    for (const [label, reason] of moves)
+      await moveOpportunity(owner === 'mira' ? mira : jonas, id, { stage_id: stage(label), reason })
     if (note) await addNote(jonas, { subject: { kind: 'lead', id }, body: note })
     if (task) await createTask(jonas, { title: task, priority: 'normal', subjects: [{ kind: 'lead', id }] })
-    if (work) await queueRun(mira, { agent: 'lead_worker', subject: { kind: 'lead', id }, trigger: { kind: 'request', ask: 'work' } })
+    if (work)
+      await queueRun(mira, {
+        agent: 'lead_worker',
+        subject: { kind: 'lead', id },
+        trigger: { kind: 'request', ask: 'work' },
+      })
   }
 }
 
@@ -89,13 +108,18 @@ const people: Person[] = [
       email: 'ana.ruiz@brightside.example',
       phone: '+493090182044',
       website: 'brightside.example',
-      message: 'We run 12 cafés and look for espresso machines on a service plan. What does it cost for 12 locations, and how soon can you deliver?',
+      message:
+        'We run 12 cafés and look for espresso machines on a service plan. What does it cost for 12 locations, and how soon can you deliver?',
       source: 'Website form',
       city: 'Berlin',
       country: 'DE',
     },
     facts: [
-      fact('brightside.example', 'description', 'Brightside roasts single-origin coffee in Berlin and serves it in twelve neighbourhood cafés.'),
+      fact(
+        'brightside.example',
+        'description',
+        'Brightside roasts single-origin coffee in Berlin and serves it in twelve neighbourhood cafés.',
+      ),
       fact('brightside.example', 'industry', 'Food and beverage', 'about'),
     ],
     work: true,
@@ -162,11 +186,23 @@ const people: Person[] = [
     task: 'Check whether Jana Svobodová answered',
   },
   {
-    lead: { contact_name: 'Ines Vogt', company_name: 'Kranich AG', title: 'Einkaufsleiterin', email: 'ines.vogt@kranich.example', source: 'Import' },
+    lead: {
+      contact_name: 'Ines Vogt',
+      company_name: 'Kranich AG',
+      title: 'Einkaufsleiterin',
+      email: 'ines.vogt@kranich.example',
+      source: 'Import',
+    },
     owner: 'jonas',
   },
   {
-    lead: { contact_name: 'Marco Bianchi', company_name: 'Trattoria Sole', phone: '+390612345678', source: 'Trade fair', message: 'Met at the fair, wants a machine for one restaurant.' },
+    lead: {
+      contact_name: 'Marco Bianchi',
+      company_name: 'Trattoria Sole',
+      phone: '+390612345678',
+      source: 'Trade fair',
+      message: 'Met at the fair, wants a machine for one restaurant.',
+    },
     owner: 'mira',
     moves: [['Qualified', 'Met in person; ready to buy this quarter']],
   },
@@ -182,7 +218,14 @@ const people: Person[] = [
     work: true,
   },
   {
-    lead: { contact_name: 'Owen Price', company_name: 'Pier 9 Coworking', email: 'owen@pier9.example', source: 'Referral', value_minor: 640_000, currency: 'EUR' },
+    lead: {
+      contact_name: 'Owen Price',
+      company_name: 'Pier 9 Coworking',
+      email: 'owen@pier9.example',
+      source: 'Referral',
+      value_minor: 640_000,
+      currency: 'EUR',
+    },
     owner: 'jonas',
     moves: [
       ['Qualified', 'Referred by a customer'],
@@ -190,7 +233,14 @@ const people: Person[] = [
     ],
   },
   {
-    lead: { contact_name: 'Sofia Lind', company_name: 'Nordlys Bageri', email: 'sofia@nordlys.example', source: 'Website form', value_minor: 1_100_000, currency: 'EUR' },
+    lead: {
+      contact_name: 'Sofia Lind',
+      company_name: 'Nordlys Bageri',
+      email: 'sofia@nordlys.example',
+      source: 'Website form',
+      value_minor: 1_100_000,
+      currency: 'EUR',
+    },
     owner: 'mira',
     moves: [
       ['Qualified', 'Budget confirmed by e-mail'],

@@ -6,9 +6,9 @@ import { notFound, staleVersion } from './errors.ts'
 const HourOfDay = z.string().regex(/^([01]\d|2[0-4]):[0-5]\d$/, 'a time of day as HH:MM')
 
 /** ISO weekday (1 = Monday) → when the organization opens and closes; a missing day is closed. */
-export const BusinessHours = z.record(z.enum(['1', '2', '3', '4', '5', '6', '7']), z.tuple([HourOfDay, HourOfDay])).or(
-  z.partialRecord(z.enum(['1', '2', '3', '4', '5', '6', '7']), z.tuple([HourOfDay, HourOfDay])),
-)
+export const BusinessHours = z
+  .record(z.enum(['1', '2', '3', '4', '5', '6', '7']), z.tuple([HourOfDay, HourOfDay]))
+  .or(z.partialRecord(z.enum(['1', '2', '3', '4', '5', '6', '7']), z.tuple([HourOfDay, HourOfDay])))
 export type BusinessHours = Partial<Record<string, [string, string]>>
 
 /** What a person may change about the organization. */
@@ -72,7 +72,10 @@ export const changeSettings = (
     const changed = Object.entries(input.changes).filter(([, value]) => value !== undefined)
     if (changed.length > 0) {
       const values = Object.fromEntries(
-        changed.map(([key, value]) => [key, ['business_hours', 'model_prices'].includes(key) ? tx.json(value as never) : value]),
+        changed.map(([key, value]) => [
+          key,
+          ['business_hours', 'model_prices'].includes(key) ? tx.json(value as never) : value,
+        ]),
       )
       const updated = await tx`
         update settings set ${tx(values)}, version = version + 1, updated_at = now()
@@ -83,7 +86,11 @@ export const changeSettings = (
         subjects: [{ kind: 'organization', id: organization_id }],
         data: {
           what: changed.map(([key]) => key.replaceAll('_', ' ')).join(', '),
-          changes: changed.map(([field, after]) => ({ field, before: before[field as keyof Settings], after })),
+          changes: changed.map(([field, after]) => ({
+            field,
+            before: before[field as keyof Settings],
+            after,
+          })),
         },
       })
     }

@@ -4,7 +4,12 @@ import type { NewLead } from './leads.ts'
 import { clip } from './text.ts'
 
 /** A payload read as a lead: its fields, what was sent beyond them, and what could not be understood. */
-export type MappedLead = { lead: NewLead; extra: Record<string, unknown>; warnings: Warning[]; faults: MappingFault[] }
+export type MappedLead = {
+  lead: NewLead
+  extra: Record<string, unknown>
+  warnings: Warning[]
+  faults: MappingFault[]
+}
 /** A mapping that does not fit the payload: somebody has to look at it. */
 export type MappingFault = { field: IntakeField; path: string; message: string }
 
@@ -45,7 +50,11 @@ const ALIASES: Partial<Record<IntakeField, string[]>> = {
  * warning and is kept in `extra`. A mapping is broken when it finds none of the name, e-mail and phone that it names
  * (none of its fields, where it names none of these), or text where there is none; a blank optional field breaks nothing.
  */
-export const mapPayload = (payload: unknown, mapping: Mapping | null, defaults: Partial<Record<IntakeField, string>>): MappedLead => {
+export const mapPayload = (
+  payload: unknown,
+  mapping: Mapping | null,
+  defaults: Partial<Record<IntakeField, string>>,
+): MappedLead => {
   const faults: MappingFault[] = []
   const warnings: Warning[] = []
   const lead: Record<string, unknown> = {}
@@ -72,7 +81,10 @@ export const mapPayload = (payload: unknown, mapping: Mapping | null, defaults: 
     if (parsed.success) lead[TARGETS[field]] = parsed.data
     else {
       kept[field] = text
-      warnings.push({ field, message: `“${clip(text, 100)}” is not ${parsed.expected}; it was kept but not used` })
+      warnings.push({
+        field,
+        message: `“${clip(text, 100)}” is not ${parsed.expected}; it was kept but not used`,
+      })
     }
   }
   if (mapping && !fits(mapping, missing)) faults.push(...missing)
@@ -93,14 +105,22 @@ const fits = (mapping: Mapping, missing: MappingFault[]): boolean => {
 const line = Line()
 const ordinary = { schema: line, expected: 'a text of at most 300 characters' }
 
-const parsers: Partial<Record<IntakeField, { schema: { safeParse: (text: string) => { success: boolean; data?: unknown } }; expected: string }>> = {
+const parsers: Partial<
+  Record<
+    IntakeField,
+    { schema: { safeParse: (text: string) => { success: boolean; data?: unknown } }; expected: string }
+  >
+> = {
   email: { schema: Email, expected: 'an e-mail address' },
   website: { schema: Website, expected: 'a website' },
   message: { schema: Lines(), expected: 'a text of at most 20,000 characters' },
   landing_page: { schema: Line(2_000), expected: 'an address of at most 2,000 characters' },
 }
 
-const parseField = (field: IntakeField, text: string): { success: true; data: unknown } | { success: false; expected: string } => {
+const parseField = (
+  field: IntakeField,
+  text: string,
+): { success: true; data: unknown } | { success: false; expected: string } => {
   const { schema, expected } = parsers[field] ?? ordinary
   const parsed = schema.safeParse(text)
   return parsed.success ? { success: true, data: parsed.data } : { success: false, expected }
@@ -136,8 +156,13 @@ const textOf = (value: unknown): string | undefined => {
 /** Forms often ask for first and last name apart. */
 const composeName = (payload: unknown, lead: Record<string, unknown>, used: Set<string>): void => {
   if (lead['contact_name']) return
-  const parts = [['first_name', 'firstname', 'firstName'], ['last_name', 'lastname', 'lastName']].flatMap((names) => {
-    const found = names.map((name) => lookUp(payload, name)).find((candidate) => typeof candidate?.value === 'string')
+  const parts = [
+    ['first_name', 'firstname', 'firstName'],
+    ['last_name', 'lastname', 'lastName'],
+  ].flatMap((names) => {
+    const found = names
+      .map((name) => lookUp(payload, name))
+      .find((candidate) => typeof candidate?.value === 'string')
     if (!found || typeof found.value !== 'string' || found.value.trim() === '') return []
     used.add(found.key)
     return [found.value.trim()]

@@ -14,7 +14,11 @@ import { mapPayload } from './submission-mapping.ts'
 import { storableJson } from './text.ts'
 
 export type SubmissionStatus = 'received' | 'processed' | 'joined' | 'rejected' | 'needs_attention'
-export type SubmissionProblem = { code: string; message: string; errors?: { pointer: string; message: string }[] }
+export type SubmissionProblem = {
+  code: string
+  message: string
+  errors?: { pointer: string; message: string }[]
+}
 
 /** A raw lead as it came in at a door. */
 export type Submission = {
@@ -48,7 +52,10 @@ export type Stored = { submission_id: string; replayed: boolean; rejected?: Doma
  */
 export const storeSubmission = (db: Database, source: OpenSource, delivery: Delivery): Promise<Stored> => {
   const rejected = source.mapping === null ? refusalOf(delivery.payload, source) : undefined
-  return doorwayOf(db, source.organization_id)({ id: uuidv7(), source, delivery, rejected }, delivery.raw.byteLength)
+  return doorwayOf(db, source.organization_id)(
+    { id: uuidv7(), source, delivery, rejected },
+    delivery.raw.byteLength,
+  )
 }
 
 /**
@@ -58,7 +65,9 @@ export const storeSubmission = (db: Database, source: OpenSource, delivery: Deli
 export const processSubmission = async (db: Database, organization_id: string, id: string): Promise<void> => {
   const visitor = { kind: 'visitor' as const, id, name: 'visitor' }
   try {
-    await inTx({ ...systemCtx(db, organization_id, 'intake'), actor: visitor }, (ctx) => readSubmission(ctx, id))
+    await inTx({ ...systemCtx(db, organization_id, 'intake'), actor: visitor }, (ctx) =>
+      readSubmission(ctx, id),
+    )
   } catch (error) {
     if (!(error instanceof DomainError)) throw error
     await inTx(systemCtx(db, organization_id, 'intake'), (ctx) => setAside(ctx, id, problemOf(error)))
@@ -74,9 +83,14 @@ export const retrySubmission = (ctx: Ctx, id: string): Promise<void> =>
       update submissions set status = 'received', problem = null, processed_at = null
       where organization_id = ${organization_id} and id = ${id} and status in ('needs_attention', 'rejected') returning id`
     if (rows.length === 0) {
-      throw new DomainError('conflict', 'submission_read', `This submission is ${submission.status}; it needs nothing.`, {
-        extra: { status: submission.status },
-      })
+      throw new DomainError(
+        'conflict',
+        'submission_read',
+        `This submission is ${submission.status}; it needs nothing.`,
+        {
+          extra: { status: submission.status },
+        },
+      )
     }
     await enqueue(ctx, 'submission.received', { submission_id: id })
   })
@@ -84,7 +98,13 @@ export const retrySubmission = (ctx: Ctx, id: string): Promise<void> =>
 /** Submissions, newest first. */
 export const listSubmissions = (
   ctx: Ctx,
-  filter: { status?: SubmissionStatus | undefined; lead_id?: string | undefined; source_id?: string | undefined; cursor?: string | undefined; limit: number },
+  filter: {
+    status?: SubmissionStatus | undefined
+    lead_id?: string | undefined
+    source_id?: string | undefined
+    cursor?: string | undefined
+    limit: number
+  },
 ): Promise<Page<Submission>> =>
   inTx(ctx, async ({ tx, organization_id }) => {
     const rows = await tx<Submission[]>`
@@ -120,9 +140,14 @@ const readSubmission = async (ctx: TxCtx, id: string): Promise<void> => {
     where organization_id = ${organization_id} and id = ${submission.source_id}`
   const mapped = mapPayload(submission.payload, source?.mapping ?? null, source?.defaults ?? {})
   if (mapped.faults.length > 0) {
-    throw new DomainError('invalid', 'mapping_broken', 'The source’s mapping does not fit what was sent. Mend the mapping, then retry.', {
-      errors: mapped.faults.map(({ field, message }) => ({ pointer: `/mapping/${field}`, message })),
-    })
+    throw new DomainError(
+      'invalid',
+      'mapping_broken',
+      'The source’s mapping does not fit what was sent. Mend the mapping, then retry.',
+      {
+        errors: mapped.faults.map(({ field, message }) => ({ pointer: `/mapping/${field}`, message })),
+      },
+    )
   }
   const received = await receiveLead(
     ctx,
@@ -149,7 +174,11 @@ const readSubmission = async (ctx: TxCtx, id: string): Promise<void> => {
   }
 }
 
-const setAside = async ({ tx, organization_id }: TxCtx, id: string, problem: SubmissionProblem): Promise<void> => {
+const setAside = async (
+  { tx, organization_id }: TxCtx,
+  id: string,
+  problem: SubmissionProblem,
+): Promise<void> => {
   await tx`
     update submissions set status = 'needs_attention', problem = ${tx.json(problem)}, processed_at = now()
     where organization_id = ${organization_id} and id = ${id} and status = 'received'`
@@ -194,7 +223,10 @@ const storeArrivals = async (ctx: TxCtx, arrivals: Arrival[]): Promise<Stored[]>
       toRead.map(({ id }) => ({ organization_id, submission_id: id })),
     )
   }
-  const firsts = await firstDeliveries(ctx, arrivals.filter(({ id }) => !added.has(id)))
+  const firsts = await firstDeliveries(
+    ctx,
+    arrivals.filter(({ id }) => !added.has(id)),
+  )
   return arrivals.map(({ id, source, delivery, rejected }) => {
     if (added.has(id)) return { submission_id: id, replayed: false, ...(rejected ? { rejected } : {}) }
     const first = firsts.get(`${source.id} ${delivery.delivery_id}`)
@@ -214,7 +246,10 @@ const toRow = ({ id, source, delivery, rejected }: Arrival) => ({
   problem: rejected && problemOf(rejected),
 })
 
-const firstDeliveries = async ({ tx, organization_id }: TxCtx, replayed: Arrival[]): Promise<Map<string, string>> => {
+const firstDeliveries = async (
+  { tx, organization_id }: TxCtx,
+  replayed: Arrival[],
+): Promise<Map<string, string>> => {
   if (replayed.length === 0) return new Map()
   const rows = await tx<{ id: string; source_id: string; delivery_id: string }[]>`
     select s.id, s.source_id, s.delivery_id from submissions s

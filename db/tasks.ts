@@ -15,7 +15,10 @@ export const NewTask = z.object({
   priority: z.enum(taskPriorities).default('normal'),
   due_at: z.iso.datetime({ offset: true }).optional(),
   assignee: z.object({ kind: z.enum(['user', 'agent']), id: z.string().min(1).max(100) }).optional(),
-  subjects: z.array(z.object({ kind: z.literal('lead'), id: z.uuid() })).min(1).max(20),
+  subjects: z
+    .array(z.object({ kind: z.literal('lead'), id: z.uuid() }))
+    .min(1)
+    .max(20),
 })
 export type NewTask = z.infer<typeof NewTask>
 
@@ -104,7 +107,9 @@ export const archiveTask = (ctx: Ctx, id: string): Promise<void> =>
 /** One task with what it is about. */
 export const getTask = (ctx: Ctx, id: string): Promise<Task> =>
   inTx(ctx, async ({ tx, organization_id }) => {
-    const [row] = await tx<Task[]>`${selectTask(tx)} where t.organization_id = ${organization_id} and t.id = ${id}`
+    const [row] = await tx<
+      Task[]
+    >`${selectTask(tx)} where t.organization_id = ${organization_id} and t.id = ${id}`
     if (!row) throw notFound('task', id)
     return row
   })
@@ -112,7 +117,12 @@ export const getTask = (ctx: Ctx, id: string): Promise<Task> =>
 /** Tasks that are not archived, newest first. */
 export const listTasks = (
   ctx: Ctx,
-  filter: { status?: Task['status'] | undefined; subject_id?: string | undefined; cursor?: string | undefined; limit: number },
+  filter: {
+    status?: Task['status'] | undefined
+    subject_id?: string | undefined
+    cursor?: string | undefined
+    limit: number
+  },
 ): Promise<Page<Task>> =>
   inTx(ctx, async ({ tx, organization_id }) => {
     const rows = await tx<Task[]>`

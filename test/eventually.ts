@@ -15,5 +15,7 @@ export const eventually = async <T>(
     }
     await new Promise((resolve) => setTimeout(resolve, 25))
   }
-  throw last instanceof Error ? last : new Error(`nothing came within ${timeout_ms} ms: ${ask.toString().slice(0, 200)}`)
+  throw last instanceof Error
+    ? last
+    : new Error(`nothing came within ${timeout_ms} ms: ${ask.toString().slice(0, 200)}`)
 }

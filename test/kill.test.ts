@@ -51,7 +51,12 @@ afterAll(async () => {
 let visitors = 0
 const postLead = async (): Promise<{ submission_id: string; email: string }> => {
   const email = `visitor-${++visitors}@roastery.example`
-  const { status, body } = await product.post({ name: `Visitor ${visitors}`, email, website: website.url, message: 'What is the price for 30 seats?' })
+  const { status, body } = await product.post({
+    name: `Visitor ${visitors}`,
+    email,
+    website: website.url,
+    message: 'What is the price for 30 seats?',
+  })
   expect(status).toBe(202)
   return { submission_id: body.submission_id, email }
 }
@@ -61,12 +66,21 @@ const leadOf = (submission_id: string): Promise<string> =>
 
 const parkedMail = (lead_id: string): Promise<any> =>
   eventually(
-    async () => (await product.api(`/api/approvals?status=pending&lead_id=${lead_id}`)).body.data.find(({ tool }: any) => tool === 'send_email'),
+    async () =>
+      (await product.api(`/api/approvals?status=pending&lead_id=${lead_id}`)).body.data.find(
+        ({ tool }: any) => tool === 'send_email',
+      ),
     60_000,
   )
 
 const finishedRun = (lead_id: string): Promise<any> =>
-  eventually(async () => (await product.api(`/api/runs?subject_id=${lead_id}`)).body.data.find(({ status }: any) => status === 'done'), 60_000)
+  eventually(
+    async () =>
+      (await product.api(`/api/runs?subject_id=${lead_id}`)).body.data.find(
+        ({ status }: any) => status === 'done',
+      ),
+    60_000,
+  )
 
 /** What every interrupted story must look like in the end: each act once. */
 const expectWhole = async (lead_id: string, email: string): Promise<void> => {
@@ -75,9 +89,22 @@ const expectWhole = async (lead_id: string, email: string): Promise<void> => {
   expect(runs).toHaveLength(1)
   const leads = (await product.api(`/api/leads?q=${encodeURIComponent(email)}`)).body.data
   expect(leads).toHaveLength(1)
-  const types = (await product.api(`/api/leads/${lead_id}/timeline?limit=200`)).body.data.map(({ type }: any) => type)
-  for (const once of ['lead_imported', 'contact_enriched', 'qualified', 'stage_changed', 'email_drafted', 'note_added', 'agent_run']) {
-    expect(types.filter((type: string) => type === once), once).toHaveLength(1)
+  const types = (await product.api(`/api/leads/${lead_id}/timeline?limit=200`)).body.data.map(
+    ({ type }: any) => type,
+  )
+  for (const once of [
+    'lead_imported',
+    'contact_enriched',
+    'qualified',
+    'stage_changed',
+    'email_drafted',
+    'note_added',
+    'agent_run',
+  ]) {
+    expect(
+      types.filter((type: string) => type === once),
+      once,
+    ).toHaveLength(1)
   }
   const approvals = (await product.api(`/api/approvals?lead_id=${lead_id}`)).body.data
   expect(approvals.filter(({ tool }: any) => tool === 'send_email')).toHaveLength(1)
@@ -96,29 +123,39 @@ test('killed right after the 202, the lead is worked after the restart', async (
   await expectWhole(lead_id, email)
 })
 
-test.each([0, 1, 2, 3, 4, 5, 6, 7])('killed while the model thinks after %i acts, the run goes on where it stood', async (acts) => {
-  let dead: Promise<void> | undefined
-  onTurn = async (results) => {
-    if (results !== acts || dead) return
-    dead = kill()
+test.each([0, 1, 2, 3, 4, 5, 6, 7])(
+  'killed while the model thinks after %i acts, the run goes on where it stood',
+  async (acts) => {
+    let dead: Promise<void> | undefined
+    onTurn = async (results) => {
+      if (results !== acts || dead) return
+      dead = kill()
+      await dead
+    }
+    const { submission_id, email } = await postLead()
+    await eventually(() => dead !== undefined, 30_000)
     await dead
-  }
-  const { submission_id, email } = await postLead()
-  await eventually(() => dead !== undefined, 30_000)
-  await dead
-  onTurn = undefined
-  await product.start()
-  const lead_id = await leadOf(submission_id)
-  await expectWhole(lead_id, email)
-})
+    onTurn = undefined
+    await product.start()
+    const lead_id = await leadOf(submission_id)
+    await expectWhole(lead_id, email)
+  },
+)
 
 test('killed while the website is read, it is read again and noted once', async () => {
-  website.publish({ '/': { delay_ms: 400, body: '<title>Roastery</title><meta name="description" content="A roastery of the tests, by the harbour.">' } })
+  website.publish({
+    '/': {
+      delay_ms: 400,
+      body: '<title>Roastery</title><meta name="description" content="A roastery of the tests, by the harbour.">',
+    },
+  })
   const { submission_id, email } = await postLead()
   const seen = website.requests.length
   await eventually(() => website.requests.slice(seen).includes('/'))
   await kill()
-  website.publish({ '/': '<title>Roastery</title><meta name="description" content="A roastery of the tests, by the harbour.">' })
+  website.publish({
+    '/': '<title>Roastery</title><meta name="description" content="A roastery of the tests, by the harbour.">',
+  })
   await product.start()
   const lead_id = await leadOf(submission_id)
   await expectWhole(lead_id, email)
@@ -159,7 +196,10 @@ test('killed between the mail server’s acceptance and our note of it, no secon
   await dead
   smtp.behave({})
   await product.start()
-  await eventually(async () => (await product.api(`/api/approvals/${mail.id}`)).body.status === 'outcome_unknown', 60_000)
+  await eventually(
+    async () => (await product.api(`/api/approvals/${mail.id}`)).body.status === 'outcome_unknown',
+    60_000,
+  )
   const messages = (await product.api('/api/messages?status=outcome_unknown')).body.data
   expect(messages.map(({ to }: any) => to)).toContain(email)
   expect(smtp.arrived.filter(({ to }) => to.includes(email))).toHaveLength(1)

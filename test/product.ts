@@ -18,7 +18,10 @@ export type Product = {
   email: string
   password: string
   /** Asks the API with the key that may do everything. */
-  api: (path: string, init?: { method?: string; body?: unknown; headers?: Record<string, string> }) => Promise<Answer>
+  api: (
+    path: string,
+    init?: { method?: string; body?: unknown; headers?: Record<string, string> },
+  ) => Promise<Answer>
   /** Posts a lead to the webhook. */
   post: (payload: unknown, headers?: Record<string, string>) => Promise<Answer>
   start: () => Promise<void>
@@ -52,21 +55,32 @@ export const startProduct = async (environment: Record<string, string> = {}): Pr
       if (!child || child.exitCode !== null || child.signalCode !== null) resolve(child?.exitCode ?? null)
       else child.once('exit', (code) => resolve(code))
     })
-  const ask = async (where: string, init: { method?: string; body?: unknown; headers?: Record<string, string> }): Promise<Answer> => {
+  const ask = async (
+    where: string,
+    init: { method?: string; body?: unknown; headers?: Record<string, string> },
+  ): Promise<Answer> => {
     const response = await fetch(`${url}${where}`, {
       method: init.method ?? (init.body === undefined ? 'GET' : 'POST'),
       headers: { 'content-type': 'application/json', ...init.headers },
-      ...(init.body === undefined ? {} : { body: typeof init.body === 'string' ? init.body : JSON.stringify(init.body) }),
+      ...(init.body === undefined
+        ? {}
+        : { body: typeof init.body === 'string' ? init.body : JSON.stringify(init.body) }),
     })
     const text = await response.text()
-    return { status: response.status, headers: response.headers, body: text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) : text }
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) : text,
+    }
   }
 
   const product: Product = {
     url,
     ...access,
-    api: (where, init = {}) => ask(where, { ...init, headers: { authorization: `Bearer ${access.api_key}`, ...init.headers } }),
-    post: (payload, headers = {}) => ask(`/intake/webhook/${access.intake_token}`, { method: 'POST', body: payload, headers }),
+    api: (where, init = {}) =>
+      ask(where, { ...init, headers: { authorization: `Bearer ${access.api_key}`, ...init.headers } }),
+    post: (payload, headers = {}) =>
+      ask(`/intake/webhook/${access.intake_token}`, { method: 'POST', body: payload, headers }),
     output: () => printed,
     start: async () => {
       child = spawn(process.execPath, ['start.ts'], {
@@ -96,7 +110,8 @@ export const startProduct = async (environment: Record<string, string> = {}): Pr
         })
       }
       await eventually(async () => started.exitCode !== null || (await fetch(`${url}/readyz`)).ok, 60_000)
-      if (started.exitCode !== null) throw new Error(`the product ended with ${started.exitCode}:\n${printed}`)
+      if (started.exitCode !== null)
+        throw new Error(`the product ended with ${started.exitCode}:\n${printed}`)
     },
     kill: async () => {
       child?.kill('SIGKILL')

@@ -17,7 +17,12 @@ const deliver = async (source_id: string, payload: unknown, delivery_id?: string
   const source = await openSource(world.db, world.organization.id, source_id)
   if (!source) throw new Error('the source is closed')
   const raw = Buffer.from(JSON.stringify(payload))
-  const stored = await storeSubmission(world.db, source, { delivery_id, content_type: 'application/json', raw, payload })
+  const stored = await storeSubmission(world.db, source, {
+    delivery_id,
+    content_type: 'application/json',
+    raw,
+    payload,
+  })
   await processSubmission(world.db, world.organization.id, stored.submission_id)
   return stored
 }
@@ -50,20 +55,30 @@ test('a submission becomes a lead with an author, an origin and a run', async ()
   const timeline = await listTimeline(world.ctx, { kind: 'lead', id: lead.id }, { limit: 10 })
   expect(timeline.data.map(({ type, actor }) => [type, actor.kind])).toEqual([['lead_imported', 'visitor']])
   const runs = await listRuns(world.ctx, { limit: 10 })
-  expect(runs.data).toMatchObject([{ agent: 'lead_worker', status: 'queued', subject: { kind: 'lead', id: lead.id } }])
+  expect(runs.data).toMatchObject([
+    { agent: 'lead_worker', status: 'queued', subject: { kind: 'lead', id: lead.id } },
+  ])
 })
 
 test('the same person joins the open lead, and the timeline says so', async () => {
   const source = await createSource(world.ctx, { name: 'Website' })
   await deliver(source.id, { name: 'Bo Lind', email: 'bo@lind.example', message: 'Hello' })
-  const second = await deliver(source.id, { email: 'BO@lind.example', phone: '+46 8 123 456 78', message: 'One more question' })
+  const second = await deliver(source.id, {
+    email: 'BO@lind.example',
+    phone: '+46 8 123 456 78',
+    message: 'One more question',
+  })
   expect(await getSubmission(world.ctx, second.submission_id)).toMatchObject({ status: 'joined' })
   const { data } = await listOpportunities(world.ctx, {
     limit: 10,
     filter: { field: 'email', op: 'eq', value: 'bo@lind.example' },
   })
   expect(data).toHaveLength(1)
-  expect(data[0]).toMatchObject({ phone: '+46812345678', message: 'One more question', contact_name: 'Bo Lind' })
+  expect(data[0]).toMatchObject({
+    phone: '+46812345678',
+    message: 'One more question',
+    contact_name: 'Bo Lind',
+  })
   const timeline = await listTimeline(world.ctx, { kind: 'lead', id: data[0]!.id }, { limit: 10 })
   expect(timeline.data.map(({ type }) => type)).toContain('submission_joined')
 })
@@ -80,7 +95,9 @@ test('a delivery that comes twice is one submission and one lead', async () => {
 test('twenty doors that see the same person at once make one lead', async () => {
   const source = await createSource(world.ctx, { name: 'Website' })
   await Promise.all(
-    Array.from({ length: 20 }, (_, n) => deliver(source.id, { name: 'Dee Park', email: 'dee@park.example', message: `number ${n}` })),
+    Array.from({ length: 20 }, (_, n) =>
+      deliver(source.id, { name: 'Dee Park', email: 'dee@park.example', message: `number ${n}` }),
+    ),
   )
   const { data } = await listOpportunities(world.ctx, {
     limit: 10,

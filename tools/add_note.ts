@@ -7,7 +7,8 @@ export const add_note = defineTool({
   name: 'add_note',
   title: 'Add note',
   effect: 'write',
-  description: 'Writes a note on the lead: what you found and concluded, for the team to read. Not for messages to the lead.',
+  description:
+    'Writes a note on the lead: what you found and concluded, for the team to read. Not for messages to the lead.',
   input: z.object({ lead_id: z.uuid(), body: z.string().trim().min(1).max(5_000) }),
   output: z.object({ note_id: z.string() }),
   summary: ({ body }) => `Add the note “${body.length > 80 ? `${body.slice(0, 79)}…` : body}”`,
@@ -15,6 +16,8 @@ export const add_note = defineTool({
   safe_when_tainted: true,
   risk: 'low',
   reads: () => [{ name: 'archived' }],
-  run: async (ctx, { lead_id, body }) => ({ note_id: (await addNote(ctx, { subject: { kind: 'lead', id: lead_id }, body })).id }),
+  run: async (ctx, { lead_id, body }) => ({
+    note_id: (await addNote(ctx, { subject: { kind: 'lead', id: lead_id }, body })).id,
+  }),
   undo: (ctx, _input, { note_id }) => archiveNote(ctx, note_id),
 })

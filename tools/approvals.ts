@@ -27,7 +27,11 @@ export type PresentedApproval = Approval & {
 }
 
 /** Adds to approvals what a person decides them by. */
-export const presentApprovals = (ctx: Ctx, approvals: Approval[], outside: Outside): Promise<PresentedApproval[]> =>
+export const presentApprovals = (
+  ctx: Ctx,
+  approvals: Approval[],
+  outside: Outside,
+): Promise<PresentedApproval[]> =>
   inTx(ctx, async (ctx) => {
     const presented: PresentedApproval[] = []
     for (const approval of approvals) {
@@ -43,12 +47,17 @@ export const presentApprovals = (ctx: Ctx, approvals: Approval[], outside: Outsi
         rule_text: RULES[approval.rule] ?? approval.rule.replaceAll('_', ' '),
         consequence: parsed.success ? tool.consequence(parsed.data) : '',
         before_after: waiting && parsed.success ? await tool.preview(parsed.data, ctx) : [],
-        mail: tool.name === 'send_email' && parsed.success ? await previewMail(ctx, approval, parsed.data, outside) : null,
+        mail:
+          tool.name === 'send_email' && parsed.success
+            ? await previewMail(ctx, approval, parsed.data, outside)
+            : null,
         input_schema: z.toJSONSchema(tool.input, { io: 'input', unrepresentable: 'any' }),
         changed: approval.stale_because ?? [],
         edited: approval.proposed_input !== null,
         restorable_until:
-          approval.status === 'rejected' && restorableUntil(approval) > Date.now() ? new Date(restorableUntil(approval)) : null,
+          approval.status === 'rejected' && restorableUntil(approval) > Date.now()
+            ? new Date(restorableUntil(approval))
+            : null,
       })
     }
     return presented
@@ -73,7 +82,10 @@ export const approveCall = async (
   const parsed = tool.parse(decision.input)
   if (!parsed.success) {
     throw new DomainError('invalid', 'invalid_input', 'The edited arguments do not fit the tool.', {
-      errors: parsed.error.issues.map((issue) => ({ pointer: `/input/${issue.path.join('/')}`, message: issue.message })),
+      errors: parsed.error.issues.map((issue) => ({
+        pointer: `/input/${issue.path.join('/')}`,
+        message: issue.message,
+      })),
     })
   }
   if ('lead_id' in parsed.data && parsed.data['lead_id'] !== approval.subject.id) {
@@ -93,7 +105,12 @@ export const approveCall = async (
  * Carries out what was approved, exactly as it was read, with no model in between. The claim checks again what the
  * person read; the act and its mark are one transaction; running it twice acts once.
  */
-export const executeApproval = async (db: Database, organization_id: string, id: string, outside: Outside): Promise<void> => {
+export const executeApproval = async (
+  db: Database,
+  organization_id: string,
+  id: string,
+  outside: Outside,
+): Promise<void> => {
   const system = systemCtx(db, organization_id, 'approvals')
   const approval = await getApproval(system, id)
   if (approval.status !== 'approved') return
@@ -110,7 +127,12 @@ export const executeApproval = async (db: Database, organization_id: string, id:
     await inTx(ctx, async (ctx) => {
       const claimed = await claimApproval(ctx, id)
       if (!claimed) return
-      const output = await tool.run(ctx, claimed.input, { subject: claimed.subject, outside, tools, propose: refuseToPropose }, prepared)
+      const output = await tool.run(
+        ctx,
+        claimed.input,
+        { subject: claimed.subject, outside, tools, propose: refuseToPropose },
+        prepared,
+      )
       // What goes outside is settled by its delivery.
       if (tool.effect !== 'outbound') await settleExecuted(ctx, id, output)
       await recheckApprovals(ctx, claimed.subject)
@@ -132,7 +154,12 @@ const RULES: Record<string, string> = {
 
 const toolOf = (approval: Approval): Tool => {
   const tool = tools[approval.tool]
-  if (!tool) throw new DomainError('conflict', 'tool_gone', `The tool ${approval.tool} does not exist any more; withdraw this approval.`)
+  if (!tool)
+    throw new DomainError(
+      'conflict',
+      'tool_gone',
+      `The tool ${approval.tool} does not exist any more; withdraw this approval.`,
+    )
   return tool
 }
 
@@ -149,7 +176,10 @@ const previewMail = async (
     to,
     subject: String(input['subject']),
     body: String(input['body']),
-    headers: { 'Message-ID': messageId({ ...ctx, approval_id: approval.id }, from), ...(await composeHeaders(ctx, to, outside)) },
+    headers: {
+      'Message-ID': messageId({ ...ctx, approval_id: approval.id }, from),
+      ...(await composeHeaders(ctx, to, outside)),
+    },
   }
 }
 

@@ -38,7 +38,8 @@ export const draft_email = defineTool({
     const to = lead.email
     if (!to) throw invalid('no_address', '/lead_id', 'This lead has no e-mail address to write to.')
     const opted_out = await findOptOut(ctx, to)
-    if (opted_out) throw new DomainError('conflict', 'opted_out', `${to} asked not to be written to (${opted_out}).`)
+    if (opted_out)
+      throw new DomainError('conflict', 'opted_out', `${to} asked not to be written to (${opted_out}).`)
     const message = { to, subject: visibleText(subject), body: visibleText(body) }
     requireFinished(`${message.subject}\n${message.body}`)
     requireAnswer(lead, message.body)
@@ -50,7 +51,9 @@ export const draft_email = defineTool({
     })
     const { output } = await propose(ctx, send_email, message, {
       purpose,
-      reason: lead.message ? `Answers what ${lead.contact_name ?? to} asked.` : `First e-mail to ${lead.contact_name ?? to}.`,
+      reason: lead.message
+        ? `Answers what ${lead.contact_name ?? to} asked.`
+        : `First e-mail to ${lead.contact_name ?? to}.`,
       evidence: evidenceOf(lead, cited),
     })
     return {
@@ -72,7 +75,8 @@ const MARKER = /\b(?:TBD|TODO|TBC|FIXME)\b/
 
 const requireFinished = (text: string): void => {
   const found = (PLACEHOLDER.exec(text) ?? MARKER.exec(text))?.[0]
-  if (found) throw invalid('placeholder', '/body', `The e-mail still holds “${found}”. Write it ready to send.`)
+  if (found)
+    throw invalid('placeholder', '/body', `The e-mail still holds “${found}”. Write it ready to send.`)
 }
 
 /** The e-mail must speak of what the lead asked: share a telling word with the message. */
@@ -81,17 +85,31 @@ const requireAnswer = (lead: Opportunity, body: string): void => {
   if (asked.size === 0) return
   const said = tellingWords(body)
   if ([...asked].some((word) => said.has(word))) return
-  throw invalid('does_not_answer', '/body', `The e-mail does not speak of what the lead asked: “${clip(lead.message ?? '', 200)}”`)
+  throw invalid(
+    'does_not_answer',
+    '/body',
+    `The e-mail does not speak of what the lead asked: “${clip(lead.message ?? '', 200)}”`,
+  )
 }
 
 /** What a lead points at, which an answer does not repeat. */
 const ADDRESSES = /https?:\/\/\S+|\S+@\S+/g
 
 const tellingWords = (text: string): Set<string> =>
-  new Set((visibleText(text).toLowerCase().match(/[\p{L}\p{N}]{4,}/gu) ?? []).map((word) => word.slice(0, 6)).filter((word) => !COMMON.has(word)))
+  new Set(
+    (
+      visibleText(text)
+        .toLowerCase()
+        .match(/[\p{L}\p{N}]{4,}/gu) ?? []
+    )
+      .map((word) => word.slice(0, 6))
+      .filter((word) => !COMMON.has(word)),
+  )
 
 const COMMON = new Set(
-  'that this with have from your about what when which would could should there their them they been will also just like need want please thank thanks hello dear regard kind best more some into than then were does here very much'.split(' ').map((word) => word.slice(0, 6)),
+  'that this with have from your about what when which would could should there their them they been will also just like need want please thank thanks hello dear regard kind best more some into than then were does here very much'
+    .split(' ')
+    .map((word) => word.slice(0, 6)),
 )
 
 /** Facts that say how a company is reached or what its site is made of, not what it is. */
@@ -105,7 +123,11 @@ const requireFact = (facts: Fact[], body: string): Fact[] => {
   const cited = citable.filter(({ value }) => lower.includes(visibleText(value).toLowerCase().slice(0, 60)))
   if (citable.length > 0 && cited.length === 0) {
     const known = citable.slice(0, 6).map(({ key, value }) => `${key}: ${clip(value, 80)}`)
-    throw invalid('no_fact_cited', '/body', `Use at least one fact from the lead’s website, word for word. Known: ${known.join('; ')}`)
+    throw invalid(
+      'no_fact_cited',
+      '/body',
+      `Use at least one fact from the lead’s website, word for word. Known: ${known.join('; ')}`,
+    )
   }
   return cited
 }

@@ -10,7 +10,10 @@ import { WebError } from './vendors/web-error.ts'
 const Fact = z.object({ key: z.string(), value: z.string(), source_url: z.string(), snippet: z.string() })
 const Change = z.object({ field: z.string(), before: z.unknown(), after: z.unknown() })
 
-type Prepared = { website: string } & ({ reading: SiteReading } | { problem: { code: string; message: string } })
+type Prepared = { website: string } & (
+  | { reading: SiteReading }
+  | { problem: { code: string; message: string } }
+)
 
 /** Facts that fill a blank field of the lead; the others stay facts. */
 const FILLS = ['company_name', 'industry', 'phone', 'city', 'state', 'country'] as const
@@ -41,10 +44,19 @@ export const enrich_lead = defineTool({
     const lead = await getOpportunity(ctx, lead_id, 'lead')
     const website = lead.website ?? companyDomain(lead)
     if (!website) {
-      return { website: '', problem: { code: 'no_website', message: 'the lead names no website and writes from a private mailbox or none' } }
+      return {
+        website: '',
+        problem: {
+          code: 'no_website',
+          message: 'the lead names no website and writes from a private mailbox or none',
+        },
+      }
     }
     try {
-      return { website, reading: await readSite(website, { allow: outside.fetch_allow, ...(signal ? { signal } : {}) }) }
+      return {
+        website,
+        reading: await readSite(website, { allow: outside.fetch_allow, ...(signal ? { signal } : {}) }),
+      }
     } catch (error) {
       if (!(error instanceof WebError)) throw error
       return { website, problem: { code: error.code, message: error.message } }
@@ -60,7 +72,15 @@ export const enrich_lead = defineTool({
         subjects: [subject],
         data: { website, ...problem },
       })
-      return { found: false, website: website || null, summary: problem.message, facts: [], filled: [], text: '', problem }
+      return {
+        found: false,
+        website: website || null,
+        summary: problem.message,
+        facts: [],
+        filled: [],
+        text: '',
+        problem,
+      }
     }
     const { reading } = prepared
     await saveEnrichment(ctx, lead_id, {
@@ -73,7 +93,11 @@ export const enrich_lead = defineTool({
       ...FILLS.flatMap((field) =>
         reading.facts
           .filter(({ key }) => key === field)
-          .map(({ value, source_url, snippet }) => ({ field, value, origin: { kind: 'url' as const, url: source_url, snippet } })),
+          .map(({ value, source_url, snippet }) => ({
+            field,
+            value,
+            origin: { kind: 'url' as const, url: source_url, snippet },
+          })),
       ),
       { field: 'website' as const, value: website, origin: { kind: 'url' as const, url: reading.url } },
     ])
@@ -103,7 +127,9 @@ export const enrich_lead = defineTool({
   taints: ({ website, found }) => (found && website ? [{ kind: 'url', url: website }] : []),
   undo: async (ctx, { lead_id }, { filled }) => {
     const lead = await getOpportunity(ctx, lead_id, 'lead')
-    const untouched = filled.filter(({ field, after }) => Object.entries(lead).some(([key, value]) => key === field && value === after))
+    const untouched = filled.filter(({ field, after }) =>
+      Object.entries(lead).some(([key, value]) => key === field && value === after),
+    )
     await updateLead(ctx, lead_id, Object.fromEntries(untouched.map(({ field }) => [field, null])))
   },
 })

@@ -27,7 +27,13 @@ export type Call = {
  * of what it did, so that a killed worker neither repeats nor forgets it.
  * @throws {LeaseLost} when another worker has taken the run over; nothing was written
  */
-export const callTool = async (ctx: Ctx, tool: Tool | undefined, name: string, input: unknown, call: Call): Promise<GateAnswer> => {
+export const callTool = async (
+  ctx: Ctx,
+  tool: Tool | undefined,
+  name: string,
+  input: unknown,
+  call: Call,
+): Promise<GateAnswer> => {
   const started_at = new Date()
   const journal = async (ctx: Ctx, answer: GateAnswer): Promise<GateAnswer> => {
     await journalStep(ctx, call.step, {
@@ -46,13 +52,18 @@ export const callTool = async (ctx: Ctx, tool: Tool | undefined, name: string, i
   }
   if (!tool) return journal(ctx, refuse('not_granted', `There is no tool ${name}.`))
   const parsed = tool.parse(input)
-  if (!parsed.success) return journal(ctx, { ...refuse('invalid_input', explainFaults(tool, parsed.error)), verdict: 'invalid' })
+  if (!parsed.success)
+    return journal(ctx, { ...refuse('invalid_input', explainFaults(tool, parsed.error)), verdict: 'invalid' })
 
   try {
     const { prepare } = tool
-    if (!prepare) return await inTx(ctx, async (ctx) => journal(ctx, await act(ctx, tool, parsed.data, call, {})))
+    if (!prepare)
+      return await inTx(ctx, async (ctx) => journal(ctx, await act(ctx, tool, parsed.data, call, {})))
     const first = await inTx(ctx, (ctx) => judge(ctx, tool, parsed.data, call, {}))
-    if (first.verdict !== 'run') return await inTx(ctx, async (ctx) => journal(ctx, await settle(ctx, tool, parsed.data, call, {}, first)))
+    if (first.verdict !== 'run')
+      return await inTx(ctx, async (ctx) =>
+        journal(ctx, await settle(ctx, tool, parsed.data, call, {}, first)),
+      )
     const prepared = await prepare(ctx, parsed.data, call.outside, call.signal)
     // Decided again in the transaction of the act: a switch may have been thrown while it looked outside.
     return await inTx(ctx, async (ctx) => journal(ctx, await act(ctx, tool, parsed.data, call, {}, prepared)))
@@ -69,7 +80,8 @@ const act = async (
   call: Call,
   why: Proposal,
   prepared?: unknown,
-): Promise<GateAnswer> => settle(ctx, tool, input, call, why, await judge(ctx, tool, input, call, why), prepared)
+): Promise<GateAnswer> =>
+  settle(ctx, tool, input, call, why, await judge(ctx, tool, input, call, why), prepared)
 
 /** Does what was decided. */
 const settle = async (
@@ -105,18 +117,35 @@ const settle = async (
 }
 
 /** Another tool's call, made by a running one: decided like any other, but never run here. */
-const propose = async (ctx: TxCtx, tool: Tool, input: unknown, call: Call, why: Proposal): Promise<GateAnswer> => {
+const propose = async (
+  ctx: TxCtx,
+  tool: Tool,
+  input: unknown,
+  call: Call,
+  why: Proposal,
+): Promise<GateAnswer> => {
   const parsed = tool.parse(input)
-  if (!parsed.success) return { ...refuse('invalid_input', explainFaults(tool, parsed.error)), verdict: 'invalid' }
+  if (!parsed.success)
+    return { ...refuse('invalid_input', explainFaults(tool, parsed.error)), verdict: 'invalid' }
   const verdict = await judge(ctx, tool, parsed.data, call, why)
   if (verdict.verdict === 'deny') return refuse(verdict.rule, verdict.text)
   return park(ctx, tool, parsed.data, call, why, verdict)
 }
 
-const judge = async (ctx: TxCtx, tool: Tool, input: Record<string, unknown>, call: Call, why: Proposal): Promise<Verdict> => {
+const judge = async (
+  ctx: TxCtx,
+  tool: Tool,
+  input: Record<string, unknown>,
+  call: Call,
+  why: Proposal,
+): Promise<Verdict> => {
   const about = input['lead_id']
   if (about !== undefined && about !== call.subject.id) {
-    return { verdict: 'deny', rule: 'other_record', text: 'This run works on one record; it may not act on another one.' }
+    return {
+      verdict: 'deny',
+      rule: 'other_record',
+      text: 'This run works on one record; it may not act on another one.',
+    }
   }
   const [{ levels, ...switches }, consequence] = await Promise.all([
     readStanding(ctx, call.agent, call.subject),
@@ -156,8 +185,13 @@ const park = async (
     reads: tool.reads(input),
   })
   if (outcome === 'refused') {
-    const said = [approval.decision_code?.replaceAll('_', ' '), approval.decision_reason].filter(Boolean).join(': ')
-    return refuse('rejected_lately', `A person rejected exactly this lately (${said}). Do not propose it again.`)
+    const said = [approval.decision_code?.replaceAll('_', ' '), approval.decision_reason]
+      .filter(Boolean)
+      .join(': ')
+    return refuse(
+      'rejected_lately',
+      `A person rejected exactly this lately (${said}). Do not propose it again.`,
+    )
   }
   return {
     verdict: 'park',
@@ -165,7 +199,8 @@ const park = async (
     output: {
       parked: true,
       approval_id: approval.id,
-      message: outcome === 'known' ? 'This waits for a person already.' : `It waits for a person: ${verdict.text}`,
+      message:
+        outcome === 'known' ? 'This waits for a person already.' : `It waits for a person: ${verdict.text}`,
     },
     tainted_by: [],
   }
@@ -186,4 +221,3 @@ const explainFaults = (tool: Tool, error: z.ZodError): string =>
     .slice(0, 5)
     .map((issue) => `/${issue.path.join('/')}: ${issue.message}`)
     .join('; ')}`
-

@@ -11,7 +11,15 @@ import type { Tool } from './tool.ts'
 
 /** Every tool there is. What is not listed here cannot run. */
 export const tools: Readonly<Record<string, Tool>> = Object.fromEntries(
-  [read_lead, enrich_lead, qualify, move_stage, suggest_next_actions, draft_email, send_email, create_task, add_note].map(
-    (tool) => [tool.name, tool],
-  ),
+  [
+    read_lead,
+    enrich_lead,
+    qualify,
+    move_stage,
+    suggest_next_actions,
+    draft_email,
+    send_email,
+    create_task,
+    add_note,
+  ].map((tool) => [tool.name, tool]),
 )

@@ -18,14 +18,20 @@ export const startToolJobs = async (
   outside: Outside,
 ): Promise<{ stop: () => Promise<void>; lastBeat: () => Date }> => {
   const { queue } = db
-  await queue.work('submission.received', { concurrency: workLimits.submissions }, ({ organization_id, submission_id }) =>
-    processSubmission(db, organization_id, submission_id),
+  await queue.work(
+    'submission.received',
+    { concurrency: workLimits.submissions },
+    ({ organization_id, submission_id }) => processSubmission(db, organization_id, submission_id),
   )
-  await queue.work('approval.approved', { concurrency: workLimits.approvals }, ({ organization_id, approval_id }) =>
-    executeApproval(db, organization_id, approval_id, outside),
+  await queue.work(
+    'approval.approved',
+    { concurrency: workLimits.approvals },
+    ({ organization_id, approval_id }) => executeApproval(db, organization_id, approval_id, outside),
   )
-  await queue.work('message.queued', { concurrency: workLimits.messages }, ({ organization_id, message_id }) =>
-    deliverMessage(db, organization_id, message_id, outside),
+  await queue.work(
+    'message.queued',
+    { concurrency: workLimits.messages },
+    ({ organization_id, message_id }) => deliverMessage(db, organization_id, message_id, outside),
   )
   await queue.work('minute.passed', { concurrency: 1 }, () => sweep(db, outside))
   return startSweeping(db, outside)
@@ -41,7 +47,9 @@ export const sweep = async (db: Database, outside: Outside): Promise<void> => {
     setTimeout(workLimits.mail_patience_ms, undefined, { ref: false }),
   ])
   await each(overdue.approved, ({ organization_id, id }) => executeApproval(db, organization_id, id, outside))
-  await each(overdue.expiring, ({ organization_id, id }) => expireApproval(systemCtx(db, organization_id, 'expiry'), id))
+  await each(overdue.expiring, ({ organization_id, id }) =>
+    expireApproval(systemCtx(db, organization_id, 'expiry'), id),
+  )
 }
 
 /** One that fails every time must not keep the others from being looked after. */
@@ -55,7 +63,10 @@ const each = async (overdue: Overdue[], look: (work: Overdue) => Promise<void>):
   }
 }
 
-const startSweeping = (db: Database, outside: Outside): { stop: () => Promise<void>; lastBeat: () => Date } => {
+const startSweeping = (
+  db: Database,
+  outside: Outside,
+): { stop: () => Promise<void>; lastBeat: () => Date } => {
   let beat = new Date()
   const stopping = new AbortController()
   const loop = async (): Promise<void> => {

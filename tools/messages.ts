@@ -3,7 +3,14 @@ import { log } from '../log.ts'
 import type { Database } from '../db/client.ts'
 import type { Ctx } from '../db/context.ts'
 import { ownerOf } from '../db/identity.ts'
-import { announceSending, deliveryLimits, keepSending, settleSending, type DeliveryOutcome, type Message } from '../db/messages.ts'
+import {
+  announceSending,
+  deliveryLimits,
+  keepSending,
+  settleSending,
+  type DeliveryOutcome,
+  type Message,
+} from '../db/messages.ts'
 import { unsubscribeToken } from '../db/opt-outs.ts'
 import { readSettings } from '../db/settings.ts'
 import type { Outside } from './tool.ts'
@@ -27,18 +34,29 @@ export const messageId = (ctx: Ctx, from: string): string =>
  * Headers beside sender, recipient and subject: one-click unsubscribe (RFC 8058), and `Auto-Submitted` (RFC 3834), so
  * that vacation responders do not answer an agent.
  */
-export const composeHeaders = async (ctx: Ctx, to: string, outside: Outside): Promise<Record<string, string>> => ({
+export const composeHeaders = async (
+  ctx: Ctx,
+  to: string,
+  outside: Outside,
+): Promise<Record<string, string>> => ({
   'List-Unsubscribe': `<${outside.app_url}/unsubscribe/${await unsubscribeToken(ctx, to)}>`,
   'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',
   'Auto-Submitted': 'auto-generated',
 })
 
 /** Delivers one message of the outbox: announced before, settled after; what happened in between is never guessed. */
-export const deliverMessage = async (db: Database, organization_id: string, id: string, outside: Outside): Promise<void> => {
+export const deliverMessage = async (
+  db: Database,
+  organization_id: string,
+  id: string,
+  outside: Outside,
+): Promise<void> => {
   const sending = await announceSending(db, organization_id, id)
   if (!sending) return
   const heartbeat = setInterval(() => {
-    keepSending(db, sending).catch((error: unknown) => log.warn({ err: error, message_id: id }, 'a sending could not be kept alive'))
+    keepSending(db, sending).catch((error: unknown) =>
+      log.warn({ err: error, message_id: id }, 'a sending could not be kept alive'),
+    )
   }, deliveryLimits.heartbeat_ms)
   try {
     await settleSending(db, sending, await hand(sending.message, outside))
@@ -52,7 +70,9 @@ const hand = async (message: Message, outside: Outside): Promise<DeliveryOutcome
   if (!mailer) return { outcome: 'captured', response: 'captured: no mail server is set' }
   try {
     // The mailer writes these two itself, from the address.
-    const headers = Object.fromEntries(Object.entries(message.headers).filter(([name]) => !name.startsWith('List-Unsubscribe')))
+    const headers = Object.fromEntries(
+      Object.entries(message.headers).filter(([name]) => !name.startsWith('List-Unsubscribe')),
+    )
     const unsubscribe = /<([^>]+)>/.exec(message.headers['List-Unsubscribe'] ?? '')?.[1]
     return await mailer.send({
       message_id: message.message_id,

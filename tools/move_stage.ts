@@ -8,7 +8,8 @@ export const move_stage = defineTool({
   name: 'move_stage',
   title: 'Move stage',
   effect: 'write',
-  description: 'Moves the lead to another stage of its pipeline, with the reason. Moving to a won or lost stage waits for a person.',
+  description:
+    'Moves the lead to another stage of its pipeline, with the reason. Moving to a won or lost stage waits for a person.',
   input: z.object({
     lead_id: z.uuid(),
     stage_id: z.uuid().describe('Id of one of the stages that read_lead lists.'),
@@ -37,7 +38,11 @@ export const move_stage = defineTool({
   run: async (ctx, { lead_id, stage_id, reason }) => {
     const before = await getOpportunity(ctx, lead_id, 'lead')
     const after = await moveOpportunity(ctx, lead_id, { stage_id, reason })
-    return { stage: after.stage.label, previous_stage_id: before.stage_id, previous_stage: before.stage.label }
+    return {
+      stage: after.stage.label,
+      previous_stage_id: before.stage_id,
+      previous_stage: before.stage.label,
+    }
   },
   undo: async (ctx, { lead_id }, { previous_stage_id }) => {
     await moveOpportunity(ctx, lead_id, { stage_id: previous_stage_id, reason: 'the move was taken back' })

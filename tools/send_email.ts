@@ -36,10 +36,19 @@ export const send_email = defineTool({
   ],
   run: async (ctx, { to, subject, body }, { subject: record, outside }) => {
     const opted_out = await findOptOut(ctx, to)
-    if (opted_out) throw new DomainError('conflict', 'opted_out', `${to} asked not to be written to (${opted_out}).`)
+    if (opted_out)
+      throw new DomainError('conflict', 'opted_out', `${to} asked not to be written to (${opted_out}).`)
     const from = await senderOf(ctx, outside)
     const message_id = messageId(ctx, from)
-    const id = await queueMessage(ctx, { message_id, from, to, subject, body, headers: await composeHeaders(ctx, to, outside), record })
+    const id = await queueMessage(ctx, {
+      message_id,
+      from,
+      to,
+      subject,
+      body,
+      headers: await composeHeaders(ctx, to, outside),
+      record,
+    })
     return { id, message_id }
   },
   irreversible: 'E-mail cannot be unsent.',

@@ -2,7 +2,11 @@ import { z } from 'zod'
 import { withdrawApproval } from '../db/approvals.ts'
 import { defineTool } from './tool.ts'
 
-const Evidence = z.object({ label: z.string().max(200), url: z.url().optional(), snippet: z.string().max(500).optional() })
+const Evidence = z.object({
+  label: z.string().max(200),
+  url: z.url().optional(),
+  snippet: z.string().max(500).optional(),
+})
 
 /** Proposes what to do next: each a typed call that runs as it stands when a person says yes. Never something outbound. */
 export const suggest_next_actions = defineTool({
@@ -26,7 +30,9 @@ export const suggest_next_actions = defineTool({
       .max(5),
   }),
   output: z.object({
-    suggestions: z.array(z.object({ tool: z.string(), approval_id: z.string().nullable(), message: z.string() })),
+    suggestions: z.array(
+      z.object({ tool: z.string(), approval_id: z.string().nullable(), message: z.string() }),
+    ),
   }),
   summary: ({ actions }) => `Suggest ${actions.length} next action${actions.length === 1 ? '' : 's'}`,
   consequence: () => 'If you approve: the suggestions appear in the queue.',
@@ -41,13 +47,24 @@ export const suggest_next_actions = defineTool({
         suggestions.push({ tool: name, approval_id: null, message: `${name} cannot be suggested.` })
         continue
       }
-      const { verdict, output } = await propose(ctx, tool, { ...input, lead_id }, { reason, evidence, suggestion: true })
-      const approval_id = verdict === 'park' && typeof output['approval_id'] === 'string' ? output['approval_id'] : null
-      suggestions.push({ tool: name, approval_id, message: typeof output['message'] === 'string' ? output['message'] : '' })
+      const { verdict, output } = await propose(
+        ctx,
+        tool,
+        { ...input, lead_id },
+        { reason, evidence, suggestion: true },
+      )
+      const approval_id =
+        verdict === 'park' && typeof output['approval_id'] === 'string' ? output['approval_id'] : null
+      suggestions.push({
+        tool: name,
+        approval_id,
+        message: typeof output['message'] === 'string' ? output['message'] : '',
+      })
     }
     return { suggestions }
   },
   undo: async (ctx, _input, { suggestions }) => {
-    for (const { approval_id } of suggestions) if (approval_id) await withdrawApproval(ctx, approval_id, 'the suggestions were taken back')
+    for (const { approval_id } of suggestions)
+      if (approval_id) await withdrawApproval(ctx, approval_id, 'the suggestions were taken back')
   },
 })

@@ -74,7 +74,10 @@ export type ToolDeclaration<Input extends z.ZodType, Output extends z.ZodType, P
   /** What from outside the output holds. */
   taints?: (output: z.infer<Output>) => TaintSource[]
 } & (
-  | { undo: (ctx: TxCtx, input: z.infer<Input>, output: z.infer<Output>) => Promise<void>; irreversible?: undefined }
+  | {
+      undo: (ctx: TxCtx, input: z.infer<Input>, output: z.infer<Output>) => Promise<void>
+      irreversible?: undefined
+    }
   /** Why it cannot be taken back. */
   | { irreversible: string; undo?: undefined }
 )
@@ -97,7 +100,9 @@ export type Tool = {
   reads: (input: unknown) => Read[]
   preview: (input: unknown, ctx: TxCtx) => Promise<Preview[]>
   /** Absent: it does not look outside. */
-  prepare: ((ctx: Ctx, input: unknown, outside: Outside, signal?: AbortSignal) => Promise<unknown>) | undefined
+  prepare:
+    | ((ctx: Ctx, input: unknown, outside: Outside, signal?: AbortSignal) => Promise<unknown>)
+    | undefined
   run: (ctx: TxCtx, input: unknown, running: Running, prepared: unknown) => Promise<Record<string, unknown>>
   taints: (output: Record<string, unknown>) => TaintSource[]
   undo: ((ctx: TxCtx, input: unknown, output: Record<string, unknown>) => Promise<void>) | undefined
@@ -129,7 +134,9 @@ export const defineTool = <
     needsPerson: async (input, ctx) => declared.needsPerson?.(given(input), ctx),
     reads: (input) => declared.reads(given(input)),
     preview: async (input, ctx) => (await declared.preview?.(given(input), ctx)) ?? [],
-    prepare: prepare ? (ctx, input, outside, signal) => prepare(ctx, given(input), outside, signal) : undefined,
+    prepare: prepare
+      ? (ctx, input, outside, signal) => prepare(ctx, given(input), outside, signal)
+      : undefined,
     // `prepared` is what this same declaration's `prepare` returned.
     run: async (ctx, input, running, prepared) =>
       declared.output.parse(await declared.run(ctx, given(input), running, prepared as Prepared)),

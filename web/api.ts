@@ -87,7 +87,9 @@ const parse = (text: string): unknown => {
 
 const problemOf = (response: Response, answer: unknown): Problem => {
   const said = typeof answer === 'object' && answer !== null ? (answer as Record<string, unknown>) : {}
-  const [title = response.statusText || `Error ${response.status}`] = [said['title'], said['message']].filter((text) => typeof text === 'string')
+  const [title = response.statusText || `Error ${response.status}`] = [said['title'], said['message']].filter(
+    (text) => typeof text === 'string',
+  )
   return { ...said, title, status: response.status }
 }
 

@@ -1,5 +1,16 @@
 import { sql } from 'drizzle-orm'
-import { check, index, integer, jsonb, pgTable, primaryKey, text, timestamp, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import {
+  check,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core'
 
 const at = (name: string) => timestamp(name, { withTimezone: true })
 
@@ -72,5 +83,8 @@ export const idempotency_keys = pgTable(
     content_type: text(),
     created_at: at('created_at').notNull().defaultNow(),
   },
-  (t) => [primaryKey({ columns: [t.organization_id, t.principal, t.key] }), index('idempotency_keys_age').on(t.created_at)],
+  (t) => [
+    primaryKey({ columns: [t.organization_id, t.principal, t.key] }),
+    index('idempotency_keys_age').on(t.created_at),
+  ],
 )

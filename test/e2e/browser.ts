@@ -46,7 +46,10 @@ export const openPage = async (
 }
 
 /** Signs in as a person does. */
-export const signIn = async (page: Page, product: { url: string; email: string; password: string }): Promise<void> => {
+export const signIn = async (
+  page: Page,
+  product: { url: string; email: string; password: string },
+): Promise<void> => {
   await page.goto(`${product.url}/`)
   await page.getByLabel('E-mail').fill(product.email)
   await page.getByLabel('Password').fill(product.password)
@@ -58,8 +61,12 @@ export const signIn = async (page: Page, product: { url: string; email: string; 
 export const expectAccessible = async (page: Page, name: string): Promise<void> => {
   mkdirSync(SHOTS, { recursive: true })
   await page.screenshot({ path: path.join(SHOTS, `${name}.png`) })
-  const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']).analyze()
+  const { violations } = await new AxeBuilder({ page })
+    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])
+    .analyze()
   expect(
-    violations.map(({ id, nodes }) => `${name}: ${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`),
+    violations.map(
+      ({ id, nodes }) => `${name}: ${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`,
+    ),
   ).toEqual([])
 }

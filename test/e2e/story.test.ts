@@ -33,7 +33,13 @@ afterAll(async () => {
 })
 
 const post = async (name: string, email: string, message: string): Promise<void> => {
-  const { status } = await product.post({ name, email, message, title: 'Head of Operations', website: website.url })
+  const { status } = await product.post({
+    name,
+    email,
+    message,
+    title: 'Head of Operations',
+    website: website.url,
+  })
   expect(status).toBe(202)
 }
 
@@ -58,7 +64,11 @@ test('a wrong password is told, the right one lets in', async () => {
 test('a lead that comes in appears without a reload, and so does what the agent makes of it', async () => {
   await page.goto(`${product.url}/crm/leads`)
   await page.getByText('No leads yet').first().waitFor()
-  await post('Ana Ruiz', 'ana.ruiz@brightside.example', 'What does it cost for 40 seats? We start next month.')
+  await post(
+    'Ana Ruiz',
+    'ana.ruiz@brightside.example',
+    'What does it cost for 40 seats? We start next month.',
+  )
   await page.getByText('Ana Ruiz').first().waitFor()
   await page.getByRole('row', { name: /Ana Ruiz.*Qualified.*need you/ }).waitFor()
   await expectAccessible(page, 'leads')
@@ -69,25 +79,43 @@ test('the lead’s page tells who did what and why, and shows the run step by st
   await page.getByText('Ana Ruiz').first().click()
   await page.getByRole('main').getByRole('heading', { name: 'Ana Ruiz' }).waitFor()
   await page.getByText('What does it cost for 40 seats?').first().waitFor()
-  await page.getByText(/Asks to buy/).first().waitFor()
+  await page
+    .getByText(/Asks to buy/)
+    .first()
+    .waitFor()
   await page.getByText('Lead worker').first().waitFor()
   await expectAccessible(page, 'lead')
   const entries = page.getByText(/drafted an e-mail to/)
   await entries.first().waitFor()
-  await page.getByRole('button', { name: 'People' }).or(page.getByRole('tab', { name: 'People' })).or(page.getByRole('radio', { name: 'People' })).first().click()
+  await page
+    .getByRole('button', { name: 'People' })
+    .or(page.getByRole('tab', { name: 'People' }))
+    .or(page.getByRole('radio', { name: 'People' }))
+    .first()
+    .click()
   await eventually(async () => (await entries.count()) === 0)
-  await page.getByRole('button', { name: 'Agents' }).or(page.getByRole('tab', { name: 'Agents' })).or(page.getByRole('radio', { name: 'Agents' })).first().click()
+  await page
+    .getByRole('button', { name: 'Agents' })
+    .or(page.getByRole('tab', { name: 'Agents' }))
+    .or(page.getByRole('radio', { name: 'Agents' }))
+    .first()
+    .click()
   await entries.first().waitFor()
   await page.getByRole('link', { name: 'See run' }).first().click()
   await page.waitForURL(/\/runs\//)
-  await page.getByText(/lead_worker|Lead worker/).first().waitFor()
+  await page
+    .getByText(/lead_worker|Lead worker/)
+    .first()
+    .waitFor()
   await expectAccessible(page, 'run')
 })
 
 test('the exact e-mail is read, edited and approved by mouse, and goes out once', async () => {
   await openCard('Ana Ruiz')
   await page.getByText('If you approve: 1 e-mail to ana.ruiz@brightside.example').first().waitFor()
-  const body = (await product.api('/api/approvals?status=pending')).body.data.find(({ tool }: any) => tool === 'send_email').input.body as string
+  const body = (await product.api('/api/approvals?status=pending')).body.data.find(
+    ({ tool }: any) => tool === 'send_email',
+  ).input.body as string
   await page.getByText(body.split('\n')[2]!.slice(0, 40)).first().waitFor()
   await expectAccessible(page, 'approval')
   expect(smtp.arrived).toHaveLength(0)
@@ -100,13 +128,20 @@ test('the exact e-mail is read, edited and approved by mouse, and goes out once'
   expect(smtp.received[0]?.text).toContain('PS: We are closed on Friday.')
   await page.goto(`${product.url}/crm/leads`)
   await page.getByText('Ana Ruiz').first().click()
-  await page.getByText(/sent an e-mail to ana.ruiz@brightside.example/).first().waitFor()
+  await page
+    .getByText(/sent an e-mail to ana.ruiz@brightside.example/)
+    .first()
+    .waitFor()
   expect(smtp.received).toHaveLength(1)
 })
 
 test('a rejection by keys says why, can be undone for a moment, and nothing is sent', async () => {
   await post('Bo Lind', 'bo@lind.example', 'Please send an offer for 25 licences.')
-  await eventually(async () => (await product.api('/api/approvals?status=pending')).body.data.some(({ input }: any) => input.to === 'bo@lind.example'))
+  await eventually(async () =>
+    (await product.api('/api/approvals?status=pending')).body.data.some(
+      ({ input }: any) => input.to === 'bo@lind.example',
+    ),
+  )
   await openCard('Bo Lind')
   await page.keyboard.press('r')
   const dialog = page.getByRole('dialog')
@@ -115,7 +150,9 @@ test('a rejection by keys says why, can be undone for a moment, and nothing is s
   await expectAccessible(page, 'reject')
   await dialog.getByRole('button', { name: /^Reject/ }).click()
   const rejected = await eventually(async () =>
-    (await product.api('/api/approvals?status=rejected')).body.data.find(({ input }: any) => input.to === 'bo@lind.example'),
+    (await product.api('/api/approvals?status=rejected')).body.data.find(
+      ({ input }: any) => input.to === 'bo@lind.example',
+    ),
   )
   expect(rejected).toMatchObject({ decision_code: 'wrong_tone', decision_reason: 'Too formal for Bo.' })
   await page.getByRole('button', { name: 'Undo' }).first().click()
@@ -133,7 +170,9 @@ test('approving by keys sends what leaves the company', async () => {
 test('when the lead writes again, the old draft cannot be sent any more', async () => {
   await post('Cy Moss', 'cy@moss.example', 'Could we see a demo?')
   const draft = await eventually(async () =>
-    (await product.api('/api/approvals?status=pending')).body.data.find(({ input }: any) => input.to === 'cy@moss.example'),
+    (await product.api('/api/approvals?status=pending')).body.data.find(
+      ({ input }: any) => input.to === 'cy@moss.example',
+    ),
   )
   await openCard('Cy Moss')
   await post('Cy Moss', 'cy@moss.example', 'Forget the demo, what are your prices?')
@@ -155,7 +194,10 @@ test('agents can be paused, and every settings page says what to do', async () =
     ['/crm/settings/members', 'Members'],
   ] as const) {
     await page.goto(`${product.url}${path}`)
-    await page.getByRole('heading', { name: new RegExp(heading, 'i') }).first().waitFor()
+    await page
+      .getByRole('heading', { name: new RegExp(heading, 'i') })
+      .first()
+      .waitFor()
     await page.waitForLoadState('networkidle').catch(() => undefined)
     await expectAccessible(page, path.slice(5).replaceAll('/', '-'))
   }
@@ -175,7 +217,9 @@ test('the same in the dark and on a telephone', async () => {
     await phone.page.goto(`${product.url}${path}`)
     await phone.page.getByRole('heading').first().waitFor()
     await expectAccessible(phone.page, `phone${path.replaceAll('/', '-')}`)
-    const wider = await phone.page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth')
+    const wider = await phone.page.evaluate<number>(
+      'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+    )
     expect(wider).toBeLessThanOrEqual(0)
   }
   expect([...faults, ...dark.faults, ...phone.faults]).toEqual([])

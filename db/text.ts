@@ -5,7 +5,7 @@ const INVISIBLE = /[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\uf
 
 /** Text that a person can see whole: no control, zero-width or bidirectional characters, no lone surrogates. */
 export const visibleText = (text: string): string =>
-  text.toWellFormed().replaceAll('\r\n', '\n').replace(CONTROL, '').replace(INVISIBLE, '')
+  text.toWellFormed().replace(CONTROL, '').replace(INVISIBLE, '').replaceAll('\r\n', '\n')
 
 /** A JSON value as PostgreSQL can store it: NUL characters and lone surrogates are replaced, nothing else changes. */
 export const storableJson = (value: unknown): unknown => {

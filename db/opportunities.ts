@@ -8,6 +8,7 @@ import { DomainError, invalid, notFound, staleVersion } from './errors.ts'
 import { filterCondition, parseSort, type Filter, type FilterFields } from './filters.ts'
 import { page, packCursor, unpackCursor, type Page } from './page.ts'
 import { getPipeline, getStage, type StageKind } from './pipelines.ts'
+import { storableText } from './text.ts'
 
 export type ScoreReason = { factor: string; points: number; reason: string }
 export type Fact = { key: string; value: string; source_url: string; snippet: string }
@@ -134,8 +135,8 @@ export const listOpportunities = (ctx: Ctx, input: ListOpportunities): Promise<P
           tx`${tx.unsafe(column)} ${descending ? tx`desc nulls last` : tx`asc nulls last`}`,
       )
       .reduce((all, next) => tx`${all}, ${next}`)
-    const position = input.cursor ? unpackCursor(input.cursor, sort.length) : undefined
-    const q = input.q?.trim()
+    const position = input.cursor ? unpackCursor(input.cursor, sort) : undefined
+    const q = input.q === undefined ? undefined : storableText(input.q).trim()
     const rows = await tx<(Opportunity & { sort_position: (string | number | null)[] })[]>`
       ${selectOpportunity(tx, tx`jsonb_build_array(${sort.map(({ column, type }) => (type === 'time' || type === 'date' ? tx`${tx.unsafe(column)}::text` : tx`${tx.unsafe(column)}`)).reduce((all, next) => tx`${all}, ${next}`)}) as sort_position`)}
       where o.organization_id = ${organization_id} and o.archived_at is null
@@ -144,7 +145,7 @@ export const listOpportunities = (ctx: Ctx, input: ListOpportunities): Promise<P
         ${q ? tx`and (concat_ws(' ', o.name, o.contact_name, o.company_name, o.email, o.phone, o.website) ilike ${`%${q.replaceAll(/[\\%_]/g, '\\$&')}%`})` : tx``}
         ${position ? tx`and (${after(tx, sort, position)})` : tx``}
       order by ${order} limit ${input.limit + 1}`
-    const listed = page(rows, input.limit, (row) => packCursor(row.sort_position))
+    const listed = page(rows, input.limit, (row) => packCursor(row.sort_position, sort))
     return { data: listed.data.map(({ sort_position: _, ...card }) => card), next_cursor: listed.next_cursor }
   })
 

@@ -10,18 +10,23 @@ export const page = <T>(rows: T[], limit: number, cursorOf: (row: T) => string):
   return { data, next_cursor: rows.length > limit && last ? cursorOf(last) : null }
 }
 
-/** Packs a sort position; opaque to callers. */
-export const packCursor = (values: (string | number | null)[]): string =>
-  Buffer.from(JSON.stringify(values)).toString('base64url')
+/** One part of an order: what it sorts by, and which way. */
+type SortPart = { name: string; type: string; descending: boolean }
 
-/** Opens a cursor that `packCursor` made for the same sort. */
-export const unpackCursor = (cursor: string, length: number): (string | number | null)[] => {
-  try {
-    const values: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'))
-    if (Array.isArray(values) && values.length === length && values.every(isPosition)) return values
-  } catch {
-    // Not ours: answered below, like one of another sort.
-  }
+type Position = (string | number | null)[]
+
+/** Packs a sort position with the order that it belongs to; opaque to callers. */
+export const packCursor = (values: Position, sort: SortPart[]): string =>
+  Buffer.from(JSON.stringify([orderOf(sort), ...values])).toString('base64url')
+
+/**
+ * Opens a cursor that `packCursor` made for the same order.
+ * @throws {DomainError} `invalid_cursor`
+ */
+export const unpackCursor = (cursor: string, sort: SortPart[]): Position => {
+  const [order, ...values] = valuesOf(cursor)
+  const fits = values.length === sort.length && sort.every((part, n) => isPositionIn(part, values[n]))
+  if (order === orderOf(sort) && fits) return values as Position
   throw new DomainError(
     'invalid',
     'invalid_cursor',
@@ -32,5 +37,24 @@ export const unpackCursor = (cursor: string, length: number): (string | number |
   )
 }
 
-const isPosition = (value: unknown): value is string | number | null =>
-  value === null || typeof value === 'string' || typeof value === 'number'
+const orderOf = (sort: SortPart[]): string =>
+  sort.map(({ name, descending }) => `${descending ? '-' : ''}${name}`).join(',')
+
+const valuesOf = (cursor: string): unknown[] => {
+  try {
+    const values: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'))
+    return Array.isArray(values) ? values : []
+  } catch {
+    return []
+  }
+}
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
+const isPositionIn = ({ type }: SortPart, value: unknown): boolean => {
+  if (value === null) return true
+  if (type === 'number') return typeof value === 'number'
+  if (typeof value !== 'string' || value.includes('\u0000')) return false
+  if (type === 'uuid') return UUID.test(value)
+  return type === 'time' || type === 'date' ? !Number.isNaN(Date.parse(value)) : true
+}

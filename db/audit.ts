@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { log } from '../log.ts'
 import { hashPayload, type ActivityRow } from './activities.ts'
 import type { Database } from './client.ts'
-import { inTx, systemCtx, type TxCtx } from './context.ts'
+import { inTx, sendStatement, systemCtx, type TxCtx } from './context.ts'
 import { keySetOf, type KeySet } from './keys.ts'
 
 const SEQUENCER = {
@@ -141,12 +141,14 @@ type Head = z.infer<typeof Head>
 
 const sealBatch = async (ctx: TxCtx): Promise<{ count: number; line: Head } | undefined> => {
   const { tx, organization_id, db } = ctx
-  await tx`select pg_advisory_xact_lock(hashtextextended(${`seal ${organization_id}`}, 0))`
-  const [head] = await tx<{ seq: number; hash: string }[]>`
-    select seq, hash from audit_heads where organization_id = ${organization_id}`
-  const rows = await tx<ActivityRow[]>`
-    select * from activities where organization_id = ${organization_id} and seq is null order by id
-    limit ${SEQUENCER.batch}`
+  sendStatement(ctx, tx`select pg_advisory_xact_lock(hashtextextended(${`seal ${organization_id}`}, 0))`)
+  const [[head], rows] = await Promise.all([
+    tx<{ seq: number; hash: string }[]>`
+      select seq, hash from audit_heads where organization_id = ${organization_id}`,
+    tx<ActivityRow[]>`
+      select * from activities where organization_id = ${organization_id} and seq is null order by id
+      limit ${SEQUENCER.batch}`,
+  ])
   if (rows.length === 0) return undefined
   const set = db.keys.current
   let { seq, hash } = head ?? { seq: 0, hash: GENESIS }
@@ -155,15 +157,21 @@ const sealBatch = async (ctx: TxCtx): Promise<{ count: number; line: Head } | un
     hash = link(set, hash, seq, row)
     return { id: row.id, seq, hash }
   })
-  await tx`
-    update activities a set seq = s.seq, hash = s.hash, key_id = ${set.id}
-    from unnest(${sealed.map((s) => s.id)}::uuid[], ${sealed.map((s) => s.seq)}::int8[], ${sealed.map((s) => s.hash)}::text[])
-      as s (id, seq, hash)
-    where a.organization_id = ${organization_id} and a.id = s.id`
-  await tx`
-    insert into audit_heads (organization_id, seq, hash) values (${organization_id}, ${seq}, ${hash})
-    on conflict (organization_id) do update set seq = excluded.seq, hash = excluded.hash, sealed_at = now()`
-  await tx`select pg_notify(${EVENTS_CHANNEL}, ${organization_id})`
+  const [ids, seqs, hashes] = [sealed.map((s) => s.id), sealed.map((s) => s.seq), sealed.map((s) => s.hash)]
+  sendStatement(
+    ctx,
+    tx`
+      update activities a set seq = s.seq, hash = s.hash, key_id = ${set.id}
+      from unnest(${ids}::uuid[], ${seqs}::int8[], ${hashes}::text[]) as s (id, seq, hash)
+      where a.organization_id = ${organization_id} and a.id = s.id`,
+  )
+  sendStatement(
+    ctx,
+    tx`
+      insert into audit_heads (organization_id, seq, hash) values (${organization_id}, ${seq}, ${hash})
+      on conflict (organization_id) do update set seq = excluded.seq, hash = excluded.hash, sealed_at = now()`,
+  )
+  sendStatement(ctx, tx`select pg_notify(${EVENTS_CHANNEL}, ${organization_id})`)
   const unsigned = { organization_id, seq, hash, key_id: set.id, sealed_at: new Date().toISOString() }
   return { count: rows.length, line: { ...unsigned, signature: sign(set, unsigned) } }
 }

@@ -1,5 +1,5 @@
 import { getDomain } from 'tldts'
-import type { TxCtx } from './context.ts'
+import { sendStatement, type TxCtx } from './context.ts'
 
 /** What a lead can be recognised by. `label` is what a person is told. */
 export type LeadKey = { kind: 'email' | 'phone' | 'external_id' | 'domain_name'; value: string }
@@ -73,9 +73,12 @@ export const findKnownLead = async (
   if (keys.length === 0) return undefined
   const { tx, organization_id } = ctx
   const locks = keys.map((key) => `${organization_id} ${key.kind} ${key.value}`).toSorted()
-  await tx`
-    select pg_advisory_xact_lock(hashtextextended(name, 0)) from unnest(${locks}::text[]) with ordinality as l (name, n)
-    order by n`
+  sendStatement(
+    ctx,
+    tx`
+      select pg_advisory_xact_lock(hashtextextended(name, 0)) from unnest(${locks}::text[]) with ordinality as l (name, n)
+      order by n`,
+  )
   const candidates = await tx<({ id: string; matched_by: LeadKey['kind'] } & Identifiable)[]>`
     select o.id, k.kind as matched_by, o.email, o.contact_name
     from unnest(${keys.map((key) => key.kind)}::text[], ${keys.map((key) => key.value)}::text[])
@@ -101,14 +104,19 @@ const isSomebodyElse = (a: Identifiable, b: Identifiable): boolean => {
 }
 
 /** Replaces the stored keys of a lead after its fields changed. */
-export const writeKeys = async (ctx: TxCtx, opportunity_id: string, keys: LeadKey[]): Promise<void> => {
+export const writeKeys = (ctx: TxCtx, opportunity_id: string, keys: LeadKey[]): void => {
   const { tx, organization_id } = ctx
-  await tx`
-    delete from opportunity_keys where organization_id = ${organization_id} and opportunity_id = ${opportunity_id}`
+  sendStatement(
+    ctx,
+    tx`delete from opportunity_keys where organization_id = ${organization_id} and opportunity_id = ${opportunity_id}`,
+  )
   if (keys.length === 0) return
-  await tx`
-    insert into opportunity_keys ${tx(keys.map((key) => ({ organization_id, opportunity_id, ...key })))}
-    on conflict do nothing`
+  sendStatement(
+    ctx,
+    tx`
+      insert into opportunity_keys ${tx(keys.map((key) => ({ organization_id, opportunity_id, ...key })))}
+      on conflict do nothing`,
+  )
 }
 
 /** The lead that has this external id, open or closed: no two that are in use share one. */

@@ -1,5 +1,5 @@
 import type { Subject } from './activities.ts'
-import { inTx, type Ctx, type TxCtx } from './context.ts'
+import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
 
 /** Where a field's present value came from. */
 export type Origin = {
@@ -17,27 +17,23 @@ export type FieldOrigin = { field: string; origin: Origin; tainted: boolean; set
 const OUTSIDE = new Set<Origin['kind']>(['submission', 'url', 'api_key'])
 
 /** Notes where these fields' values came from; the last writer counts. */
-export const writeOrigins = async (
-  ctx: TxCtx,
-  record: Subject,
-  fields: string[],
-  origin: Origin,
-): Promise<void> => {
+export const writeOrigins = (ctx: TxCtx, record: Subject, fields: string[], origin: Origin): void => {
   if (fields.length === 0) return
   const { tx, organization_id } = ctx
-  await tx`
-    insert into record_origins ${tx(
-      fields.map((field) => ({
-        organization_id,
-        record_kind: record.kind,
-        record_id: record.id,
-        field,
-        origin: tx.json(origin),
-        tainted: OUTSIDE.has(origin.kind),
-      })),
-    )}
-    on conflict (organization_id, record_kind, record_id, field)
-    do update set origin = excluded.origin, tainted = excluded.tainted, set_at = now()`
+  const rows = fields.map((field) => ({
+    organization_id,
+    record_kind: record.kind,
+    record_id: record.id,
+    field,
+    origin: tx.json(origin),
+    tainted: OUTSIDE.has(origin.kind),
+  }))
+  sendStatement(
+    ctx,
+    tx`
+      insert into record_origins ${tx(rows)} on conflict (organization_id, record_kind, record_id, field)
+      do update set origin = excluded.origin, tainted = excluded.tainted, set_at = now()`,
+  )
 }
 
 /** Where each field of a record came from. */

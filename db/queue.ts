@@ -45,10 +45,13 @@ export type Queue = {
     delay_s?: number,
   ): Promise<void>
   sendMany<Name extends QueueName>(tx: TransactionSql, name: Name, payloads: Payload<Name>[]): Promise<void>
-  /** Starts taking jobs; one that throws is retried with backoff, then goes to the dead letters. */
+  /**
+   * Starts taking jobs; one that throws is retried with backoff, then goes to the dead letters. `batch` are taken at once,
+   * and tried again together.
+   */
   work<Name extends QueueName>(
     name: Name,
-    options: { concurrency: number },
+    options: { concurrency: number; batch?: number },
     handle: (payload: Payload<Name>, signal: AbortSignal) => Promise<void>,
   ): Promise<void>
   deadLetters(organization_id: string, limit: number): Promise<DeadLetter[]>
@@ -108,18 +111,17 @@ export const openQueue = async (url: string, options: { works: boolean }): Promi
         { db: inTransaction(tx) },
       )
     },
-    work: async (name, { concurrency }, handle) => {
+    work: async (name, { concurrency, batch = 1 }, handle) => {
       const schema = queues[name]
       for (let n = 0; n < concurrency; n++) {
         let worker = ''
         worker = await boss.work<object>(
           name,
-          { batchSize: 1, pollingIntervalSeconds: 0.5, notifyPollingIntervalSeconds: 5 },
-          async ([job]) => {
-            if (!job) return
-            await handle(schema.parse(job.data) as Payload<typeof name>, job.signal)
-            // batchSize 1 takes one job per poll: asking again at once drains a backlog.
-            boss.notifyWorker(worker)
+          { batchSize: batch, pollingIntervalSeconds: 0.5, notifyPollingIntervalSeconds: 5 },
+          async (jobs) => {
+            for (const job of jobs) await handle(schema.parse(job.data) as Payload<typeof name>, job.signal)
+            // A poll takes one batch: asking again at once drains a backlog.
+            if (jobs.length === batch) boss.notifyWorker(worker)
           },
         )
       }

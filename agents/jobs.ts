@@ -5,19 +5,18 @@ import type { Ctx, Lease } from '../db/context.ts'
 import { inTx, LeaseLost } from '../db/context.ts'
 import { readAgentSettings, readModelPrice } from '../db/models.ts'
 import { agentActor, readStanding } from '../db/policies.ts'
+import { runLimits, type Run } from '../db/runs.ts'
 import {
   beginRun,
   claimRun,
   endRun,
   findDueRuns,
   heartbeat,
-  listSteps,
   postponeRun,
   releaseRun,
-  runLimits,
   type ClaimedRun,
-  type Run,
-} from '../db/runs.ts'
+} from '../db/run-lease.ts'
+import { listSteps } from '../db/run-journal.ts'
 import { loadPrompt } from '../prompts/load.ts'
 import { tools } from '../tools/index.ts'
 import type { Outside } from '../tools/tool.ts'
@@ -25,7 +24,8 @@ import type { Agent } from './agent.ts'
 import { lead_worker } from './lead_worker.ts'
 import { explainModelError, isTransient, openModel, type ModelPrice, type OpenedModel } from './model.ts'
 import { rulesModel } from './rules-model.ts'
-import { ModelFault, think, ToolFault } from './run.ts'
+import { ModelFault } from './journal.ts'
+import { think, ToolFault } from './run.ts'
 
 /** Who can be woken. */
 const agents: Readonly<Record<string, Agent>> = { lead_worker }
@@ -105,7 +105,7 @@ export const startAgentJobs = async (
       })
   }
 
-  await db.queue.work('run.queued', { concurrency: 1 }, () => {
+  await db.queue.work('run.queued', { concurrency: 1, batch: 100 }, () => {
     look()
     return Promise.resolve()
   })

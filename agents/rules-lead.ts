@@ -173,12 +173,10 @@ const nextActions = ({ read, qualified, enriched }: Known): Action[] => {
   if (topic.buys) {
     add(`Prepare an offer for ${read.lead.company ?? who}`, 2, 'normal', `${who} asks about ${topic.noun}.`, [
       ...message,
-      ...read.facts
-        .slice(0, 1)
-        .map(({ key, value, source_url }) => ({
-          label: `${key.replaceAll('_', ' ')}: ${value.slice(0, 120)}`,
-          url: source_url,
-        })),
+      ...read.facts.slice(0, 1).map(({ key, value, source_url }) => ({
+        label: `${key.replaceAll('_', ' ')}: ${value.slice(0, 120)}`,
+        url: source_url,
+      })),
     ])
   }
   if (enriched && !enriched.found) {

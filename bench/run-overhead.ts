@@ -1,5 +1,6 @@
 import { workRun, type AgentWorker } from '../agents/jobs.ts'
-import { claimRun, getRun, queueRun } from '../db/runs.ts'
+import { getRun, queueRun } from '../db/runs.ts'
+import { claimRun } from '../db/run-lease.ts'
 import { conclude, interleave, print } from './comparison.ts'
 import { makeOrganization, openBenchDatabase, openRecord } from './database.ts'
 import { fiveCalls, makeLeads, nowhere } from './lead-run.ts'

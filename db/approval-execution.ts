@@ -1,5 +1,6 @@
 import { changedReads, markStale } from './approval-reads.ts'
-import { getApproval, isReplaced, lockApproval, record, type Approval } from './approvals.ts'
+import { getApproval, lockApproval, record, type Approval } from './approvals.ts'
+import { isReplaced } from './approval-decisions.ts'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { DomainError } from './errors.ts'
 

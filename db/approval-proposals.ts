@@ -6,12 +6,12 @@ import {
   hashArguments,
   record,
   toApproval,
-  withdrawApproval,
   type Approval,
   type ApprovalRow,
   type Evidence,
   type Risk,
 } from './approvals.ts'
+import { withdrawApproval } from './approval-decisions.ts'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { readSettings } from './settings.ts'
 import { storableJson } from './text.ts'

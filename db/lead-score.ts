@@ -23,7 +23,13 @@ export const scoreLead = (lead: ScorableLead): LeadScore => {
     const found = judge(lead)
     if (found) reasons.push({ factor, points: found[0], reason: found[1] })
   }
-  const score = Math.min(100, Math.max(0, reasons.reduce((sum, { points }) => sum + points, 0)))
+  const score = Math.min(
+    100,
+    Math.max(
+      0,
+      reasons.reduce((sum, { points }) => sum + points, 0),
+    ),
+  )
   return { score, reasons, ...judgeScore(score, reasons) }
 }
 
@@ -50,7 +56,17 @@ export const saveScore = (ctx: Ctx, lead_id: string, scored: LeadScore): Promise
 
 export type ScorableLead = Pick<
   Opportunity,
-  'contact_name' | 'company_name' | 'title' | 'email' | 'phone' | 'website' | 'industry' | 'message' | 'source' | 'enrichment' | 'value_minor'
+  | 'contact_name'
+  | 'company_name'
+  | 'title'
+  | 'email'
+  | 'phone'
+  | 'website'
+  | 'industry'
+  | 'message'
+  | 'source'
+  | 'enrichment'
+  | 'value_minor'
 >
 
 type Factor = { factor: string; judge: (lead: ScorableLead) => [points: number, reason: string] | undefined }
@@ -62,11 +78,16 @@ const factors: Factor[] = [
       const domain = email?.split('@')[1]
       if (!domain) return [-10, 'No e-mail address']
       if (DISPOSABLE.test(domain)) return [-25, `Throw-away e-mail address at ${domain}`]
-      return isMailboxProvider(domain) ? [3, `Private mailbox at ${domain}`] : [14, `Business e-mail at ${domain}`]
+      return isMailboxProvider(domain)
+        ? [3, `Private mailbox at ${domain}`]
+        : [14, `Business e-mail at ${domain}`]
     },
   },
   { factor: 'phone', judge: ({ phone }) => (phone ? [7, 'Left a phone number'] : undefined) },
-  { factor: 'company', judge: ({ company_name }) => (company_name ? [7, `Named a company: ${company_name}`] : undefined) },
+  {
+    factor: 'company',
+    judge: ({ company_name }) => (company_name ? [7, `Named a company: ${company_name}`] : undefined),
+  },
   {
     factor: 'title',
     judge: ({ title }) => {
@@ -103,7 +124,9 @@ const factors: Factor[] = [
       const found = message ? VOLUME.exec(message) : null
       if (!found) return undefined
       const n = Number(found[1]?.replaceAll(/[.,]/g, ''))
-      return n >= 10 ? [8, `Names a volume: “${found[0].trim()}”`] : [3, `Names a small volume: “${found[0].trim()}”`]
+      return n >= 10
+        ? [8, `Names a volume: “${found[0].trim()}”`]
+        : [3, `Names a small volume: “${found[0].trim()}”`]
     },
   },
   {
@@ -129,7 +152,10 @@ const factors: Factor[] = [
       return /demo|pricing|contact|website|form|chat/i.test(source) ? [4, `Came by ${source}`] : undefined
     },
   },
-  { factor: 'value', judge: ({ value_minor }) => (value_minor && value_minor > 0 ? [5, 'Has an expected value'] : undefined) },
+  {
+    factor: 'value',
+    judge: ({ value_minor }) => (value_minor && value_minor > 0 ? [5, 'Has an expected value'] : undefined),
+  },
   {
     factor: 'solicitation',
     judge: ({ message }) => {
@@ -146,25 +172,39 @@ const factors: Factor[] = [
   },
   {
     factor: 'gibberish',
-    judge: ({ message, contact_name }) => (GIBBERISH.test(`${contact_name ?? ''} ${message ?? ''}`) ? [-25, 'Reads like keyboard mashing'] : undefined),
+    judge: ({ message, contact_name }) =>
+      GIBBERISH.test(`${contact_name ?? ''} ${message ?? ''}`)
+        ? [-25, 'Reads like keyboard mashing']
+        : undefined,
   },
 ]
 
-const DISPOSABLE = /^(?:.*\.)?(?:mailinator|guerrillamail|10minutemail|temp-?mail|yopmail|trashmail|sharklasers|getnada|throwaway)\./i
-const DECIDES = /\b(?:c[eotimf]o|chief|founder|co-?founder|owner|president|vp|vice president|managing director|director|head of|partner|gesch[äa]ftsf[üu]hr\w*|inhaber\w*|gérant|directeur|directrice)\b/i
-const INFLUENCES = /\b(?:manager|lead|senior|principal|buyer|purchasing|procurement|operations|eink[äa]uf\w*|leiter\w*|responsable|architect)\b/i
+const DISPOSABLE =
+  /^(?:.*\.)?(?:mailinator|guerrillamail|10minutemail|temp-?mail|yopmail|trashmail|sharklasers|getnada|throwaway)\./i
+const DECIDES =
+  /\b(?:c[eotimf]o|chief|founder|co-?founder|owner|president|vp|vice president|managing director|director|head of|partner|gesch[äa]ftsf[üu]hr\w*|inhaber\w*|gérant|directeur|directrice)\b/i
+const INFLUENCES =
+  /\b(?:manager|lead|senior|principal|buyer|purchasing|procurement|operations|eink[äa]uf\w*|leiter\w*|responsable|architect)\b/i
 const JUNIOR = /\b(?:intern|student|trainee|praktikant\w*|stagiaire|assistant)\b/i
-const INTENT = /\b(?:pric(?:e|es|ing)|quot(?:e|ation)|cost|offer|demo|trial|buy|purchase|order|budget|contract|proposal|rfp|subscription|licen[cs]e|seats?|angebot|preise?|kosten|kaufen|bestell\w*|devis|tarifs?|acheter|precio|presupuesto|comprar|preventivo|prezzo)\b/i
-const VOLUME = /(?:^|[^\p{L}\p{N}])(\d{1,3}(?:[.,]\d{3})+|\d{1,6})\s{0,3}(?:\+|k)?\s{0,3}(?:seats?|users?|people|employees|licen[cs]es|units?|kg|pieces|pallets|locations|stores|sites|bags?|pl[äa]tze|mitarbeiter\w*|st[üu]ck|utilisateurs|usuarios)\b/iu
-const URGENCY = /\b(?:asap|urgent\w*|immediately|this week|next week|this month|by (?:monday|tuesday|wednesday|thursday|friday)|deadline|as soon as possible|dringend|sofort|schnellstm[öo]glich)\b/i
-const SOLICITS = /\b(?:seo services?|backlinks?|guest post|link building|rank(?:ing)? (?:on|your) |web design services|increase your traffic|crypto|casino|loan offer|outsourc\w+ services|we offer|our agency|lead generation services)\b/i
-const DECLINES = /\b(?:not interested|unsubscribe|remove me|stop (?:emailing|contacting|writing)|no longer interested|kein interesse|pas intéressé)\b/i
+const INTENT =
+  /\b(?:pric(?:e|es|ing)|quot(?:e|ation)|cost|offer|demo|trial|buy|purchase|order|budget|contract|proposal|rfp|subscription|licen[cs]e|seats?|angebot|preise?|kosten|kaufen|bestell\w*|devis|tarifs?|acheter|precio|presupuesto|comprar|preventivo|prezzo)\b/i
+const VOLUME =
+  /(?:^|[^\p{L}\p{N}])(\d{1,3}(?:[.,]\d{3})+|\d{1,6})\s{0,3}(?:\+|k)?\s{0,3}(?:seats?|users?|people|employees|licen[cs]es|units?|kg|pieces|pallets|locations|stores|sites|bags?|pl[äa]tze|mitarbeiter\w*|st[üu]ck|utilisateurs|usuarios)\b/iu
+const URGENCY =
+  /\b(?:asap|urgent\w*|immediately|this week|next week|this month|by (?:monday|tuesday|wednesday|thursday|friday)|deadline|as soon as possible|dringend|sofort|schnellstm[öo]glich)\b/i
+const SOLICITS =
+  /\b(?:seo services?|backlinks?|guest post|link building|rank(?:ing)? (?:on|your) |web design services|increase your traffic|crypto|casino|loan offer|outsourc\w+ services|we offer|our agency|lead generation services)\b/i
+const DECLINES =
+  /\b(?:not interested|unsubscribe|remove me|stop (?:emailing|contacting|writing)|no longer interested|kein interesse|pas intéressé)\b/i
 const GIBBERISH = /(?:asdf|qwer|sdfg|(.)\1{6,}|[bcdfghjklmnpqrstvwxz]{9,})/i
 
 const judgeScore = (score: number, reasons: ScoreReason[]): { verdict: Verdict; verdict_reason: string } => {
-  const verdict: Verdict = score >= THRESHOLDS.qualified ? 'qualified' : score >= THRESHOLDS.nurture ? 'nurture' : 'unqualified'
+  const verdict: Verdict =
+    score >= THRESHOLDS.qualified ? 'qualified' : score >= THRESHOLDS.nurture ? 'nurture' : 'unqualified'
   const strongest = reasons
-    .filter(({ factor, points }) => factor !== 'base' && (verdict === 'unqualified' ? points < 0 : points > 0))
+    .filter(
+      ({ factor, points }) => factor !== 'base' && (verdict === 'unqualified' ? points < 0 : points > 0),
+    )
     .toSorted((a, b) => Math.abs(b.points) - Math.abs(a.points))
     .slice(0, 3)
     .map(({ reason }) => reason)

@@ -1,17 +1,16 @@
 import { v7 as uuidv7 } from 'uuid'
 import { z } from 'zod'
-import { recordActivity, type Change } from './activities.ts'
+import { type Change, recordActivity } from './activities.ts'
 import { recheckApprovals } from './approval-reads.ts'
-import { inTx, type Ctx, type TxCtx } from './context.ts'
+import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, invalid, staleVersion } from './errors.ts'
-import { findKnownLead, holderOfExternalId, keysOf, writeKeys, type LeadKey } from './lead-duplicates.ts'
+import { holderOfExternalId, keysOf, writeKeys } from './lead-duplicates.ts'
+import { countryCode, Email, Line, Lines, normalisePhone, type Warning, Website } from './lead-fields.ts'
 import { instructionIn, instructionWarning, recordInstruction } from './lead-injection.ts'
-import { countryCode, Email, Line, Lines, normalisePhone, Website, type Warning } from './lead-fields.ts'
-import { getOpportunity, lastPosition, type Fact, type Opportunity } from './opportunities.ts'
-import { writeOrigins, type Origin } from './origins.ts'
+import { getOpportunity, lastPosition, type Opportunity } from './opportunities.ts'
+import { type Origin, writeOrigins } from './origins.ts'
 import { defaultPipeline, entryStage, getPipeline } from './pipelines.ts'
 import { readSettings } from './settings.ts'
-import { storableJson } from './text.ts'
 
 /** The fields of a lead that people, doors and agents write. */
 export const LeadFields = z.object({
@@ -37,6 +36,7 @@ export const LeadFields = z.object({
   expected_close_on: z.iso.date(),
   tags: z.array(Line(60)).max(50),
 })
+
 export type LeadFields = z.infer<typeof LeadFields>
 
 /** A lead made by hand, by the API or by an agent. */
@@ -46,6 +46,7 @@ export const NewLead = LeadFields.partial().extend({
   /** Whether `lead_worker` is woken for it. */
   work: z.boolean().optional(),
 })
+
 export type NewLead = z.infer<typeof NewLead>
 
 /** A change of a lead: absent fields stay, null empties a field. */
@@ -64,6 +65,7 @@ export const LeadChange = z
     agents_paused?: boolean
   }
 >
+
 export type LeadChange = z.infer<typeof LeadChange>
 
 /** How a lead came in. */
@@ -82,13 +84,13 @@ export type LeadOrigin = {
 export const createLead = (ctx: Ctx, input: NewLead, origin: LeadOrigin): Promise<Opportunity> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
-    const settings = await readSettings(ctx)
+    const [settings, pipeline] = await Promise.all([
+      readSettings(ctx),
+      input.pipeline_id ? getPipeline(ctx, input.pipeline_id) : defaultPipeline(ctx, 'lead'),
+    ])
     const fields = normalise(input, settings.default_country)
     requireIdentity(fields.values)
     await requireFreeExternalId(ctx, fields.values['external_id'])
-    const pipeline = input.pipeline_id
-      ? await getPipeline(ctx, input.pipeline_id)
-      : await defaultPipeline(ctx, 'lead')
     const stage = input.stage_id
       ? pipeline.stages.find(({ id }) => id === input.stage_id)
       : entryStage(pipeline)
@@ -104,27 +106,27 @@ export const createLead = (ctx: Ctx, input: NewLead, origin: LeadOrigin): Promis
     const { values } = fields
     const { extra = {}, warnings = [], ...from } = origin
     const instruction = instructionIn(values)
-    await tx`
-      insert into opportunities ${tx({
-        ...values,
-        organization_id,
-        id,
-        kind: 'lead',
-        name: values['name'] ?? nameOf(values),
-        pipeline_id: pipeline.id,
-        stage_id: stage.id,
-        position: await lastPosition(ctx, stage.id),
-        currency: (values['currency'] as string | undefined) ?? settings.currency,
-        origin: tx.json(from),
-        extra: tx.json(extra as never),
-        warnings: tx.json([
-          ...warnings,
-          ...fields.warnings,
-          ...(instruction ? [instructionWarning(instruction)] : []),
-        ]),
-      } as never)}`
-    await writeKeys(ctx, id, keysOf(values))
-    await writeOrigins(ctx, { kind: 'lead', id }, Object.keys(values), originOf(ctx, from))
+    const row = {
+      ...values,
+      organization_id,
+      id,
+      kind: 'lead',
+      name: values['name'] ?? nameOf(values),
+      pipeline_id: pipeline.id,
+      stage_id: stage.id,
+      position: await lastPosition(ctx, stage.id),
+      currency: (values['currency'] as string | undefined) ?? settings.currency,
+      origin: tx.json(from),
+      extra: tx.json(extra as never),
+      warnings: tx.json([
+        ...warnings,
+        ...fields.warnings,
+        ...(instruction ? [instructionWarning(instruction)] : []),
+      ]),
+    }
+    sendStatement(ctx, tx`insert into opportunities ${tx(row as never)}`)
+    writeKeys(ctx, id, keysOf(values))
+    writeOrigins(ctx, { kind: 'lead', id }, Object.keys(values), originOf(ctx, from))
     await recordActivity(ctx, {
       type: 'lead_imported',
       subjects: [{ kind: 'lead', id }],
@@ -133,25 +135,6 @@ export const createLead = (ctx: Ctx, input: NewLead, origin: LeadOrigin): Promis
     })
     if (instruction) await recordInstruction(ctx, id, instruction, from.submission_id)
     return getOpportunity(ctx, id)
-  })
-
-/** What came of a lead at a door: a new one, or the open one that this person already is. */
-export type ReceivedLead = { lead: Opportunity; joined: boolean; matched_by?: LeadKey['kind'] }
-
-/**
- * Takes a lead in at a door: the same person's open lead is joined, its blanks are filled, its timeline says so;
- * otherwise a new lead is made.
- */
-export const receiveLead = (ctx: Ctx, input: NewLead, origin: LeadOrigin): Promise<ReceivedLead> =>
-  inTx(ctx, async (ctx) => {
-    const settings = await readSettings(ctx)
-    const { values } = normalise(input, settings.default_country)
-    requireIdentity(values)
-    const known = await findKnownLead(ctx, values)
-    if (!known)
-      return { lead: await createLead(ctx, ...(await withoutTakenId(ctx, input, origin))), joined: false }
-    const lead = await joinLead(ctx, known.id, input, origin, known.matched_by)
-    return { lead, joined: true, matched_by: known.matched_by }
   })
 
 /**
@@ -174,104 +157,10 @@ export const updateLead = (ctx: Ctx, id: string, input: LeadChange): Promise<Opp
     return writeFields(ctx, before, values, originOf(ctx, { door: 'api' }))
   })
 
-/** Fields that were found outside, each with where; what is filled already stays. Answers what was filled. */
-export const fillBlanks = (
-  ctx: Ctx,
-  id: string,
-  found: {
-    field: 'company_name' | 'industry' | 'phone' | 'email' | 'city' | 'state' | 'country' | 'website'
-    value: string
-    origin: Origin
-  }[],
-): Promise<Change[]> =>
-  inTx(ctx, async (ctx) => {
-    const before = await lockLead(ctx, id)
-    const blanks = found.filter(
-      ({ field }, n) => before[field] === null && found.findIndex((other) => other.field === field) === n,
-    )
-    if (blanks.length === 0) return []
-    const { tx, organization_id } = ctx
-    const values = Object.fromEntries(blanks.map(({ field, value }) => [field, value]))
-    await tx`
-      update opportunities set ${tx(values)}, version = version + 1, updated_at = now()
-      where organization_id = ${organization_id} and id = ${id}`
-    for (const { field, origin } of blanks) await writeOrigins(ctx, { kind: 'lead', id }, [field], origin)
-    const after = await getOpportunity(ctx, id)
-    await writeKeys(ctx, id, keysOf(after))
-    await recheckApprovals(ctx, { kind: 'lead', id })
-    return blanks.map(({ field, value }) => ({ field, before: null, after: value }))
-  })
-
-/** What a lead's website said, kept beside the lead. */
-export const saveEnrichment = (
-  ctx: Ctx,
-  lead_id: string,
-  reading: {
-    website: string
-    summary: string
-    facts: Fact[]
-    pages: { url: string; title: string | null; status: number }[]
-  },
-): Promise<void> =>
-  inTx(ctx, async ({ tx, organization_id, run_id }) => {
-    await tx`
-      insert into enrichments ${tx({
-        organization_id,
-        opportunity_id: lead_id,
-        website: reading.website,
-        summary: reading.summary,
-        facts: tx.json(storableJson(reading.facts) as never),
-        pages: tx.json(storableJson(reading.pages) as never),
-        run_id: run_id ?? null,
-      })}
-      on conflict (organization_id, opportunity_id) do update set website = excluded.website, summary = excluded.summary,
-        facts = excluded.facts, pages = excluded.pages, run_id = excluded.run_id, read_at = now()`
-  })
-
-const lockLead = async (ctx: TxCtx, id: string): Promise<Opportunity> => {
+export const lockLead = async (ctx: TxCtx, id: string): Promise<Opportunity> => {
   await ctx.tx`
     select 1 from opportunities where organization_id = ${ctx.organization_id} and id = ${id} and kind = 'lead' for update`
   return getOpportunity(ctx, id, 'lead')
-}
-
-const joinLead = async (
-  ctx: TxCtx,
-  id: string,
-  input: NewLead,
-  origin: LeadOrigin,
-  matched_by: LeadKey['kind'],
-): Promise<Opportunity> => {
-  const before = await lockLead(ctx, id)
-  const settings = await readSettings(ctx)
-  const { values } = normalise((await withoutTakenId(ctx, input, origin))[0], settings.default_country)
-  const blanks = Object.entries(values).filter(([field, value]) => {
-    // A number and the text that it was read from belong together.
-    const current =
-      before[field === 'phone_original' && before.phone === null ? 'phone' : (field as keyof Opportunity)]
-    return value !== null && (current === null || (Array.isArray(current) && current.length === 0))
-  })
-  // The newest message is what has to be answered; the older ones stay on the timeline.
-  const changes = Object.fromEntries(values['message'] ? [...blanks, ['message', values['message']]] : blanks)
-  const { door, submission_id, source_id, extra } = origin
-  const from = { door, ...(submission_id ? { submission_id } : {}), ...(source_id ? { source_id } : {}) }
-  await recordActivity(ctx, {
-    type: 'submission_joined',
-    subjects: [{ kind: 'lead', id }],
-    data: {
-      ...from,
-      matched_by,
-      ...(input.message ? { message: input.message } : {}),
-      ...(extra ? { extra } : {}),
-    },
-  })
-  const instruction = instructionIn(values)
-  if (instruction) {
-    await recordInstruction(ctx, id, instruction, submission_id)
-    await ctx.tx`
-      update opportunities set warnings = warnings || ${ctx.tx.json([instructionWarning(instruction)])}
-      where organization_id = ${ctx.organization_id} and id = ${id}`
-  }
-  return writeFields(ctx, before, changes, originOf(ctx, from))
 }
 
 const requireFreeExternalId = async (ctx: TxCtx, external_id: unknown): Promise<void> => {
@@ -288,26 +177,7 @@ const requireFreeExternalId = async (ctx: TxCtx, external_id: unknown): Promise<
   )
 }
 
-/** A closed lead keeps its external id: a newcomer at a door with the same one goes without, and says so. */
-const withoutTakenId = async (
-  ctx: TxCtx,
-  input: NewLead,
-  origin: LeadOrigin,
-): Promise<[NewLead, LeadOrigin]> => {
-  const holder = await holderOfExternalId(ctx, input.external_id)
-  if (!holder) return [input, origin]
-  const { external_id, ...rest } = input
-  const warning = {
-    field: 'external_id',
-    message: `“${external_id}” belongs to the lead “${holder.name}”; it was kept but not used.`,
-  }
-  return [
-    rest,
-    { ...origin, extra: { ...origin.extra, external_id }, warnings: [...(origin.warnings ?? []), warning] },
-  ]
-}
-
-const writeFields = async (
+export const writeFields = async (
   ctx: TxCtx,
   before: Opportunity,
   values: Record<string, unknown>,
@@ -322,7 +192,7 @@ const writeFields = async (
     await tx`
       update opportunities set ${tx(changed as never)}, version = version + 1, updated_at = now()
       where organization_id = ${organization_id} and id = ${before.id}`
-    await writeOrigins(ctx, { kind: 'lead', id: before.id }, Object.keys(changed), origin)
+    writeOrigins(ctx, { kind: 'lead', id: before.id }, Object.keys(changed), origin)
     await recordActivity(ctx, {
       type: 'record_updated',
       subjects: [{ kind: 'lead', id: before.id }],
@@ -337,13 +207,13 @@ const writeFields = async (
     })
   }
   const after = await getOpportunity(ctx, before.id)
-  await writeKeys(ctx, before.id, keysOf(after))
+  writeKeys(ctx, before.id, keysOf(after))
   await recheckApprovals(ctx, { kind: 'lead', id: before.id })
   return after
 }
 
 /** Values ready for their columns; a phone that cannot be read becomes a warning, never an error. */
-const normalise = (
+export const normalise = (
   input: object,
   country: string | null,
 ): { values: Record<string, unknown>; warnings: Warning[] } => {
@@ -367,7 +237,7 @@ const normalise = (
   return { values, warnings }
 }
 
-const requireIdentity = (values: Record<string, unknown>): void => {
+export const requireIdentity = (values: Record<string, unknown>): void => {
   if (values['contact_name'] || values['name'] || values['email'] || values['phone_original']) return
   throw unidentified()
 }
@@ -395,7 +265,7 @@ const nameOf = (values: Record<string, unknown>): string =>
     values['phone_original'],
   ].find((value): value is string => typeof value === 'string' && value !== '') ?? 'Unnamed lead'
 
-const originOf = (ctx: Ctx, from: { door: string; submission_id?: string }): Origin =>
+export const originOf = (ctx: Ctx, from: { door: string; submission_id?: string }): Origin =>
   from.submission_id
     ? { kind: 'submission', submission_id: from.submission_id, name: from.door }
     : {

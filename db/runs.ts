@@ -1,29 +1,18 @@
 import { v7 as uuidv7 } from 'uuid'
 import { recordActivity, type Subject } from './activities.ts'
-import type { Database } from './client.ts'
-import {
-  inTx,
-  LeaseLost,
-  sendStatement,
-  systemCtx,
-  type Actor,
-  type Ctx,
-  type Lease,
-  type TxCtx,
-} from './context.ts'
+import { type Actor, type Ctx, inTx } from './context.ts'
 import { DomainError, notFound } from './errors.ts'
 import { page, type Page } from './page.ts'
 import { enqueue } from './queue.ts'
-import { storableJson } from './text.ts'
+import { listSteps, type RunStep, type TaintSource } from './run-journal.ts'
 
 export type RunStatus = 'queued' | 'running' | 'paused' | 'done' | 'failed' | 'stopped' | 'cancelled' | 'dead'
+
 export type RunTrigger = {
   kind: 'submission' | 'request' | 'retry'
   submission_id?: string
   ask?: 'enrich' | 'suggest' | 'work'
 }
-/** Something from outside that a run has read. */
-export type TaintSource = { kind: 'record' | 'url'; id?: string; url?: string }
 
 export type Run = {
   id: string
@@ -44,20 +33,6 @@ export type Run = {
   created_at: Date
   started_at: Date | null
   finished_at: Date | null
-}
-
-export type RunStep = {
-  n: number
-  kind: 'model' | 'tool'
-  tool: string | null
-  call_id: string | null
-  input: unknown
-  verdict: string | null
-  rule: string | null
-  output: unknown
-  usage: { input_tokens: number; output_tokens: number } | null
-  started_at: Date
-  finished_at: Date
 }
 
 /** How long a claim lasts without a heartbeat, and how often a run is tried. */
@@ -100,201 +75,6 @@ export const queueRun = (
       if (waiting) return { id: waiting.id, waiting: true }
     }
     throw new DomainError('conflict', 'run_starting', 'A run on this record is just starting. Try again.')
-  })
-
-/** A run that this worker now holds. */
-export type ClaimedRun = { organization_id: string; run: Run; lease: Lease }
-
-/** Runs that may be claimed now, in turn round the organizations. */
-export const findDueRuns = async (
-  db: Database,
-  at_most: number,
-): Promise<{ organization_id: string; id: string }[]> => {
-  const rows = await db.sql<
-    { organization_id: string; id: string }[]
-  >`select * from finder.due_runs(${at_most})`
-  return [...rows]
-}
-
-/** Takes a run that waits, or whose worker fell silent; nothing when another worker was faster. */
-export const claimRun = (
-  db: Database,
-  organization_id: string,
-  id: string,
-  worker: string,
-): Promise<ClaimedRun | undefined> =>
-  inTx(systemCtx(db, organization_id, 'worker'), async ({ tx }) => {
-    const [claimed] = await tx<(RunRow & { fence: number })[]>`
-      update runs set status = 'running', fence = fence + 1, attempts = attempts + 1, worker = ${worker},
-        started_at = coalesce(started_at, now()), lease_until = now() + ${`${runLimits.lease_ms} ms`}::interval
-      where organization_id = ${organization_id} and id = ${id}
-        and ((status = 'queued' and next_attempt_at <= now()) or (status = 'running' and lease_until < now()))
-      returning *`
-    return claimed
-      ? { organization_id, run: toRun(claimed), lease: { run_id: id, fence: claimed.fence } }
-      : undefined
-  })
-
-/** Extends a claim; false when another worker has taken over or the run was cancelled. */
-export const heartbeat = (db: Database, organization_id: string, lease: Lease): Promise<boolean> =>
-  inTx(systemCtx(db, organization_id, 'worker'), async ({ tx }) => {
-    const rows = await tx`
-      update runs set lease_until = now() + ${`${runLimits.lease_ms} ms`}::interval
-      where organization_id = ${organization_id} and id = ${lease.run_id} and fence = ${lease.fence} and status = 'running'
-      returning id`
-    return rows.length > 0
-  })
-
-/** What a finished step adds to the journal; `n` is given here. */
-export type NewStep = {
-  kind: 'model' | 'tool'
-  tool?: string
-  call_id?: string
-  input?: unknown
-  verdict?: string
-  rule?: string
-  output?: unknown
-  usage?: {
-    input_tokens: number
-    output_tokens: number
-    cost_minor?: number | undefined
-    currency?: string | undefined
-  }
-  tainted_by?: TaintSource[]
-  /** Whether all that the transaction holds is this step: then it may be done again after a crash of the database. */
-  changed_nothing?: boolean
-  started_at: Date
-}
-
-/**
- * Writes a step of the run that `ctx.lease` holds, in the caller's transaction: with the change it made, or not at all.
- * A model's turn, and a call that changed nothing, outlive every crash of a worker but may be lost with the database's own;
- * the acts after them flush the log before they answer.
- * @throws {LeaseLost} when another worker has the run
- */
-export const journalStep = (ctx: Ctx, n: number, step: NewStep): Promise<void> => {
-  const { lease } = ctx
-  if (!lease) throw new Error('a step is journalled under the lease of its run')
-  // A model's turn counts what it used: that update holds the lease by itself, so the whole step is one round trip.
-  const holding = step.usage && !ctx.tx ? { ...ctx, lease: undefined } : ctx
-  return inTx(holding, async (ctx) => {
-    const { tx, organization_id } = ctx
-    if (step.kind === 'model' || step.changed_nothing)
-      sendStatement(ctx, tx`set local synchronous_commit = off`)
-    const columns = tx`organization_id, run_id, n, kind, tool, call_id, input, verdict, rule, output, usage, started_at, finished_at`
-    const values = tx`${organization_id}::uuid, ${lease.run_id}::uuid, ${n}::int, ${step.kind}, ${step.tool ?? null}, ${step.call_id ?? null},
-      ${json(tx, step.input)}::jsonb, ${step.verdict ?? null}, ${step.rule ?? null}, ${json(tx, step.output)}::jsonb,
-      ${json(tx, step.usage)}::jsonb, ${step.started_at}::timestamptz, ${new Date()}::timestamptz`
-    if (!step.usage && !step.tainted_by?.length) {
-      sendStatement(ctx, tx`insert into run_steps (${columns}) values (${values})`)
-      return
-    }
-    sendStatement(
-      ctx,
-      tx`
-        with held as (
-          update runs set input_tokens = input_tokens + ${step.usage?.input_tokens ?? 0},
-            output_tokens = output_tokens + ${step.usage?.output_tokens ?? 0},
-            cost_minor = case when ${step.usage?.cost_minor ?? null}::int8 is null then cost_minor
-              else coalesce(cost_minor, 0) + ${step.usage?.cost_minor ?? null}::int8 end,
-            currency = coalesce(${step.usage?.currency ?? null}, currency),
-            tainted_by = tainted_by || ${tx.json(step.tainted_by ?? [])}
-          where organization_id = ${organization_id} and id = ${lease.run_id} and fence = ${lease.fence} and status = 'running'
-          returning id
-        )
-        insert into run_steps (${columns}) select ${values} from held returning n`,
-      (rows) => {
-        if (rows === 0) throw new LeaseLost(lease)
-      },
-    )
-  })
-}
-
-const json = (tx: TxCtx['tx'], value: unknown) =>
-  value === undefined ? null : tx.json(storableJson(value) as never)
-
-/** The journal of a run, in order. */
-export const listSteps = (ctx: Ctx, run_id: string): Promise<RunStep[]> =>
-  inTx(ctx, async ({ tx, organization_id }) => {
-    const rows = await tx<RunStep[]>`
-      select n, kind, tool, call_id, input, verdict, rule, output, usage, started_at, finished_at
-      from run_steps where organization_id = ${organization_id} and run_id = ${run_id} order by n`
-    return [...rows]
-  })
-
-/** Notes which model and prompt a run is thought with. */
-export const beginRun = (
-  ctx: Ctx,
-  input: { model: string; prompt_version: string; agent_version: string },
-): Promise<void> =>
-  inTx(ctx, async (ctx) => {
-    const { tx, organization_id, lease } = ctx
-    sendStatement(ctx, tx`set local synchronous_commit = off`)
-    sendStatement(
-      ctx,
-      tx`update runs set ${tx(input)} where organization_id = ${organization_id} and id = ${lease?.run_id ?? null}`,
-    )
-  })
-
-/**
- * Gives a run back as it stands, because its worker stops: another one goes on at once, and this attempt does not count.
- * It keeps its first attempt: a run that has begun is not the one that waits, and a newcomer gets a run of its own.
- */
-export const releaseRun = (ctx: Ctx, run: Run): Promise<void> =>
-  inTx(ctx, async (ctx) => {
-    const { tx, organization_id } = ctx
-    await tx`
-      update runs set status = 'queued', attempts = greatest(attempts - 1, 1), lease_until = null, next_attempt_at = now()
-      where organization_id = ${organization_id} and id = ${run.id}`
-    await enqueue(ctx, 'run.queued', { run_id: run.id })
-  })
-
-export type RunEnd = {
-  status: 'done' | 'failed' | 'stopped' | 'dead' | 'cancelled'
-  stop_reason: string
-  error?: { code: string; message: string } | undefined
-}
-
-/** Ends a run under its lease, with a line on its subject's timeline. */
-export const endRun = (ctx: Ctx, run: Run, end: RunEnd): Promise<void> =>
-  inTx(ctx, async (ctx) => {
-    const { tx, organization_id } = ctx
-    // Lost with a crash of the database itself, it is taken up again, finds every step done, and ends the same way.
-    sendStatement(ctx, tx`set local synchronous_commit = off`)
-    sendStatement(
-      ctx,
-      tx`
-      update runs set status = ${end.status}, stop_reason = ${end.stop_reason}, finished_at = now(), lease_until = null,
-        error = ${end.error ? tx.json(end.error) : null}
-      where organization_id = ${organization_id} and id = ${run.id}`,
-    )
-    await recordActivity(ctx, {
-      type: 'agent_run',
-      subjects: [run.subject, { kind: 'run', id: run.id }],
-      ...(end.status === 'done' ? {} : { reason: end.error?.message ?? end.stop_reason }),
-      data: {
-        run_id: run.id,
-        agent: run.agent,
-        status: end.status,
-        ...(end.error ? { error: end.error } : {}),
-      },
-    })
-  })
-
-/** Gives a run back after a passing fault; it waits longer each time. */
-export const postponeRun = (
-  ctx: Ctx,
-  run: Run,
-  fault: { code: string; message: string; retry_after_ms?: number | undefined },
-): Promise<void> =>
-  inTx(ctx, async (ctx) => {
-    const { tx, organization_id } = ctx
-    const wait_ms = Math.max(fault.retry_after_ms ?? 0, backoff(run.attempts))
-    await tx`
-      update runs set status = 'queued', lease_until = null, next_attempt_at = now() + ${`${wait_ms} ms`}::interval,
-        error = ${tx.json({ code: fault.code, message: fault.message })}
-      where organization_id = ${organization_id} and id = ${run.id}`
-    await enqueue(ctx, 'run.queued', { run_id: run.id }, Math.ceil(wait_ms / 1_000))
   })
 
 /** One run with its journal. */
@@ -373,10 +153,7 @@ export const cancelRun = (ctx: Ctx, id: string): Promise<Run> =>
     return getRun(ctx, id)
   })
 
-const backoff = (attempts: number): number =>
-  Math.min(runLimits.backoff_max_ms, runLimits.backoff_ms * 2 ** Math.max(0, attempts - 1))
-
-type RunRow = Omit<Run, 'subject' | 'usage'> & {
+export type RunRow = Omit<Run, 'subject' | 'usage'> & {
   subject_kind: string
   subject_id: string
   input_tokens: number
@@ -385,7 +162,7 @@ type RunRow = Omit<Run, 'subject' | 'usage'> & {
   currency: string | null
 }
 
-const toRun = (row: RunRow): Run => ({
+export const toRun = (row: RunRow): Run => ({
   id: row.id,
   agent: row.agent,
   agent_version: row.agent_version,

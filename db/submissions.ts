@@ -2,11 +2,12 @@ import { v7 as uuidv7 } from 'uuid'
 import { z } from 'zod'
 import { recheckApprovals } from './approval-reads.ts'
 import type { Database } from './client.ts'
-import { inTx, systemCtx, type Ctx, type TxCtx } from './context.ts'
+import { inTx, sendStatement, systemCtx, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, notFound } from './errors.ts'
 import { groupCommit } from './group-commit.ts'
 import type { OpenSource } from './intake-sources.ts'
-import { receiveLead, unidentified } from './leads.ts'
+import { unidentified } from './leads.ts'
+import { receiveLead } from './lead-intake.ts'
 import { page, type Page } from './page.ts'
 import { enqueue } from './queue.ts'
 import { queueRun } from './runs.ts'
@@ -132,12 +133,15 @@ type Reading = Pick<OpenSource, 'mapping' | 'defaults' | 'pipeline_id' | 'wake_a
 
 const readSubmission = async (ctx: TxCtx, id: string): Promise<void> => {
   const { tx, organization_id } = ctx
-  const [submission] = await tx<Submission[]>`
-    select * from submissions where organization_id = ${organization_id} and id = ${id} and status = 'received' for update`
+  const [[submission], [source]] = await Promise.all([
+    tx<Submission[]>`
+      select * from submissions where organization_id = ${organization_id} and id = ${id} and status = 'received' for update`,
+    tx<Reading[]>`
+      select mapping, defaults, pipeline_id, wake_agent from intake_sources
+      where organization_id = ${organization_id} and id = (
+        select source_id from submissions where organization_id = ${organization_id} and id = ${id})`,
+  ])
   if (!submission) return
-  const [source] = await tx<Reading[]>`
-    select mapping, defaults, pipeline_id, wake_agent from intake_sources
-    where organization_id = ${organization_id} and id = ${submission.source_id}`
   const mapped = mapPayload(submission.payload, source?.mapping ?? null, source?.defaults ?? {})
   if (mapped.faults.length > 0) {
     throw new DomainError(
@@ -160,9 +164,12 @@ const readSubmission = async (ctx: TxCtx, id: string): Promise<void> => {
       warnings: mapped.warnings,
     },
   )
-  await tx`
-    update submissions set status = ${received.joined ? 'joined' : 'processed'}, lead_id = ${received.lead.id}, processed_at = now()
-    where organization_id = ${organization_id} and id = ${id}`
+  sendStatement(
+    ctx,
+    tx`
+      update submissions set status = ${received.joined ? 'joined' : 'processed'}, lead_id = ${received.lead.id}, processed_at = now()
+      where organization_id = ${organization_id} and id = ${id}`,
+  )
   // Only now is it the lead's latest message: what waits for a person was written before it.
   if (received.joined) await recheckApprovals(ctx, { kind: 'lead', id: received.lead.id })
   if (source?.wake_agent ?? true) {

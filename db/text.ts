@@ -1,7 +1,8 @@
 // oxlint-disable-next-line no-control-regex -- control characters are what this is about
 const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/g
 /** Zero-width, bidirectional and tag characters: they hide text from the person who reads an approval. */
-const INVISIBLE = /[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/gu
+const INVISIBLE =
+  /[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/gu
 
 /** Text that a person can see whole: no control, zero-width or bidirectional characters, no lone surrogates. */
 export const visibleText = (text: string): string =>
@@ -27,4 +28,9 @@ export const storableText = (text: string): string => text.toWellFormed().replac
 
 /** Cuts at a number of characters, with an ellipsis where something was cut; never in the middle of a character. */
 export const clip = (text: string, length: number): string =>
-  text.length <= length ? text : `${text.slice(0, Math.max(0, length - 1)).replace(/[\ud800-\udbff]$/, '').trimEnd()}…`
+  text.length <= length
+    ? text
+    : `${text
+        .slice(0, Math.max(0, length - 1))
+        .replace(/[\ud800-\udbff]$/, '')
+        .trimEnd()}…`

@@ -1,18 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { listTimeline } from '../db/activities.ts'
 import { proposeApproval } from '../db/approval-proposals.ts'
+import { countApprovals, getApproval, listApprovals, type Approval } from '../db/approvals.ts'
 import {
   approveApproval,
-  countApprovals,
   expireApproval,
-  getApproval,
-  listApprovals,
   rejectApproval,
   rereadApproval,
   restoreApproval,
   withdrawApproval,
-  type Approval,
-} from '../db/approvals.ts'
+} from '../db/approval-decisions.ts'
 import { inTx, systemCtx, type Actor, type Ctx } from '../db/context.ts'
 import { createSource, openSource } from '../db/intake-sources.ts'
 import { updateLead } from '../db/leads.ts'

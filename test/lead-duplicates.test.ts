@@ -8,7 +8,8 @@ import {
   keysOf,
   normaliseName,
 } from '../db/lead-duplicates.ts'
-import { receiveLead, updateLead, type NewLead } from '../db/leads.ts'
+import { updateLead, type NewLead } from '../db/leads.ts'
+import { receiveLead } from '../db/lead-intake.ts'
 import { moveOpportunity } from '../db/opportunities.ts'
 import { defaultPipeline } from '../db/pipelines.ts'
 import { makeLead } from './worked-lead.ts'

@@ -1,20 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { listTimeline } from '../db/activities.ts'
-import { approveApproval, getApproval, type Approval } from '../db/approvals.ts'
+import { getApproval, type Approval } from '../db/approvals.ts'
+import { approveApproval } from '../db/approval-decisions.ts'
 import { inTx, type Ctx } from '../db/context.ts'
 import { updateLead } from '../db/leads.ts'
+import { getMessage, listMessages, queueMessage, type Message } from '../db/messages.ts'
 import {
   announceSending,
   deliveryLimits,
-  getMessage,
   keepSending,
-  listMessages,
-  queueMessage,
   resolveOutcome,
   settleSending,
-  type Message,
   type Sending,
-} from '../db/messages.ts'
+} from '../db/message-delivery.ts'
 import { changeAgentSettings } from '../db/models.ts'
 import { findOptOut, optOut, unsubscribeToken } from '../db/opt-outs.ts'
 import { getOpportunity, type Opportunity } from '../db/opportunities.ts'

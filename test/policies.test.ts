@@ -9,7 +9,6 @@ import {
   levels,
   readLevels,
   readStanding,
-  readSwitches,
   setLevel,
   type Question,
 } from '../db/policies.ts'
@@ -129,11 +128,11 @@ test('each switch is its own: organization, agent, record; and who threw it is o
   const { organization, ctx } = await world.other()
   const lead = await makeLead(ctx)
   const switches = async () => {
-    const { levels: _levels, ...thrown } = await readStanding(ctx, 'lead_worker', {
+    const { ai_enabled, agent_enabled, record_paused } = await readStanding(ctx, 'lead_worker', {
       kind: 'lead',
       id: lead.id,
     })
-    return thrown
+    return { ai_enabled, agent_enabled, record_paused }
   }
   expect(await switches()).toEqual({ ai_enabled: true, agent_enabled: true, record_paused: false })
   await changeAgentSettings(ctx, 'lead_worker', { enabled: false })

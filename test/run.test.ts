@@ -13,17 +13,9 @@ import { changeAgentSettings } from '../db/models.ts'
 import { listNotes } from '../db/notes.ts'
 import { getOpportunity } from '../db/opportunities.ts'
 import { agentActor } from '../db/policies.ts'
-import {
-  cancelRun,
-  claimRun,
-  getRun,
-  listRuns,
-  listSteps,
-  queueRun,
-  runLimits,
-  type ClaimedRun,
-  type Run,
-} from '../db/runs.ts'
+import { cancelRun, getRun, listRuns, queueRun, runLimits, type Run } from '../db/runs.ts'
+import { claimRun, type ClaimedRun } from '../db/run-lease.ts'
+import { listSteps } from '../db/run-journal.ts'
 import { changeSettings, readSettings } from '../db/settings.ts'
 import { listTasks } from '../db/tasks.ts'
 import { loadPrompt } from '../prompts/load.ts'

@@ -1,24 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { inTx, LeaseLost, type Ctx } from '../db/context.ts'
 import { agentActor } from '../db/policies.ts'
+import { cancelRun, getRun, listRuns, queueRun, retryRun, runLimits } from '../db/runs.ts'
 import {
   beginRun,
-  cancelRun,
   claimRun,
   endRun,
   findDueRuns,
-  getRun,
   heartbeat,
-  journalStep,
-  listRuns,
-  listSteps,
   postponeRun,
-  queueRun,
   releaseRun,
-  retryRun,
-  runLimits,
   type ClaimedRun,
-} from '../db/runs.ts'
+} from '../db/run-lease.ts'
+import { journalStep, listSteps } from '../db/run-journal.ts'
 import { makeLead } from './worked-lead.ts'
 import { openWorld, type World } from './world.ts'
 

@@ -1,6 +1,7 @@
 import { recheckApprovals } from '../db/approval-reads.ts'
 import { claimApproval, settleExecuted, settleFailed } from '../db/approval-execution.ts'
-import { approveApproval, getApproval, restorableUntil, type Approval } from '../db/approvals.ts'
+import { getApproval, type Approval } from '../db/approvals.ts'
+import { approveApproval, restorableUntil } from '../db/approval-decisions.ts'
 import type { Database } from '../db/client.ts'
 import { inTx, systemCtx, type Ctx } from '../db/context.ts'
 import { DomainError } from '../db/errors.ts'

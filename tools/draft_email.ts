@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { recordActivity } from '../db/activities.ts'
-import { withdrawApproval, type Evidence } from '../db/approvals.ts'
+import { type Evidence } from '../db/approvals.ts'
+import { withdrawApproval } from '../db/approval-decisions.ts'
 import { DomainError, invalid } from '../db/errors.ts'
 import { findInstruction, withoutInstructions } from '../db/lead-injection.ts'
 import { findOptOut } from '../db/opt-outs.ts'

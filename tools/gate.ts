@@ -4,7 +4,7 @@ import { proposeApproval } from '../db/approval-proposals.ts'
 import { inTx, type Ctx, type TxCtx } from '../db/context.ts'
 import { DomainError } from '../db/errors.ts'
 import { decide, readStanding, type Verdict } from '../db/policies.ts'
-import { journalStep, type TaintSource } from '../db/runs.ts'
+import { journalStep, type TaintSource } from '../db/run-journal.ts'
 import type { GateAnswer, Outside, Proposal, Tool } from './tool.ts'
 
 /** The one call an agent wants to make, and in which run. */

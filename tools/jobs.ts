@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { log } from '../log.ts'
-import { expireApproval } from '../db/approvals.ts'
+import { expireApproval } from '../db/approval-decisions.ts'
 import type { Database } from '../db/client.ts'
 import { systemCtx } from '../db/context.ts'
 import { findOverdueWork, type Overdue } from '../db/overdue.ts'

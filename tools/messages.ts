@@ -3,14 +3,14 @@ import { log } from '../log.ts'
 import type { Database } from '../db/client.ts'
 import type { Ctx } from '../db/context.ts'
 import { ownerOf } from '../db/identity.ts'
+import { type Message } from '../db/messages.ts'
 import {
   announceSending,
   deliveryLimits,
   keepSending,
   settleSending,
   type DeliveryOutcome,
-  type Message,
-} from '../db/messages.ts'
+} from '../db/message-delivery.ts'
 import { unsubscribeToken } from '../db/opt-outs.ts'
 import { readSettings } from '../db/settings.ts'
 import type { Outside } from './tool.ts'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { withdrawApproval } from '../db/approvals.ts'
+import { withdrawApproval } from '../db/approval-decisions.ts'
 import { defineTool } from './tool.ts'
 
 const Evidence = z.object({

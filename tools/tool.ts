@@ -4,7 +4,7 @@ import type { Read } from '../db/approval-reads.ts'
 import type { Evidence, Risk } from '../db/approvals.ts'
 import type { Ctx, TxCtx } from '../db/context.ts'
 import type { Effect } from '../db/policies.ts'
-import type { TaintSource } from '../db/runs.ts'
+import type { TaintSource } from '../db/run-journal.ts'
 import type { Mailer } from './vendors/email.ts'
 
 /** What this process may reach outside, and as whom. */

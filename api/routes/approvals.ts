@@ -5,15 +5,17 @@ import {
   countApprovals,
   getApproval,
   listApprovals,
-  rejectApproval,
   rejectCodes,
+} from '../../db/approvals.ts'
+import {
+  rejectApproval,
   rereadApproval,
   restoreApproval,
   withdrawApproval,
-} from '../../db/approvals.ts'
+} from '../../db/approval-decisions.ts'
 import type { Ctx } from '../../db/context.ts'
 import { Lines } from '../../db/lead-fields.ts'
-import { resolveOutcome } from '../../db/messages.ts'
+import { resolveOutcome } from '../../db/message-delivery.ts'
 import { approveCall, presentApprovals } from '../../tools/approvals.ts'
 import { ById, Paged, route, type Parts } from '../route.ts'
 import { Actor, Anything, Id, listOf, Subject, Text, Time } from '../shapes.ts'

@@ -1,0 +1,94 @@
+import { recordActivity } from './activities.ts'
+import { type Ctx, inTx, type TxCtx } from './context.ts'
+import { findKnownLead, holderOfExternalId, type LeadKey } from './lead-duplicates.ts'
+import { instructionIn, instructionWarning, recordInstruction } from './lead-injection.ts'
+import {
+  createLead,
+  type LeadOrigin,
+  lockLead,
+  type NewLead,
+  normalise,
+  originOf,
+  requireIdentity,
+  writeFields,
+} from './leads.ts'
+import type { Opportunity } from './opportunities.ts'
+import { readSettings } from './settings.ts'
+
+/** What came of a lead at a door: a new one, or the open one that this person already is. */
+export type ReceivedLead = { lead: Opportunity; joined: boolean; matched_by?: LeadKey['kind'] }
+
+/**
+ * Takes a lead in at a door: the same person's open lead is joined, its blanks are filled, its timeline says so;
+ * otherwise a new lead is made.
+ */
+export const receiveLead = (ctx: Ctx, input: NewLead, origin: LeadOrigin): Promise<ReceivedLead> =>
+  inTx(ctx, async (ctx) => {
+    const settings = await readSettings(ctx)
+    const { values } = normalise(input, settings.default_country)
+    requireIdentity(values)
+    const known = await findKnownLead(ctx, values)
+    if (!known)
+      return { lead: await createLead(ctx, ...(await withoutTakenId(ctx, input, origin))), joined: false }
+    const lead = await joinLead(ctx, known.id, input, origin, known.matched_by)
+    return { lead, joined: true, matched_by: known.matched_by }
+  })
+
+const joinLead = async (
+  ctx: TxCtx,
+  id: string,
+  input: NewLead,
+  origin: LeadOrigin,
+  matched_by: LeadKey['kind'],
+): Promise<Opportunity> => {
+  const before = await lockLead(ctx, id)
+  const settings = await readSettings(ctx)
+  const { values } = normalise((await withoutTakenId(ctx, input, origin))[0], settings.default_country)
+  const blanks = Object.entries(values).filter(([field, value]) => {
+    // A number and the text that it was read from belong together.
+    const current =
+      before[field === 'phone_original' && before.phone === null ? 'phone' : (field as keyof Opportunity)]
+    return value !== null && (current === null || (Array.isArray(current) && current.length === 0))
+  })
+  // The newest message is what has to be answered; the older ones stay on the timeline.
+  const changes = Object.fromEntries(values['message'] ? [...blanks, ['message', values['message']]] : blanks)
+  const { door, submission_id, source_id, extra } = origin
+  const from = { door, ...(submission_id ? { submission_id } : {}), ...(source_id ? { source_id } : {}) }
+  await recordActivity(ctx, {
+    type: 'submission_joined',
+    subjects: [{ kind: 'lead', id }],
+    data: {
+      ...from,
+      matched_by,
+      ...(input.message ? { message: input.message } : {}),
+      ...(extra ? { extra } : {}),
+    },
+  })
+  const instruction = instructionIn(values)
+  if (instruction) {
+    await recordInstruction(ctx, id, instruction, submission_id)
+    await ctx.tx`
+      update opportunities set warnings = warnings || ${ctx.tx.json([instructionWarning(instruction)])}
+      where organization_id = ${ctx.organization_id} and id = ${id}`
+  }
+  return writeFields(ctx, before, changes, originOf(ctx, from))
+}
+
+/** A closed lead keeps its external id: a newcomer at a door with the same one goes without, and says so. */
+const withoutTakenId = async (
+  ctx: TxCtx,
+  input: NewLead,
+  origin: LeadOrigin,
+): Promise<[NewLead, LeadOrigin]> => {
+  const holder = await holderOfExternalId(ctx, input.external_id)
+  if (!holder) return [input, origin]
+  const { external_id, ...rest } = input
+  const warning = {
+    field: 'external_id',
+    message: `“${external_id}” belongs to the lead “${holder.name}”; it was kept but not used.`,
+  }
+  return [
+    rest,
+    { ...origin, extra: { ...origin.extra, external_id }, warnings: [...(origin.warnings ?? []), warning] },
+  ]
+}

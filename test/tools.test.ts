@@ -1,0 +1,193 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { listTimeline } from '../db/activities.ts'
+import { inTx, type Ctx } from '../db/context.ts'
+import { listApprovals } from '../db/approvals.ts'
+import { updateLead } from '../db/leads.ts'
+import { listNotes } from '../db/notes.ts'
+import { getOpportunity, type Opportunity } from '../db/opportunities.ts'
+import { defaultPipeline } from '../db/pipelines.ts'
+import { listTasks } from '../db/tasks.ts'
+import { tools } from '../tools/index.ts'
+import { startWebsite, type Website } from './website.ts'
+import { makeLead, nowhere, putToWork, taskAction, type AgentAtWork } from './worked-lead.ts'
+import { openWorld, type World } from './world.ts'
+
+let world: World
+let ctx: Ctx
+let website: Website
+beforeAll(async () => {
+  world = await openWorld()
+  ctx = world.ctx
+  website = await startWebsite()
+})
+afterAll(async () => {
+  await website.stop()
+  await world.stop()
+})
+
+const outside = () => ({ ...nowhere, fetch_allow: new Set([website.host]) })
+const at = async (
+  fields: Parameters<typeof makeLead>[1] = {},
+): Promise<AgentAtWork & { lead: Opportunity }> => {
+  const lead = await makeLead(ctx, fields)
+  return { ...(await putToWork(world, lead.id, outside())), lead }
+}
+const typesOf = async (lead: Opportunity) =>
+  (await listTimeline(ctx, { kind: 'lead', id: lead.id }, { limit: 50 })).data.map(({ type }) => type)
+
+describe('every tool', () => {
+  const lead_id = '0198c0de-0000-7000-8000-000000000000'
+  const examples: Record<string, Record<string, unknown>> = {
+    read_lead: { lead_id },
+    enrich_lead: { lead_id },
+    qualify: { lead_id },
+    move_stage: { lead_id, stage_id: lead_id, reason: 'Qualified.' },
+    suggest_next_actions: { lead_id, actions: [taskAction('Call Ana')] },
+    draft_email: { lead_id, subject: 'Hello', body: 'Twenty characters at least.' },
+    send_email: { to: 'ana@x.example', subject: 'Hello', body: 'Hello' },
+    create_task: { lead_id, title: 'Call Ana' },
+    add_note: { lead_id, body: 'Hello' },
+  }
+
+  test.each(Object.keys(tools))(
+    '%s says everything about itself: to a model, to a person, and for undo',
+    (name) => {
+      const tool = tools[name]!
+      const input = examples[name]!
+      expect(tool.parse(input).success).toBe(true)
+      expect(tool.description.length).toBeGreaterThan(20)
+      expect(tool.title).toMatch(/^[A-Z]/)
+      expect(tool.consequence(input)).toMatch(/\.$/)
+      expect((tool.undo === undefined) !== (tool.irreversible === undefined)).toBe(true)
+      const schema = z.toJSONSchema(tool.input, { io: 'input', unrepresentable: 'any' })
+      expect(schema).toMatchObject({ type: 'object', required: expect.any(Array) })
+      if (tool.effect === 'outbound') expect([tool.safe_when_tainted, tool.risk]).toEqual([false, 'high'])
+      for (const wrong of [undefined, null, 'x', {}, { ...input, lead_id: 'x', to: 'x' }])
+        expect(tool.parse(wrong).success).toBe(false)
+    },
+  )
+})
+
+describe('enrich_lead', () => {
+  test('reads the website and fills blanks, each fact with its page and words; undo empties what nobody touched since', async () => {
+    const {
+      call,
+      lead,
+      ctx: agent,
+    } = await at({ website: website.url, company_name: undefined, city: undefined })
+    const { output, verdict } = await call('enrich_lead', { lead_id: lead.id })
+    expect(verdict).toBe('run')
+    const enriched = await getOpportunity(ctx, lead.id)
+    expect(enriched).toMatchObject({ company_name: expect.stringContaining('Brightside'), city: 'Portland' })
+    expect(
+      enriched.enrichment?.facts.every(
+        ({ source_url, snippet }) => source_url.startsWith(website.url) && snippet !== '',
+      ),
+    ).toBe(true)
+    expect(await typesOf(lead)).toContain('contact_enriched')
+
+    await updateLead(ctx, lead.id, { city: 'Salem' })
+    await inTx({ ...agent, lease: undefined }, (ctx) =>
+      tools['enrich_lead']!.undo!(ctx, { lead_id: lead.id }, output),
+    )
+    expect(await getOpportunity(ctx, lead.id)).toMatchObject({ company_name: null, city: 'Salem' })
+  })
+
+  test('never overwrites what is there', async () => {
+    const { call, lead } = await at({
+      website: website.url,
+      company_name: 'As a person wrote it',
+      city: 'Berlin',
+    })
+    await call('enrich_lead', { lead_id: lead.id })
+    expect(await getOpportunity(ctx, lead.id)).toMatchObject({
+      company_name: 'As a person wrote it',
+      city: 'Berlin',
+    })
+  })
+
+  test.each([
+    ['is down', 'http://127.0.0.1:1'],
+    ['stands in a private network', 'http://10.0.0.1/'],
+    ['is a cloud’s metadata', 'http://169.254.169.254/'],
+    ['is no address that anybody could reach', 'http://nowhere.invalid/'],
+  ])('one that %s ends as a line on the timeline, and the run goes on', async (_, address) => {
+    const { call, lead } = await at({ website: address })
+    expect(await call('enrich_lead', { lead_id: lead.id })).toMatchObject({
+      verdict: 'run',
+      output: { found: false, problem: { code: expect.any(String), message: expect.any(String) } },
+      tainted_by: [],
+    })
+    expect(await typesOf(lead)).toContain('enrichment_failed')
+  })
+
+  test('a lead with a private mailbox and no website has none to read', async () => {
+    const { call, lead } = await at({ email: 'ana@gmail.com', company_name: undefined })
+    expect(await call('enrich_lead', { lead_id: lead.id })).toMatchObject({
+      output: { problem: { code: 'no_website' } },
+    })
+  })
+})
+
+describe('undo takes back exactly what was done', () => {
+  const undo = (name: string, input: unknown, output: Record<string, unknown>) =>
+    inTx(ctx, (ctx) => tools[name]!.undo!(ctx, input, output))
+
+  test('a move', async () => {
+    const { call, lead } = await at()
+    const next = (await defaultPipeline(ctx, 'lead')).stages[1]!
+    const input = { lead_id: lead.id, stage_id: next.id, reason: 'Qualified.' }
+    const { output } = await call('move_stage', input)
+    expect((await getOpportunity(ctx, lead.id)).stage_id).toBe(next.id)
+    await undo('move_stage', input, output)
+    expect((await getOpportunity(ctx, lead.id)).stage_id).toBe(lead.stage_id)
+  })
+
+  test('a task and a note', async () => {
+    const { call, lead } = await at()
+    for (const [name, input] of [
+      ['create_task', { lead_id: lead.id, title: 'x' }],
+      ['add_note', { lead_id: lead.id, body: 'x' }],
+    ] as const) {
+      const { output } = await call(name, input)
+      await undo(name, input, output)
+    }
+    expect((await listTasks(ctx, { subject_id: lead.id, limit: 5 })).data).toEqual([])
+    expect((await listNotes(ctx, { subject_id: lead.id, limit: 5 })).data).toEqual([])
+  })
+
+  test('a draft and suggestions: what waits is withdrawn', async () => {
+    const { call, lead } = await at()
+    const draft = { lead_id: lead.id, subject: 'Hello', body: 'The cost for 40 seats depends on you.' }
+    await undo('draft_email', draft, (await call('draft_email', draft)).output)
+    const suggested = { lead_id: lead.id, actions: [taskAction('a'), taskAction('b')] }
+    await undo('suggest_next_actions', suggested, (await call('suggest_next_actions', suggested)).output)
+    const { data } = await listApprovals(ctx, { subject_id: lead.id, limit: 10 })
+    expect(data.map(({ status }) => status)).toEqual(['withdrawn', 'withdrawn', 'withdrawn'])
+  })
+})
+
+test('qualify computes the same whatever the model adds to its arguments', async () => {
+  const { call, lead } = await at()
+  const plain = await call('qualify', { lead_id: lead.id })
+  const pushed = await call('qualify', { lead_id: lead.id, score: 100, verdict: 'qualified', reasons: [] })
+  expect(pushed.output).toEqual(plain.output)
+})
+
+test('send_email takes one recipient and one line of subject, and nothing else', () => {
+  const right = { to: 'ana@x.example', subject: 'Hello', body: 'Hello' }
+  expect(tools['send_email']!.parse(right).success).toBe(true)
+  for (const wrong of [
+    { ...right, to: 'ana@x.example, bo@x.example' },
+    { ...right, to: 'ana@x.example\r\nBcc: bo@x.example' },
+    { ...right, subject: 'Hello\r\nBcc: bo@x.example' },
+    { ...right, subject: 'Hello\nthere' },
+    { ...right, bcc: 'bo@x.example' },
+    { ...right, from: 'bo@x.example' },
+    { ...right, body: '' },
+    { ...right, body: 'x'.repeat(20_001) },
+  ]) {
+    expect([wrong, tools['send_email']!.parse(wrong).success]).toEqual([wrong, false])
+  }
+})

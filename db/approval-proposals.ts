@@ -12,7 +12,7 @@ import {
   type Risk,
 } from './approvals.ts'
 import { withdrawApproval } from './approval-decisions.ts'
-import { inTx, type Ctx, type TxCtx } from './context.ts'
+import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
 import { readSettings } from './settings.ts'
 import { storableJson } from './text.ts'
 
@@ -52,8 +52,8 @@ export const proposeApproval = (ctx: Ctx, input: NewApproval): Promise<Proposed>
     const { tx, organization_id, actor } = ctx
     const stored = storableJson(input.input) as Record<string, unknown>
     const arguments_hash = hashArguments(stored)
-    await tx`
-      select pg_advisory_xact_lock(hashtextextended(${`${organization_id} propose ${input.tool} ${input.subject.id}`}, 0))`
+    const lock = `${organization_id} propose ${input.tool} ${input.subject.id}`
+    sendStatement(ctx, tx`select pg_advisory_xact_lock(hashtextextended(${lock}, 0))`)
     const [known] = await tx<ApprovalRow[]>`
       select * from approvals where organization_id = ${organization_id} and tool = ${input.tool}
         and subject_id = ${input.subject.id} and arguments_hash = ${arguments_hash}
@@ -62,8 +62,11 @@ export const proposeApproval = (ctx: Ctx, input: NewApproval): Promise<Proposed>
       order by status = 'rejected', id desc limit 1`
     if (known)
       return { outcome: known.status === 'rejected' ? 'refused' : 'known', approval: toApproval(known) }
-    if (input.purpose) await withdrawOlder(ctx, input.tool, input.subject, input.purpose)
-    const settings = await readSettings(ctx)
+    const [settings, read_set] = await Promise.all([
+      readSettings(ctx),
+      readValues(ctx, input.subject, input.reads),
+      input.purpose && withdrawOlder(ctx, input.tool, input.subject, input.purpose),
+    ])
     const now = new Date()
     const [row] = await tx<ApprovalRow[]>`
       insert into approvals ${tx({
@@ -82,7 +85,7 @@ export const proposeApproval = (ctx: Ctx, input: NewApproval): Promise<Proposed>
         rule: input.rule,
         risk: input.risk,
         arguments_hash,
-        read_set: tx.json(await readValues(ctx, input.subject, input.reads)),
+        read_set: tx.json(read_set),
         expires_at: expiryOf(now, proposalLimits.expiry_hours, settings),
       })} returning *`
     if (!row) throw new Error('an approval was not stored')

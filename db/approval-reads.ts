@@ -22,19 +22,14 @@ export type ReadValue = Read & { label: string; hash: string; value: string | nu
 export type ReadChange = { name: ReadName; label: string; before: string | null; after: string | null }
 
 /** Reads the named values as they are now, in the caller's transaction. */
-export const readValues = async (ctx: TxCtx, subject: Subject, reads: Read[]): Promise<ReadValue[]> => {
-  const values: ReadValue[] = []
-  for (const read of reads) {
-    const value = await readers[read.name].read(ctx, subject, read.argument ?? '')
-    values.push({
-      ...read,
-      label: readers[read.name].label(read.argument ?? ''),
-      hash: hashValue(value),
-      value,
-    })
-  }
-  return values
-}
+export const readValues = (ctx: TxCtx, subject: Subject, reads: Read[]): Promise<ReadValue[]> =>
+  Promise.all(
+    reads.map(async (read) => {
+      const { label, read: readValue } = readers[read.name]
+      const value = await readValue(ctx, subject, read.argument ?? '')
+      return { ...read, label: label(read.argument ?? ''), hash: hashValue(value), value }
+    }),
+  )
 
 /** Which of the stored values are other ones now. */
 export const changedReads = async (

@@ -23,15 +23,13 @@ export type LeadForPrompt = {
 /** Renders a lead for a model; its length is bounded whatever came in. */
 export const leadForPrompt = (ctx: Ctx, id: string): Promise<LeadForPrompt> =>
   inTx(ctx, async (ctx) => {
-    const lead = await getOpportunity(ctx, id, 'lead')
+    const [lead, { data: waiting }, { data: activities }, settings] = await Promise.all([
+      getOpportunity(ctx, id, 'lead'),
+      listApprovals(ctx, { subject_id: id, status: ['pending', 'stale'], limit: 20 }),
+      listTimeline(ctx, { kind: 'lead', id }, { limit: limits.activities }),
+      readSettings(ctx),
+    ])
     const { stages } = await getPipeline(ctx, lead.pipeline_id)
-    const { data: waiting } = await listApprovals(ctx, {
-      subject_id: id,
-      status: ['pending', 'stale'],
-      limit: 20,
-    })
-    const { data: activities } = await listTimeline(ctx, { kind: 'lead', id }, { limit: limits.activities })
-    const settings = await readSettings(ctx)
     const show = (text: string | null, length = 300): string | null =>
       text === null ? null : clip(visibleText(text), length)
     return {

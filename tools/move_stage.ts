@@ -19,9 +19,8 @@ export const move_stage = defineTool({
   summary: async ({ stage_id }, ctx) => `Move to ${(await getStage(ctx, stage_id)).label}`,
   consequence: () => 'If you approve: the stage changes.',
   needsPerson: async ({ lead_id, stage_id }, ctx) => {
-    const target = await getStage(ctx, stage_id)
+    const [target, lead] = await Promise.all([getStage(ctx, stage_id), getOpportunity(ctx, lead_id, 'lead')])
     if (target.kind !== 'open') return `Closing a lead (${target.label}) needs a person.`
-    const lead = await getOpportunity(ctx, lead_id, 'lead')
     return lead.stage.kind === 'open' ? undefined : 'Reopening a closed lead needs a person.'
   },
   safe_when_tainted: true,

@@ -1,6 +1,7 @@
 import { appUrl, ConfigurationError, loadAppSecret, readEnv, type Env } from './env.ts'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
 import { createApp } from './api/app.ts'
 import { openAuth } from './api/auth.ts'
 import { serveApi } from './api/server.ts'
@@ -26,6 +27,9 @@ const STOP_MS = 14_000
 
 /** What was opened, the last one first: the order in which it is closed. */
 const closing: (() => Promise<unknown>)[] = []
+
+// Half as much garbage again as there is data, then it is collected: left alone, 50 MB of data grow to 250 on a large machine.
+setFlagsFromString('--heap-growing-percent=50')
 
 const main = async (): Promise<void> => {
   const env = readEnv()

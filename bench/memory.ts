@@ -8,7 +8,7 @@ import { postLeads } from './load.ts'
 import { access, startProduct } from './product.ts'
 
 const LEADS = Number(process.env['BENCH_LEADS'] ?? 10_000)
-const LOAD = { connections: 8, work_at_most_ms: 15 * 60_000, look_every_ms: 2_000 }
+const LOAD = { connections: 8, work_at_most_ms: 30 * 60_000, look_every_ms: 2_000 }
 
 const database = await openBenchDatabase()
 const owner = postgres(database.owner_url, { max: 1, onnotice: () => {} })

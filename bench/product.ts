@@ -4,6 +4,7 @@ import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { variableNames } from '../env.ts'
+import manifest from '../package.json' with { type: 'json' }
 
 const ROOT = path.join(import.meta.dirname, '..')
 const STARTS_WITHIN_MS = 60_000
@@ -30,7 +31,7 @@ export const startProduct = async (env: Record<string, string>, args: string[] =
     Object.entries(process.env).filter(([name]) => !variableNames.includes(name)),
   )
   const started = performance.now()
-  const child = spawn(process.execPath, ['start.ts', ...args], {
+  const child = spawn(process.execPath, [...nodeFlags, 'start.ts', ...args], {
     cwd: ROOT,
     env: { ...inherited, LOG_LEVEL: 'warn', PORT: String(port), ...env },
     stdio: ['ignore', 'ignore', 'inherit'],
@@ -58,6 +59,9 @@ export const startProduct = async (env: Record<string, string>, args: string[] =
     },
   }
 }
+
+/** The flags that `npm start` gives to node. */
+const nodeFlags = manifest.scripts.start.split(' ').filter((word) => word.startsWith('--max-'))
 
 /** An empty folder for the product's data. */
 export const dataFolder = (): Promise<string> => mkdtemp(path.join(tmpdir(), 'leadhand-bench-'))

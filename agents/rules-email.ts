@@ -108,7 +108,7 @@ const inEnglish = (read: LeadRead, topic: Topic, question: string | undefined): 
     greeting: `Hello ${firstName(read.lead.name) ?? 'there'},`,
     paragraphs: [
       read.message
-        ? `thank you for your message${about}.${question ? ` You wrote: “${question}”` : ` ${echo(read.message)}`}`
+        ? `thank you for your message${about}.${question ? ` You wrote: “${question}”` : echo(read.message, (words) => ` You mention “${words}”.`)}`
         : `thank you for your interest in ${read.sender.organization}.`,
       ...(fact
         ? [
@@ -133,7 +133,7 @@ const inGerman = (read: LeadRead, topic: Topic, question: string | undefined): W
         : `Ihre Frage: ${topic.noun_de}`,
     greeting: read.lead.name ? `Guten Tag ${read.lead.name},` : 'Guten Tag,',
     paragraphs: [
-      `vielen Dank für Ihre Nachricht.${question ? ` Sie schreiben: „${question}“` : ` ${echo(read.message ?? '')}`}`,
+      `vielen Dank für Ihre Nachricht.${question ? ` Sie schreiben: „${question}“` : echo(read.message ?? '', (words) => ` Sie erwähnen „${words}“.`)}`,
       ...(fact
         ? [`Auf ${fact.host} habe ich gelesen: „${fact.value}“. Das hilft mir, auf Ihre Lage einzugehen.`]
         : []),
@@ -160,11 +160,11 @@ const declined = (answered: Words, read: LeadRead, german: boolean): Words => ({
 })
 
 /** The telling part of a message that asks nothing outright, or at least the lead's own word for what it is about. */
-const echo = (message: string): string => {
+const echo = (message: string, say: (words: string) => string): string => {
   const sentence = sentencesOf(message).find((candidate) => !STEERS.test(candidate))
-  if (sentence) return `“${shorten(sentence, 200)}”`
+  if (sentence) return say(shorten(sentence, 200))
   const word = TOPICS.map(({ pattern }) => pattern.exec(message)?.[0]).find((found) => found !== undefined)
-  return word ? `“${word}”` : ''
+  return word ? say(word) : ''
 }
 
 const questionOf = (message: string): string | undefined => {
@@ -185,7 +185,7 @@ const UNFINISHED = /\b(?:TBD|TBC|TODO|FIXME)\b/
 /** Addresses and markup are left out: nothing of a stranger's is passed on that somebody could follow. */
 const sentencesOf = (text: string): string[] =>
   text
-    .replaceAll(/<[^<>]*>|https?:\/\/\S+|\S+@\S+|[<>{}[\]]/g, ' ')
+    .replaceAll(/<[^<>]*>|https?:\/\/\S*[^\s.?!,;]|[^\s@]{1,64}@\S*[^\s.?!,;]|[<>{}[\]]/g, ' ')
     .replaceAll(/[^\S\n]+/g, ' ')
     .split(/(?<=[.?!])\s+|\n+/)
     .map((sentence) => sentence.trim())

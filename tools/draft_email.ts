@@ -94,7 +94,7 @@ const requireAnswer = (lead: Opportunity, body: string): void => {
 }
 
 /** What a lead points at, which an answer does not repeat. */
-const ADDRESSES = /https?:\/\/\S+|\S+@\S+/g
+const ADDRESSES = /https?:\/\/\S+|[^\s@]{1,64}@\S+/g
 
 const tellingWords = (text: string): Set<string> =>
   new Set(

@@ -46,7 +46,13 @@ export type AgentWorker = {
   turn_timeout_ms?: number
 }
 
-const workerLimits = { concurrency: 4, poll_ms: 1_000, drain_ms: 8_000, turn_timeout_ms: 60_000 }
+const workerLimits = {
+  concurrency: 4,
+  poll_ms: 1_000,
+  found_for_ms: 250,
+  drain_ms: 8_000,
+  turn_timeout_ms: 60_000,
+}
 
 /** Starts working runs: woken by `run.queued`, and by a look around each second for runs whose worker fell silent. */
 export const startAgentJobs = async (
@@ -62,12 +68,25 @@ export const startAgentJobs = async (
   let closed = false
   let beat = new Date()
 
+  let found: Awaited<ReturnType<typeof findDueRuns>> = []
+  let found_at = 0
+  /** Behind a long queue a look costs more than a claim, so some more are found and kept for a moment. */
+  const due = async (): Promise<{ runs: typeof found; fresh: boolean }> => {
+    const fresh = found.length === 0 || Date.now() - found_at > workerLimits.found_for_ms
+    if (fresh) {
+      found = await findDueRuns(db, slots * 4)
+      found_at = Date.now()
+    }
+    return { runs: [...found], fresh }
+  }
+
   const fill = async (): Promise<void> => {
     while (!closed && active.size < slots) {
-      const due = await findDueRuns(db, slots - active.size)
       let claimed = 0
-      for (const { organization_id, id } of due) {
-        if (closed) break
+      const { runs, fresh } = await due()
+      for (const { organization_id, id } of runs) {
+        if (closed || active.size >= slots) break
+        found.shift()
         const run = await claimRun(db, organization_id, id, name)
         if (!run) continue
         claimed += 1
@@ -84,7 +103,7 @@ export const startAgentJobs = async (
           })
         active.add(working)
       }
-      if (claimed === 0) break
+      if (claimed === 0 && fresh) break
     }
     beat = new Date()
   }

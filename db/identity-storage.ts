@@ -157,7 +157,8 @@ const holds = (sql: Sql, { field, operator, value, mode }: CleanedWhere): Part =
       return sql`${column} like ${`${text}%`}`
     case 'ends_with':
       return sql`${column} like ${`%${text}`}`
-    default:
+    case 'in':
+    case 'not_in':
       throw new Error(`sign-in asks for ${operator} with a single value, which means nothing`)
   }
 }

@@ -1,4 +1,3 @@
-// oxlint-disable-next-line no-control-regex -- control characters are what this is about
 const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/g
 /** Zero-width, bidirectional and tag characters: they hide text from the person who reads an approval. */
 const INVISIBLE =

@@ -109,7 +109,11 @@ describe('who may import whom', () => {
   })
 
   test('agents import tools and prompts, and of db only context, queue, runs, models and policies', () => {
-    const record = new Set(['context', 'queue', 'runs', 'run-lease', 'run-journal', 'models', 'policies'].map((name) => `db/${name}.ts`))
+    const record = new Set(
+      ['context', 'queue', 'runs', 'run-lease', 'run-journal', 'models', 'policies'].map(
+        (name) => `db/${name}.ts`,
+      ),
+    )
     const allowed = (target: string) =>
       startsWithOneOf(target, ['agents', 'tools', 'prompts']) || record.has(target) || open(target)
     expect(breaches(inFolders('agents'), (target) => !allowed(target))).toEqual([])

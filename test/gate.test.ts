@@ -21,7 +21,7 @@ import { getSubmission, processSubmission, storeSubmission } from '../db/submiss
 import { listTasks } from '../db/tasks.ts'
 import { callTool } from '../tools/gate.ts'
 import { tools } from '../tools/index.ts'
-import { defineTool, type Tool } from '../tools/tool.ts'
+import { defineTool } from '../tools/tool.ts'
 import { startWebsite, type Website } from './website.ts'
 import { makeLead, nowhere, putToWork, taskAction } from './worked-lead.ts'
 import { openWorld, type World } from './world.ts'
@@ -68,7 +68,7 @@ const withTool = async (declared: Partial<Parameters<typeof defineTool>[0]>) => 
   const call = (tainted = false) =>
     callTool(
       agent.ctx,
-      tool as Tool,
+      tool,
       'add_note',
       { lead_id: lead.id },
       {

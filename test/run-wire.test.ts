@@ -26,7 +26,8 @@ let website: Website
 const initial = { ...runLimits }
 beforeAll(async () => {
   website = await startWebsite()
-  Object.assign(runLimits, { backoff_ms: 20 })
+  // Long enough that a look each 10 ms sees what a run waits for.
+  Object.assign(runLimits, { backoff_ms: 150 })
 })
 afterAll(async () => {
   Object.assign(runLimits, initial)

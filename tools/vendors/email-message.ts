@@ -88,7 +88,6 @@ export const composeMail = async (mail: OutgoingMail): Promise<ComposedMail> => 
 }
 
 const MAX_ADDRESS_LENGTH = 254
-// oxlint-disable-next-line no-control-regex
 const CONTROLS = /[\u0000-\u001f\u007f\u0085\u2028\u2029]/
 const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,76}$/
 const MESSAGE_ID = /^<[^\s<>@]{1,200}@[^\s<>@]{1,200}>$/
@@ -147,7 +146,6 @@ const checkedHeaders = (
         'headers',
         `The header ${name} has a field of its own or belongs to the message’s encoding.`,
       )
-    // oxlint-disable-next-line no-control-regex
     if (/[^\x20-\x7e]/.test(value) || value.length > 900)
       throw new MailError('headers', `The header ${name} must be at most 900 plain ASCII characters.`)
     return [name, { prepared: true as const, value }] as const

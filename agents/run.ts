@@ -50,7 +50,8 @@ export type Thinking = {
 export const think = async (thinking: Thinking): Promise<RunEnd> => {
   const journal = new Journal(thinking)
   const fatal = new AbortController()
-  const stop = AbortSignal.any([thinking.signal, fatal.signal])
+  const ended = new AbortController()
+  const stop = AbortSignal.any([thinking.signal, fatal.signal, ended.signal])
   try {
     const result = await generateText({
       model: journalled(thinking, journal),
@@ -96,6 +97,9 @@ export const think = async (thinking: Thinking): Promise<RunEnd> => {
     if (cause instanceof BudgetReached) return { status: 'stopped', stop_reason: cause.cap }
     if (cause instanceof SwitchedOff) return { status: 'stopped', stop_reason: cause.rule }
     throw cause
+  } finally {
+    // Node keeps a combined signal, and the whole conversation with it, for as long as it may still be aborted.
+    ended.abort()
   }
 }
 

@@ -24,6 +24,15 @@ export const claimApproval = async (ctx: TxCtx, id: string): Promise<Approval | 
   return { ...approval, status: 'executing' }
 }
 
+/** Notes that carrying it out failed once more, and answers how often it has. */
+export const countAttempt = (ctx: Ctx, id: string): Promise<number> =>
+  inTx(ctx, async ({ tx, organization_id }) => {
+    const [row] = await tx<{ attempts: number }[]>`
+      update approvals set attempts = attempts + 1
+      where organization_id = ${organization_id} and id = ${id} returning attempts`
+    return row?.attempts ?? 0
+  })
+
 /** The act was carried out; `result` is the tool's real answer. */
 export const settleExecuted = async (
   ctx: TxCtx,

@@ -68,10 +68,12 @@ export const settleSending = (db: Database, sending: Sending, result: DeliveryOu
   inTx(systemCtx(db, sending.organization_id, 'delivery'), async (ctx) => {
     const { tx, organization_id } = ctx
     const { message, fence } = sending
-    const [held] = await tx`
-      select 1 from messages where organization_id = ${organization_id} and id = ${message.id}
-        and fence = ${fence} and status = 'sending' for update`
+    const [held] = await tx<{ status: MessageStatus }[]>`
+      select status from messages where organization_id = ${organization_id} and id = ${message.id}
+        and fence = ${fence} and status in ('sending', 'outcome_unknown') for update`
     if (!held) return
+    // An answer that came after the outcome was given up on still tells what happened; anything less leaves it to a person.
+    if (held.status === 'outcome_unknown' && result.outcome !== 'sent' && result.outcome !== 'refused') return
     switch (result.outcome) {
       case 'sent':
       case 'captured':

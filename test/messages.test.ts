@@ -175,15 +175,24 @@ describe('Q9 killed between “the provider has it” and “we wrote it down”
     },
   )
 
-  test('the answer of a worker that was thought dead changes nothing any more', async () => {
-    const { message, approval } = await outgoing()
-    const slow = await announce(message.id)
-    await letLeasePass(message.id)
-    await deliver(message.id)
-    await settleSending(world.db, slow!, { outcome: 'refused', error: 'too late' })
-    expect(await getMessage(ctx, message.id)).toMatchObject({ status: 'outcome_unknown' })
-    expect(await getApproval(ctx, approval.id)).toMatchObject({ status: 'outcome_unknown' })
-  })
+  test.each([
+    ['sent', { outcome: 'sent', response: '250 OK' }, 'sent', 'executed'],
+    ['refused', { outcome: 'refused', error: '550 no such user' }, 'failed', 'failed'],
+    ['unknown', { outcome: 'unknown', error: 'cut off' }, 'outcome_unknown', 'outcome_unknown'],
+    ['retry', { outcome: 'retry', error: '451 later' }, 'outcome_unknown', 'outcome_unknown'],
+  ] as const)(
+    'a late answer of a worker that was thought dead counts when it tells what happened: %s',
+    async (_, late, message_status, approval_status) => {
+      const { message, approval } = await outgoing()
+      const slow = await announce(message.id)
+      await letLeasePass(message.id)
+      await deliver(message.id)
+      expect(await getApproval(ctx, approval.id)).toMatchObject({ status: 'outcome_unknown' })
+      await settleSending(world.db, slow!, late)
+      expect(await getMessage(ctx, message.id)).toMatchObject({ status: message_status })
+      expect(await getApproval(ctx, approval.id)).toMatchObject({ status: approval_status })
+    },
+  )
 
   test('a worker that says that it is still at it keeps its lease', async () => {
     const { message } = await outgoing()

@@ -1,5 +1,6 @@
+import { log } from '../log.ts'
 import { recheckApprovals } from '../db/approval-reads.ts'
-import { claimApproval, settleExecuted, settleFailed } from '../db/approval-execution.ts'
+import { claimApproval, countAttempt, settleExecuted, settleFailed } from '../db/approval-execution.ts'
 import { getApproval, type Approval } from '../db/approvals.ts'
 import { approveApproval, restorableUntil } from '../db/approval-decisions.ts'
 import type { Database } from '../db/client.ts'
@@ -36,23 +37,24 @@ export const presentApprovals = (
   inTx(ctx, async (ctx) => {
     const presented: PresentedApproval[] = []
     for (const approval of approvals) {
-      const tool = toolOf(approval)
+      // One whose tool was taken out of the product is still shown; it can only be withdrawn.
+      const tool = tools[approval.tool]
       const waiting = ['pending', 'stale', 'approved'].includes(approval.status)
-      const parsed = tool.parse(approval.input)
+      const parsed = tool?.parse(approval.input)
       presented.push({
         ...approval,
         subject_label: (await getOpportunity(ctx, approval.subject.id)).name,
-        tool_title: tool.title,
-        effect: tool.effect,
-        irreversible: tool.irreversible ?? null,
+        tool_title: tool?.title ?? approval.tool,
+        effect: tool?.effect ?? 'write',
+        irreversible: tool?.irreversible ?? null,
         rule_text: RULES[approval.rule] ?? approval.rule.replaceAll('_', ' '),
-        consequence: parsed.success ? tool.consequence(parsed.data) : '',
-        before_after: waiting && parsed.success ? await tool.preview(parsed.data, ctx) : [],
+        consequence: tool && parsed?.success ? tool.consequence(parsed.data) : '',
+        before_after: tool && waiting && parsed?.success ? await tool.preview(parsed.data, ctx) : [],
         mail:
-          tool.name === 'send_email' && parsed.success
+          tool?.name === 'send_email' && parsed?.success
             ? await previewMail(ctx, approval, parsed.data, outside)
             : null,
-        input_schema: z.toJSONSchema(tool.input, { io: 'input', unrepresentable: 'any' }),
+        input_schema: tool ? z.toJSONSchema(tool.input, { io: 'input', unrepresentable: 'any' }) : {},
         changed: approval.stale_because ?? [],
         edited: approval.proposed_input !== null,
         restorable_until:
@@ -139,10 +141,25 @@ export const executeApproval = async (
       await recheckApprovals(ctx, claimed.subject)
     })
   } catch (error) {
-    if (!(error instanceof DomainError)) throw error
-    await settleFailed(ctx, id, { code: error.code, message: error.message }, ['approved'])
+    if (error instanceof DomainError) {
+      return settleFailed(ctx, id, { code: error.code, message: error.message }, ['approved'])
+    }
+    if ((await countAttempt(ctx, id)) < MAX_ATTEMPTS) throw error
+    log.error({ err: error, approval_id: id }, 'an approved act failed every time; it is given up')
+    await settleFailed(
+      ctx,
+      id,
+      {
+        code: 'act_failed',
+        message: `It failed ${MAX_ATTEMPTS} times for a reason of ours; the log says more.`,
+      },
+      ['approved'],
+    )
   }
 }
+
+/** How often an approved act that meets a fault of ours is tried before a person is told that it failed. */
+const MAX_ATTEMPTS = 5
 
 /** What each rule of the gate means to the person it asks. */
 const RULES: Record<string, string> = {

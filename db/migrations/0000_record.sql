@@ -419,6 +419,7 @@ CREATE TABLE "approvals" (
 	"decided_at" timestamp with time zone,
 	"decision_code" text,
 	"decision_reason" text,
+	"attempts" integer DEFAULT 0 NOT NULL,
 	"executing_at" timestamp with time zone,
 	"executed_at" timestamp with time zone,
 	"result" jsonb,

@@ -164,6 +164,8 @@ export const approvals = pgTable(
     decided_at: at('decided_at'),
     decision_code: text(),
     decision_reason: text(),
+    /** How often carrying it out met a fault of ours. */
+    attempts: integer().notNull().default(0),
     executing_at: at('executing_at'),
     executed_at: at('executed_at'),
     result: jsonb(),

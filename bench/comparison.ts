@@ -11,7 +11,7 @@ export const Result = z.object({
   value: z.number(),
   /** Median of the limit, measured in the same run on the same machine. */
   limit: z.number(),
-  /** How much of the limit is reached; 1 is as fast, or as small, as the limit. */
+  /** How much of the limit is reached, the median of the rounds; 1 is as fast, or as small, as the limit. */
   ratio: z.number(),
   target: z.string(),
   met: z.boolean(),
@@ -38,11 +38,14 @@ export const interleave = async (
   return measured
 }
 
-/** The result of some rounds: medians, their ratio, and whether the target is met. */
+/**
+ * The result of some rounds: medians, and whether the target is met. The ratio is the median of the rounds' own ratios,
+ * because the two halves of a round ran side by side: a disturbance that spans one round moves both.
+ */
 export const conclude = ({ name, unit, how, more, target }: Measured, rounds: Round[]): Result => {
   const value = median(rounds.map((round) => round.value))
   const limit = median(rounds.map((round) => round.limit))
-  const ratio = more ? value / limit : limit / value
+  const ratio = median(rounds.map((round) => (more ? round.value / round.limit : round.limit / round.value)))
   return {
     name,
     value: rounded(value),

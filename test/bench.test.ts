@@ -6,7 +6,7 @@ const measured: Measured = { name: 'example', unit: '/s', how: 'by hand', more: 
 test('the median of an even number of values lies between the two in the middle', () => {
   expect(median([9, 1, 5])).toBe(5)
   expect(median([4, 1, 3, 2])).toBe(2.5)
-  expect(() => median([])).toThrow()
+  expect(() => median([])).toThrow('no median of nothing')
 })
 
 test('ours and the limit take turns, so that a disturbance meets both', async () => {

@@ -87,7 +87,7 @@ export const think = async (thinking: Thinking): Promise<RunEnd> => {
     // Some servers say “stop” beside a call: what was called decides, not what was said.
     if ((result.steps.at(-1)?.toolCalls.length ?? 0) > 0)
       return { status: 'stopped', stop_reason: 'max_steps' }
-    return { status: 'done', stop_reason: 'finished' }
+    return { status: 'done', stop_reason: 'finished', said: visibleLine(result.text) }
   } catch (error) {
     const cause: unknown = fatal.signal.aborted
       ? fatal.signal.reason
@@ -191,4 +191,10 @@ export class ToolFault extends Error {
     super(`${tool} failed: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
     this.name = 'ToolFault'
   }
+}
+
+/** The first 300 characters of what a model said, on one line. */
+const visibleLine = (text: string): string => {
+  const line = text.replaceAll(/\s+/g, ' ').trim()
+  return line.length <= 300 ? line : `${line.slice(0, 299).toWellFormed()}…`
 }

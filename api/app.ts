@@ -5,7 +5,7 @@ import { Hono, type Context } from 'hono'
 import type { Database } from '../db/client.ts'
 import { log } from '../log.ts'
 import type { Outside } from '../tools/tool.ts'
-import { CLIENT_ADDRESS, explained, type Auth } from './auth.ts'
+import { CLIENT_ADDRESS, explained, signInProblem, type Auth } from './auth.ts'
 import { docsPage } from './docs.ts'
 import { openFeed } from './event-feed.ts'
 import { eventsOperation, streamEvents } from './events.ts'
@@ -90,7 +90,9 @@ export const createApp = (options: AppOptions): App => {
     const request = await forSignIn(c)
     const answer = await explained(db, () => auth.handle(request))
     if (c.req.path.endsWith('/sign-out')) parts.authenticate.forget()
-    return answer
+    return answer.status < 400 && !answer.headers.get('content-type')?.startsWith('text/html')
+      ? answer
+      : answerProblem(await signInProblem(answer), requestIdOf(c))
   })
 
   app.get(eventsOperation.path, async (c) => {

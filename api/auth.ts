@@ -1,7 +1,9 @@
 import { betterAuth } from 'better-auth'
 import { v7 as uuidv7 } from 'uuid'
+import { z } from 'zod'
 import { ping, type Database } from '../db/client.ts'
 import { identityAdapter } from '../db/identity.ts'
+import { nothingHere, Problem } from './problem.ts'
 
 /** The signed-in person behind a session cookie; `renewed` are cookies to hand on when the session was prolonged. */
 export type Session = {
@@ -130,6 +132,19 @@ export const explained = async <T>(db: Database, act: () => Promise<T>): Promise
     throw error
   }
 }
+
+/** What sign-in refused, as every other refusal is told. */
+export const signInProblem = async (answer: Response): Promise<Problem> => {
+  const said = Refusal.safeParse(await answer.json().catch(() => undefined))
+  if (!said.success) return nothingHere()
+  const { code = `sign_in_${answer.status}`, message } = said.data
+  const wait = answer.headers.get('x-retry-after') ?? answer.headers.get('retry-after')
+  return new Problem(answer.status, code.toLowerCase(), message, {
+    headers: wait ? { 'retry-after': wait } : {},
+  })
+}
+
+const Refusal = z.object({ code: z.string().optional(), message: z.string() })
 
 /** Where a page may stand that acts with a person's cookie: the app's address, and the one that was asked itself. */
 export const trustedOrigins = (request: Request, app_url: string): ReadonlySet<string> => {

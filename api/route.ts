@@ -249,14 +249,13 @@ const jsonOf = (bytes: Uint8Array): unknown => {
 /** Takes `version` out of the body, or the version out of `If-Match`, where the operation asks for one. */
 const splitVersion = (
   sent: unknown,
-  { versioned }: { versioned?: boolean },
+  { versioned, body }: { versioned?: boolean; body?: z.ZodType },
   request: Request,
 ): { value: unknown; version: number } => {
   if (!versioned || typeof sent !== 'object' || sent === null || Array.isArray(sent))
-    return { value: sent, version: 0 }
+    return { value: withIfMatch(sent, body, request), version: 0 }
   const { version: inBody, ...value } = sent as Record<string, unknown>
-  const version =
-    inBody ?? /^(?:W\/)?"?(\d{1,15})"?$/.exec(request.headers.get('if-match')?.trim() ?? '')?.[1]
+  const version = inBody ?? ifMatch(request)
   if (version === undefined) {
     throw new Problem(
       428,
@@ -269,5 +268,16 @@ const splitVersion = (
   }
   return { value, version: parse(Version, { version }, ['version']).version }
 }
+
+/** An act that may be told a version is told that of `If-Match` too. */
+const withIfMatch = (sent: unknown, body: z.ZodType | undefined, request: Request): unknown => {
+  const version = body && namesOf(body).includes('version') ? ifMatch(request) : undefined
+  return version === undefined || typeof sent !== 'object' || sent === null || 'version' in sent
+    ? sent
+    : { ...sent, version: Number(version) }
+}
+
+const ifMatch = (request: Request): string | undefined =>
+  /^(?:W\/)?"?(\d{1,15})"?$/.exec(request.headers.get('if-match')?.trim() ?? '')?.[1]
 
 const Version = z.object({ version: z.coerce.number().int().positive() })

@@ -38,16 +38,7 @@ export const approveApproval = async (ctx: Ctx, id: string, decision: Approve): 
     const approval = await lockApproval(ctx, id)
     requireDecidable(actor, approval)
     if (approval.status !== 'pending') return approval
-    if (decision.version !== undefined && decision.version !== approval.version) {
-      throw new DomainError(
-        'stale',
-        'version_mismatch',
-        'This approval changed after you read it. Read it again.',
-        {
-          extra: { current: approval },
-        },
-      )
-    }
+    requireVersion(approval, decision.version)
     if (approval.expires_at.getTime() <= Date.now()) return expire(ctx, approval)
     const changes = await changedReads(ctx, approval.subject, approval.read_set)
     if (changes.length > 0) {
@@ -82,12 +73,13 @@ export const approveApproval = async (ctx: Ctx, id: string, decision: Approve): 
 export const rejectApproval = async (
   ctx: Ctx,
   id: string,
-  decision: { reason_code: RejectCode; reason?: string | undefined },
+  decision: { reason_code: RejectCode; reason?: string | undefined; version?: number | undefined },
 ): Promise<Approval> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id, actor } = ctx
     const approval = await lockApproval(ctx, id)
     requireDecidable(actor, approval)
+    if (['pending', 'stale'].includes(approval.status)) requireVersion(approval, decision.version)
     const [row] = await tx<ApprovalRow[]>`
       update approvals set status = 'rejected', decided_by = ${tx.json(actor)}, decided_at = now(),
         decision_code = ${decision.reason_code}, decision_reason = ${decision.reason ?? null},
@@ -151,8 +143,12 @@ export const restoreApproval = (ctx: Ctx, id: string): Promise<Approval> =>
     return getApproval(ctx, id)
   })
 
-/** A person has read a stale approval again: what is true now becomes what it rests on. */
-export const rereadApproval = (ctx: Ctx, id: string): Promise<Approval> =>
+/** A person has read a stale approval again: what is true now becomes what it rests on, and `input` what it says. */
+export const rereadApproval = (
+  ctx: Ctx,
+  id: string,
+  now: { input: Record<string, unknown>; reads: Read[]; summary: string },
+): Promise<Approval> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id, actor } = ctx
     const approval = await lockApproval(ctx, id)
@@ -160,7 +156,9 @@ export const rereadApproval = (ctx: Ctx, id: string): Promise<Approval> =>
     if (approval.status !== 'stale') throw refusal(approval)
     await tx`
       update approvals set status = 'pending', stale_because = null, version = version + 1, updated_at = now(),
-        read_set = ${tx.json(await readValues(ctx, approval.subject, approval.read_set))}
+        input = ${tx.json(storableJson(now.input) as never)}, summary = ${now.summary},
+        arguments_hash = ${hashArguments(now.input)},
+        read_set = ${tx.json(await readValues(ctx, approval.subject, now.reads))}
       where organization_id = ${organization_id} and id = ${id}`
     await record(ctx, approval, 'approval_reread', { changed: approval.stale_because ?? [] })
     return getApproval(ctx, id)
@@ -197,6 +195,18 @@ const requirePerson = (actor: Actor): void => {
     'forbidden',
     'person_needed',
     'Only a person, or a key with approvals:decide, decides approvals.',
+  )
+}
+
+const requireVersion = (approval: Approval, version: number | undefined): void => {
+  if (version === undefined || version === approval.version) return
+  throw new DomainError(
+    'stale',
+    'version_mismatch',
+    'This approval changed after you read it. Read it again.',
+    {
+      extra: { current: approval },
+    },
   )
 }
 

@@ -26,10 +26,12 @@ export const operators = [
 ] as const
 export type Operator = (typeof operators)[number]
 
-const Duration = z.object({
-  n: z.number().int().positive().max(10_000),
-  unit: z.enum(['minute', 'hour', 'day', 'week', 'month', 'year']),
-})
+const Duration = z
+  .object({
+    n: z.number().int().positive().max(10_000),
+    unit: z.enum(['minute', 'hour', 'day', 'week', 'month', 'year']),
+  })
+  .refine(({ n, unit }) => unit !== 'year' || n <= 1_000, 'at most 1,000 years')
 
 type FilterNode =
   | { and: FilterNode[] }

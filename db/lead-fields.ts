@@ -33,10 +33,14 @@ export const normalisePhone = (text: string, country?: string | null): Normalise
 /** ISO 3166 code of a country given by its code or its English or own name; null when it is none. */
 export const countryCode = (text: string): string | null => {
   const wanted = text.trim()
-  if (/^[A-Za-z]{2}$/.test(wanted)) return wanted.toUpperCase()
-  const lower = wanted.toLowerCase()
-  return COUNTRIES.get(lower) ?? null
+  const code = wanted.toUpperCase()
+  return COUNTRY_CODES.has(code) ? code : (COUNTRIES.get(wanted.toLowerCase()) ?? null)
 }
+
+/** Codes that ISO 3166 withdrew and name tables still carry, and those that name no country. */
+const NO_COUNTRIES = new Set(
+  'AC AN BU CP CS DD DG DY EA EU EZ FX HV IC NH NT QO RH SU TA TP UK UN VD XA XB YD YU ZR ZZ'.split(' '),
+)
 
 const COUNTRIES = new Map<string, string>()
 for (const language of ['en', 'de', 'fr', 'es', 'it', 'nl', 'pt']) {
@@ -45,11 +49,30 @@ for (const language of ['en', 'de', 'fr', 'es', 'it', 'nl', 'pt']) {
     for (let b = 65; b <= 90; b++) {
       const code = String.fromCharCode(a, b)
       const name = names.of(code)
-      if (name && name !== code) COUNTRIES.set(name.toLowerCase(), code)
+      if (name && name !== code && !NO_COUNTRIES.has(code)) COUNTRIES.set(name.toLowerCase(), code)
     }
   }
 }
-COUNTRIES.set('usa', 'US').set('uk', 'GB').set('england', 'GB').set('deutschland', 'DE')
+const COUNTRY_CODES = new Set(COUNTRIES.values())
+for (const [name, code] of [
+  ['usa', 'US'],
+  ['u.s.a.', 'US'],
+  ['united states of america', 'US'],
+  ['uk', 'GB'],
+  ['great britain', 'GB'],
+  ['england', 'GB'],
+  ['scotland', 'GB'],
+  ['wales', 'GB'],
+  ['the netherlands', 'NL'],
+  ['holland', 'NL'],
+  ['turkey', 'TR'],
+  ['czech republic', 'CZ'],
+  ['russian federation', 'RU'],
+  ['south korea', 'KR'],
+  ['macedonia', 'MK'],
+  ['ivory coast', 'CI'],
+] as const)
+  COUNTRIES.set(name, code)
 
 /** One line of text from outside: trimmed, whole and visible. */
 export const Line = (length = 300) =>

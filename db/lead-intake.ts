@@ -1,6 +1,6 @@
 import { recordActivity } from './activities.ts'
 import { type Ctx, inTx, type TxCtx } from './context.ts'
-import { findKnownLead, holderOfExternalId, type LeadKey } from './lead-duplicates.ts'
+import { findKnownLead, holderOfExternalId, keyLabels, type LeadKey } from './lead-duplicates.ts'
 import { instructionIn, instructionWarning, recordInstruction } from './lead-injection.ts'
 import {
   createLead,
@@ -52,14 +52,23 @@ const joinLead = async (
   })
   // The newest message is what has to be answered; the older ones stay on the timeline.
   const changes = Object.fromEntries(values['message'] ? [...blanks, ['message', values['message']]] : blanks)
+  // What the person sent and the lead has another value for: nothing is overwritten, nothing is lost.
+  const conflicts = Object.entries(values)
+    .map(([field, sent]) => ({ field, kept: before[field as keyof Opportunity] ?? null, sent }))
+    .filter(
+      ({ field, kept, sent }) =>
+        !(field in changes) && sent !== null && JSON.stringify(kept) !== JSON.stringify(sent),
+    )
   const { door, submission_id, source_id, extra } = origin
   const from = { door, ...(submission_id ? { submission_id } : {}), ...(source_id ? { source_id } : {}) }
   await recordActivity(ctx, {
     type: 'submission_joined',
     subjects: [{ kind: 'lead', id }],
+    reason: `It is the same person: same ${keyLabels[matched_by]}.`,
     data: {
       ...from,
       matched_by,
+      ...(conflicts.length > 0 ? { conflicts } : {}),
       ...(input.message ? { message: input.message } : {}),
       ...(extra ? { extra } : {}),
     },
@@ -71,7 +80,13 @@ const joinLead = async (
       update opportunities set warnings = warnings || ${ctx.tx.json([instructionWarning(instruction)])}
       where organization_id = ${ctx.organization_id} and id = ${id}`
   }
-  return writeFields(ctx, before, changes, originOf(ctx, from))
+  return writeFields(
+    ctx,
+    before,
+    changes,
+    originOf(ctx, from),
+    'From the newer submission: blanks are filled, the message is the newest.',
+  )
 }
 
 /** A closed lead keeps its external id: a newcomer at a door with the same one goes without, and says so. */

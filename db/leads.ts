@@ -147,7 +147,10 @@ export const updateLead = (ctx: Ctx, id: string, input: LeadChange): Promise<Opp
     const before = await lockLead(ctx, id)
     if (version !== undefined && version !== before.version) throw staleVersion(before)
     const settings = await readSettings(ctx)
-    const { values } = normalise(fields, settings.default_country)
+    const { values } = normalise(
+      fields,
+      (before.country && countryCode(before.country)) ?? settings.default_country,
+    )
     if (agents_paused !== undefined) values['agents_paused'] = agents_paused
     if (values['external_id'] !== before.external_id) await requireFreeExternalId(ctx, values['external_id'])
     // What a card always has is never emptied: it falls back to what it would have had without it.
@@ -182,6 +185,7 @@ export const writeFields = async (
   before: Opportunity,
   values: Record<string, unknown>,
   origin: Origin,
+  reason?: string,
 ): Promise<Opportunity> => {
   const { tx, organization_id } = ctx
   const changes: Change[] = Object.entries(values)
@@ -196,6 +200,7 @@ export const writeFields = async (
     await recordActivity(ctx, {
       type: 'record_updated',
       subjects: [{ kind: 'lead', id: before.id }],
+      reason,
       record_version: before.version + 1,
       data: {
         changes,
@@ -219,12 +224,14 @@ export const normalise = (
 ): { values: Record<string, unknown>; warnings: Warning[] } => {
   const warnings: Warning[] = []
   const values: Record<string, unknown> = {}
+  const named = 'country' in input && typeof input.country === 'string' ? input.country : undefined
+  const own = named ? countryCode(named) : null
   for (const [field, value] of Object.entries(input)) {
     if (value === undefined || !(field in LeadFields.shape)) continue
     if (field === 'phone') {
       const { warning, ...phone } =
         typeof value === 'string' && value.trim() !== ''
-          ? normalisePhone(value, country)
+          ? normalisePhone(value, own ?? country)
           : { phone: null, phone_original: null }
       Object.assign(values, phone)
       if (warning) warnings.push(warning)

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { recordActivity } from './activities.ts'
 import { inTx, type Ctx } from './context.ts'
+import { staleVersion } from './errors.ts'
 
 /** Caps of one run; it stops with a reason at the first that is reached. */
 export const Budget = z.object({
@@ -36,18 +37,20 @@ export const changeAgentSettings = (
     enabled?: boolean | undefined
     model?: string | null | undefined
     budget?: Partial<Budget> | undefined
+    version?: number
   },
 ): Promise<AgentSettings> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
     const now = await readAgentSettings(ctx, name)
+    if (change.version !== undefined && change.version !== now.version) throw staleVersion(now)
     const next = {
       enabled: change.enabled ?? now.enabled,
       model: change.model === undefined ? now.model : change.model,
       budget: { ...now.budget, ...change.budget },
     }
     await tx`
-      insert into agents ${tx({ organization_id, name, enabled: next.enabled, model: next.model, budget: tx.json(next.budget) })}
+      insert into agents ${tx({ organization_id, name, enabled: next.enabled, model: next.model, budget: tx.json(next.budget), version: now.version + 1 })}
       on conflict (organization_id, name) do update set enabled = excluded.enabled, model = excluded.model,
         budget = excluded.budget, version = agents.version + 1, updated_at = now()`
     await recordActivity(ctx, {

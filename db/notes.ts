@@ -23,7 +23,7 @@ export type Note = {
 }
 
 /** Writes a note on a record; its timeline says that one was added. */
-export const addNote = (ctx: Ctx, input: NewNote): Promise<Note> =>
+export const addNote = (ctx: Ctx, input: NewNote, reason?: string): Promise<Note> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
     await getOpportunity(ctx, input.subject.id, input.subject.kind)
@@ -41,6 +41,7 @@ export const addNote = (ctx: Ctx, input: NewNote): Promise<Note> =>
     await recordActivity(ctx, {
       type: 'note_added',
       subjects: [input.subject, { kind: 'note', id }],
+      reason,
       data: { note_id: id, body: input.body, undo: { tool: 'archive_note', input: { note_id: id } } },
     })
     return toNote(row)

@@ -77,6 +77,8 @@ export const releaseRun = (ctx: Ctx, run: Run): Promise<void> =>
 export type RunEnd = {
   status: 'done' | 'failed' | 'stopped' | 'dead' | 'cancelled'
   stop_reason: string
+  /** What the agent said last, in one or two sentences. */
+  said?: string | undefined
   error?: { code: string; message: string } | undefined
 }
 
@@ -96,7 +98,7 @@ export const endRun = (ctx: Ctx, run: Run, end: RunEnd): Promise<void> =>
     await recordActivity(ctx, {
       type: 'agent_run',
       subjects: [run.subject, { kind: 'run', id: run.id }],
-      ...(end.status === 'done' ? {} : { reason: end.error?.message ?? end.stop_reason }),
+      reason: end.error?.message ?? (end.said || end.stop_reason),
       data: {
         run_id: run.id,
         agent: run.agent,

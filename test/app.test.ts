@@ -119,7 +119,7 @@ describe('refusals', () => {
     ]) {
       const method = path.includes('agents') ? 'PATCH' : 'GET'
       expect(
-        await api.json(method, path, method === 'PATCH' ? { enabled: true } : undefined),
+        await api.json(method, path, method === 'PATCH' ? { version: 1, enabled: true } : undefined),
         path,
       ).toMatchObject({ status: 404 })
     }
@@ -266,11 +266,11 @@ describe('an organization', () => {
   })
 
   test('pauses its agents, one and all, and sets what they may do', async () => {
-    expect(await api.json('PATCH', '/api/agents/lead_worker', { enabled: false })).toMatchObject({
+    expect(await api.json('PATCH', '/api/agents/lead_worker', { version: 1, enabled: false })).toMatchObject({
       status: 200,
       body: { enabled: false },
     })
-    expect(await api.json('PATCH', '/api/agents/lead_worker', { enabled: true })).toMatchObject({
+    expect(await api.json('PATCH', '/api/agents/lead_worker', { version: 2, enabled: true })).toMatchObject({
       body: { enabled: true },
     })
     expect(await api.json('PUT', '/api/policies/lead_worker/add_note', { level: 'suggest' })).toMatchObject({

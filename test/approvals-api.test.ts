@@ -149,7 +149,7 @@ test('what changed after it was proposed is shown, read again, and only then dec
     status: 'stale',
     changed: [{ name: 'opt_out' }],
   })
-  expect(await act(approval, 'reread')).toMatchObject({ status: 200, body: { status: 'pending' } })
+  expect(await act(approval, 'reread')).toMatchObject({ status: 409, body: { code: 'opted_out' } })
   expect(await act(approval, 'withdraw', { reason: 'They do not want e-mail' })).toMatchObject({
     status: 200,
     body: { status: 'withdrawn' },

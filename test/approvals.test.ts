@@ -6,7 +6,6 @@ import {
   approveApproval,
   expireApproval,
   rejectApproval,
-  rereadApproval,
   restoreApproval,
   withdrawApproval,
 } from '../db/approval-decisions.ts'
@@ -19,7 +18,7 @@ import { moveOpportunity, type Opportunity } from '../db/opportunities.ts'
 import { defaultPipeline } from '../db/pipelines.ts'
 import { processSubmission, storeSubmission } from '../db/submissions.ts'
 import { listTasks } from '../db/tasks.ts'
-import { approveCall, executeApproval, presentApprovals } from '../tools/approvals.ts'
+import { approveCall, executeApproval, presentApprovals, rereadCall } from '../tools/approvals.ts'
 import { sweep } from '../tools/jobs.ts'
 import { startWorker } from '../worker.ts'
 import { eventually } from './eventually.ts'
@@ -132,7 +131,7 @@ describe('Q2 a decision for an old or another call is refused', () => {
       () => approveApproval(other.ctx, id, {}),
       () => rejectApproval(other.ctx, id, { reason_code: 'other' }),
       () => withdrawApproval(other.ctx, id),
-      () => rereadApproval(other.ctx, id),
+      () => rereadCall(other.ctx, id),
     ]) {
       await expect(decide()).rejects.toMatchObject({ kind: 'not_found' })
     }
@@ -166,7 +165,7 @@ describe('Q3 nobody approves but a person who did not propose it', () => {
     const { id } = await parkEmail(world, lead)
     await updateLead(ctx, lead.id, { email: 'other@brightside.example' })
     for (const actor of strangers) {
-      await expect(rereadApproval({ ...ctx, actor }, id)).rejects.toMatchObject({ code: 'person_needed' })
+      await expect(rereadCall({ ...ctx, actor }, id)).rejects.toMatchObject({ code: 'person_needed' })
     }
     expect(await getApproval(ctx, id)).toMatchObject({ status: 'stale' })
   })
@@ -488,11 +487,11 @@ describe('Q8 what a person read is not what is true any more: nothing is sent', 
     const lead = await makeLead(ctx)
     const { id } = await parkEmail(world, lead)
     await updateLead(ctx, lead.id, { email: `new.${lead.email}` })
-    await rereadApproval(ctx, id)
+    await rereadCall(ctx, id)
     expect(await getApproval(ctx, id)).toMatchObject({ status: 'pending', stale_because: null })
     await approveApproval(ctx, id, {})
     await execute(id)
-    expect(await messagesOf(lead)).toMatchObject([{ to: lead.email }])
+    expect(await messagesOf(lead)).toMatchObject([{ to: `new.${lead.email}` }])
     expect(await typesOf(lead)).toEqual(expect.arrayContaining(['approval_stale', 'approval_reread']))
   })
 

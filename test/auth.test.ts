@@ -53,7 +53,10 @@ test('a wrong password and an unknown address are told apart by nobody', async (
   const wrong = await signIn({ email, password: 'not the password' })
   const unknown = await signIn({ email: 'nobody@northwind.example', password })
   expect([wrong.status, unknown.status]).toEqual([401, 401])
-  expect(await wrong.json()).toEqual(await unknown.json())
+  expect(wrong.headers.get('content-type')).toBe('application/problem+json')
+  const { instance: _, ...said } = (await wrong.json()) as Record<string, unknown>
+  expect(await unknown.json()).toMatchObject(said)
+  expect(said['code']).toBe('invalid_email_or_password')
 })
 
 test('nobody signs up by themselves', async () => {

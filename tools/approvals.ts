@@ -2,7 +2,8 @@ import { log } from '../log.ts'
 import { recheckApprovals } from '../db/approval-reads.ts'
 import { claimApproval, countAttempt, settleExecuted, settleFailed } from '../db/approval-execution.ts'
 import { getApproval, type Approval } from '../db/approvals.ts'
-import { approveApproval, restorableUntil } from '../db/approval-decisions.ts'
+import { approveApproval, rereadApproval, restorableUntil } from '../db/approval-decisions.ts'
+import { readStanding } from '../db/policies.ts'
 import type { Database } from '../db/client.ts'
 import { inTx, systemCtx, type Ctx } from '../db/context.ts'
 import { DomainError } from '../db/errors.ts'
@@ -79,9 +80,10 @@ export const approveCall = async (
     ...(decision.reason ? { reason: decision.reason } : {}),
     ...(decision.version ? { version: decision.version } : {}),
   }
-  if (decision.input === undefined) return approveApproval(ctx, id, rest)
   const approval = await getApproval(ctx, id)
   const tool = toolOf(approval)
+  if (approval.status === 'pending') await requireSwitchedOn(ctx, approval, tool)
+  if (decision.input === undefined) return approveApproval(ctx, id, rest)
   const parsed = tool.parse(decision.input)
   if (!parsed.success) {
     throw new DomainError('invalid', 'invalid_input', 'The edited arguments do not fit the tool.', {
@@ -103,6 +105,24 @@ export const approveCall = async (
     summary: await inTx(ctx, (ctx) => tool.summary(parsed.data, ctx)),
   })
 }
+
+/**
+ * A person has read a stale approval again: its arguments are brought up to date with the record (an e-mail goes to the
+ * address the lead has now) and it is pending again, in these words.
+ * @throws {DomainError} what the tool says where the act makes no sense any more, such as `lead_closed`
+ */
+export const rereadCall = (ctx: Ctx, id: string): Promise<Approval> =>
+  inTx(ctx, async (ctx) => {
+    const approval = await getApproval(ctx, id)
+    const tool = toolOf(approval)
+    const input =
+      approval.status === 'stale' ? await tool.refresh(approval.input, ctx, approval.subject) : approval.input
+    return rereadApproval(ctx, id, {
+      input,
+      reads: tool.reads(input),
+      summary: await tool.summary(input, ctx),
+    })
+  })
 
 /**
  * Carries out what was approved, exactly as it was read, with no model in between. The claim checks again what the
@@ -168,6 +188,29 @@ const RULES: Record<string, string> = {
   consequential: 'It closes or reopens something',
   policy_suggest: 'Policy: this agent asks before it does this',
   tainted: 'The agent has read text from outside',
+}
+
+/** What an agent wrote does not leave while it is switched off: said before the yes, so that the yes is not spent. */
+const requireSwitchedOn = async (ctx: Ctx, approval: Approval, tool: Tool): Promise<void> => {
+  if (tool.effect !== 'outbound' || approval.proposed_by.kind !== 'agent') return
+  const standing = await readStanding(ctx, approval.proposed_by.id, approval.subject)
+  const off = !standing.ai_enabled
+    ? { code: 'ai_off', message: 'Agents are switched off for this organization' }
+    : !standing.agent_enabled
+      ? { code: 'agent_off', message: 'The agent that wrote this is paused' }
+      : standing.record_paused
+        ? { code: 'record_off', message: 'Agents are paused on this record' }
+        : undefined
+  if (off) {
+    throw new DomainError(
+      'conflict',
+      off.code,
+      `${off.message}. Switch it on again before you approve; this keeps waiting.`,
+      {
+        extra: { status: approval.status, decided_by: null },
+      },
+    )
+  }
 }
 
 const toolOf = (approval: Approval): Tool => {

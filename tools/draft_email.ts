@@ -45,16 +45,17 @@ export const draft_email = defineTool({
     requireFinished(`${message.subject}\n${message.body}`)
     requireAnswer(lead, message.body)
     const cited = requireFact(lead.enrichment?.facts ?? [], message.body)
+    const who = lead.contact_name ?? to
+    const why = lead.message ? `Answers what ${who} asked.` : `First e-mail to ${who}.`
     await recordActivity(ctx, {
       type: 'email_drafted',
       subjects: [{ kind: 'lead', id: lead_id }],
+      reason: why,
       data: { ...message, purpose, cites: cited.map(({ key, source_url }) => ({ key, source_url })) },
     })
     const { output } = await propose(ctx, send_email, message, {
       purpose,
-      reason: lead.message
-        ? `Answers what ${lead.contact_name ?? to} asked.`
-        : `First e-mail to ${lead.contact_name ?? to}.`,
+      reason: why,
       evidence: evidenceOf(lead, cited),
     })
     return {

@@ -71,6 +71,7 @@ export const enrich_lead = defineTool({
       await recordActivity(ctx, {
         type: 'enrichment_failed',
         subjects: [subject],
+        reason: problem.message,
         data: { website, ...problem },
       })
       return {

@@ -1,8 +1,10 @@
 import { z } from 'zod'
 import { DomainError } from '../db/errors.ts'
+import type { Ctx } from '../db/context.ts'
 import { Email } from '../db/lead-fields.ts'
 import { queueMessage } from '../db/messages.ts'
 import { findOptOut } from '../db/opt-outs.ts'
+import { getOpportunity, requireOpen } from '../db/opportunities.ts'
 import { composeHeaders, messageId, senderOf } from './messages.ts'
 import { defineTool } from './tool.ts'
 
@@ -34,10 +36,16 @@ export const send_email = defineTool({
     { name: 'stage_kind' },
     { name: 'archived' },
   ],
+  refresh: async (input, ctx, { id }) => {
+    const lead = await getOpportunity(ctx, id)
+    requireOpen(lead)
+    if (!lead.email)
+      throw new DomainError('conflict', 'no_address', 'The lead has no e-mail address any more.')
+    await requireNoOptOut(ctx, lead.email)
+    return { ...input, to: lead.email }
+  },
   run: async (ctx, { to, subject, body }, { subject: record, outside }) => {
-    const opted_out = await findOptOut(ctx, to)
-    if (opted_out)
-      throw new DomainError('conflict', 'opted_out', `${to} asked not to be written to (${opted_out}).`)
+    await requireNoOptOut(ctx, to)
     const from = await senderOf(ctx, outside)
     const message_id = messageId(ctx, from)
     const id = await queueMessage(ctx, {
@@ -53,3 +61,9 @@ export const send_email = defineTool({
   },
   irreversible: 'E-mail cannot be unsent.',
 })
+
+const requireNoOptOut = async (ctx: Ctx, email: string): Promise<void> => {
+  const reason = await findOptOut(ctx, email)
+  if (reason)
+    throw new DomainError('conflict', 'opted_out', `${email} asked not to be written to (${reason}).`)
+}

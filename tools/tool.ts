@@ -66,6 +66,8 @@ export type ToolDeclaration<Input extends z.ZodType, Output extends z.ZodType, P
   risk: Risk
   /** What a person's approval rests on. */
   reads: (input: z.infer<Input>) => Read[]
+  /** The arguments as they must be after the record changed; throws where the act makes no sense any more. */
+  refresh?: (input: z.infer<Input>, ctx: TxCtx, subject: Subject) => Promise<z.infer<Input>>
   /** Fields before and after. */
   preview?: (input: z.infer<Input>, ctx: TxCtx) => Promise<Preview[]>
   /** Looks outside before the transaction, when it must. */
@@ -98,6 +100,7 @@ export type Tool = {
   consequence: (input: unknown) => string
   needsPerson: (input: unknown, ctx: TxCtx) => Promise<string | undefined>
   reads: (input: unknown) => Read[]
+  refresh: (input: unknown, ctx: TxCtx, subject: Subject) => Promise<Record<string, unknown>>
   preview: (input: unknown, ctx: TxCtx) => Promise<Preview[]>
   /** Absent: it does not look outside. */
   prepare:
@@ -133,6 +136,8 @@ export const defineTool = <
     consequence: (input) => declared.consequence(given(input)),
     needsPerson: async (input, ctx) => declared.needsPerson?.(given(input), ctx),
     reads: (input) => declared.reads(given(input)),
+    refresh: async (input, ctx, subject) =>
+      declared.refresh ? declared.refresh(given(input), ctx, subject) : given(input),
     preview: async (input, ctx) => (await declared.preview?.(given(input), ctx)) ?? [],
     prepare: prepare
       ? (ctx, input, outside, signal) => prepare(ctx, given(input), outside, signal)

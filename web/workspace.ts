@@ -21,6 +21,7 @@ export type Agent = {
   title: string
   description: string
   enabled: boolean
+  version: number
   model: string
   autonomy: { tool: string; level: PolicyLevel }[]
   stats: { runs: number; approved_unchanged: number; decided: number }

@@ -14,6 +14,7 @@ export const AgentShape = z
     title: z.string(),
     description: z.string(),
     enabled: z.boolean(),
+    version: z.int(),
     model: z.string(),
     /** Caps per run that the organization set; others are the agent's own. */
     budget: Budget.partial(),
@@ -35,6 +36,7 @@ const read = async (ctx: Ctx, name: string, model: string) => {
     title: declared.title,
     description: declared.description,
     enabled: settings.enabled,
+    version: settings.version,
     model: settings.model ?? model,
     budget: settings.budget,
     autonomy: Object.entries(granted).map(([tool, level]) => ({ tool, level })),
@@ -73,12 +75,13 @@ export const agents = [
           .optional(),
         budget: Budget.partial().optional(),
       }),
-      example: { enabled: false },
+      example: { version: 1, enabled: false },
       response: AgentShape,
+      versioned: true,
     },
-    async ({ ctx, params, body, model }) => {
+    async ({ ctx, params, body, model, version }) => {
       await read(ctx, params.name, model)
-      await changeAgentSettings(ctx, params.name, body)
+      await changeAgentSettings(ctx, params.name, { ...body, version })
       return read(ctx, params.name, model)
     },
   ),

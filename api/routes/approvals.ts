@@ -7,16 +7,11 @@ import {
   listApprovals,
   rejectCodes,
 } from '../../db/approvals.ts'
-import {
-  rejectApproval,
-  rereadApproval,
-  restoreApproval,
-  withdrawApproval,
-} from '../../db/approval-decisions.ts'
+import { rejectApproval, restoreApproval, withdrawApproval } from '../../db/approval-decisions.ts'
 import type { Ctx } from '../../db/context.ts'
 import { Lines } from '../../db/lead-fields.ts'
 import { resolveOutcome } from '../../db/message-delivery.ts'
-import { approveCall, presentApprovals } from '../../tools/approvals.ts'
+import { approveCall, presentApprovals, rereadCall } from '../../tools/approvals.ts'
 import { ById, Paged, route, type Parts } from '../route.ts'
 import { Actor, Anything, Id, listOf, Subject, Text, Time } from '../shapes.ts'
 
@@ -175,14 +170,18 @@ export const approvals = [
       permission: 'approvals:decide',
       summary: 'Say no, and why',
       params: ById,
-      body: z.object({ reason_code: z.enum(rejectCodes), reason: Reason.optional() }),
+      body: z.object({
+        reason_code: z.enum(rejectCodes),
+        reason: Reason.optional(),
+        version: z.int().positive().optional(),
+      }),
       example: { reason_code: 'wrong_tone', reason: 'Less formal, please' },
       response: ApprovalShape,
     },
     async (call) => present(call.ctx, call, await rejectApproval(call.ctx, call.params.id, call.body)),
   ),
   decision('restore', 'Take a rejection back, within five minutes', restoreApproval),
-  decision('reread', 'Say that you have read a stale approval again', rereadApproval),
+  decision('reread', 'Say that you have read a stale approval again', rereadCall),
   route(
     {
       method: 'POST',

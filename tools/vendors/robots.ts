@@ -3,7 +3,11 @@ import { safeFetch, WEB, type FetchOptions } from './web.ts'
 import { WebError } from './web-error.ts'
 
 /** What a site's robots.txt lets us read. */
-export type Robots = { allows: (url: string) => boolean }
+export type Robots = {
+  allows: (url: string) => boolean
+  /** The rules could not be read, so that nothing may be. */
+  unreadable?: boolean
+}
 
 /**
  * Reads `/robots.txt` of an origin by RFC 9309: missing (4xx) allows everything, a server error or 429 forbids everything,
@@ -27,11 +31,13 @@ export const readRobots = async (
 }
 
 /** The refusal of a page that robots.txt keeps for people. */
-export const disallowedByRobots = (url: string): WebError =>
+export const disallowedByRobots = (url: string, robots: Robots): WebError =>
   new WebError(
     'robots_disallowed',
     url,
-    `${new URL(url).host} asks robots not to read ${new URL(url).pathname} (robots.txt), so it was left alone.`,
+    robots.unreadable
+      ? `${new URL(url).host} answers its robots.txt with an error, so nothing says what may be read; it was left alone.`
+      : `${new URL(url).host} asks robots not to read ${new URL(url).pathname} (robots.txt), so it was left alone.`,
   )
 
 // Its types describe an ES module while its code is CommonJS: the default import is the function itself.
@@ -39,4 +45,4 @@ const parseRobots = robotsParser as unknown as typeof robotsParser.default
 
 const MAX_BYTES = 500 * 1024
 const EVERYTHING: Robots = { allows: () => true }
-const NOTHING: Robots = { allows: () => false }
+const NOTHING: Robots = { allows: () => false, unreadable: true }

@@ -98,7 +98,8 @@ const visitor = (options: SiteOptions & { signal: AbortSignal }): Visit => {
           url.href,
           `${home.host}${new URL(address).pathname} leads to another site (${url.host}), which was not read.`,
         )
-      if (!(await askRobots(url.origin)).allows(url.href)) throw disallowedByRobots(url.href)
+      const rules = await askRobots(url.origin)
+      if (!rules.allows(url.href)) throw disallowedByRobots(url.href, rules)
     }
     return parsePage(
       await safeFetch(address, {

@@ -96,7 +96,8 @@ const AgentCard = ({
 }) => {
   const queries = useQueryClient()
   const pause = useMutation({
-    mutationFn: (enabled: boolean) => send<Agent>('PATCH', `/api/agents/${agent.name}`, { enabled }),
+    mutationFn: (enabled: boolean) =>
+      send<Agent>('PATCH', `/api/agents/${agent.name}`, { version: agent.version, enabled }),
     onSuccess: (saved) => {
       announce(
         saved.enabled

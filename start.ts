@@ -4,14 +4,14 @@ import { parseArgs } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
 import { createApp } from './api/app.ts'
 import { openAuth } from './api/auth.ts'
-import { serveApi } from './api/server.ts'
+import { CannotListen, serveApi } from './api/server.ts'
 import { buildWeb, WEB_DIST } from './build.ts'
 import { bootstrap } from './db/bootstrap.ts'
 import { connect, type Database } from './db/client.ts'
 import { DataFolderBusy, startEmbedded } from './db/embedded.ts'
 import { hasOrganizations } from './db/identity.ts'
 import { deriveKeys } from './db/keys.ts'
-import { migrate, MissingRights } from './db/migrate.ts'
+import { CannotConnect, migrate, MissingRights } from './db/migrate.ts'
 import { openQueue } from './db/queue.ts'
 import { seedDemo, type DemoAccess } from './db/seed.ts'
 import { log } from './log.ts'
@@ -195,9 +195,10 @@ const stopAll = async (): Promise<void> => {
 }
 
 main().catch(async (error: unknown) => {
-  const expected =
-    error instanceof ConfigurationError || error instanceof DataFolderBusy || error instanceof MissingRights
-  if (expected) process.stderr.write(`\n${error.message}\n\n`)
+  const expected = [ConfigurationError, DataFolderBusy, MissingRights, CannotConnect, CannotListen].some(
+    (kind) => error instanceof kind,
+  )
+  if (expected && error instanceof Error) process.stderr.write(`\n${error.message}\n\n`)
   else log.fatal({ err: error }, 'could not start')
   await stopAll().catch((closing: unknown) => log.error({ err: closing }, 'closing failed'))
   process.exit(1)

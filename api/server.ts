@@ -11,6 +11,9 @@ export type ApiServer = {
   close(): Promise<void>
 }
 
+/** Nothing can listen where HOST and PORT say; the message tells what to change. */
+export class CannotListen extends Error {}
+
 /** So long may requests take that run when the server stops. */
 const DRAIN_MS = 10_000
 const LOOK_MS = 20
@@ -57,7 +60,7 @@ export const serveApi = async (
 
 const explain = (error: NodeJS.ErrnoException, host: string, port: number): Error => {
   const said = REASONS[error.code ?? '']?.(host, port)
-  return said ? new Error(said, { cause: error }) : error
+  return said ? new CannotListen(said, { cause: error }) : error
 }
 
 const noAddress = (host: string) =>

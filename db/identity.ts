@@ -2,7 +2,7 @@ import { hashPassword } from 'better-auth/crypto'
 import { v7 as uuidv7 } from 'uuid'
 import { connect, type Database } from './client.ts'
 import { inTx, systemCtx, type Ctx } from './context.ts'
-import { notFound } from './errors.ts'
+import { invalid, notFound } from './errors.ts'
 import { identityStorage } from './identity-storage.ts'
 import { hashToken, newToken } from './keys.ts'
 import { createPipeline } from './pipelines.ts'
@@ -94,6 +94,18 @@ export const listMembers = (ctx: Ctx): Promise<Member[]> =>
       join identity.users u on u.id = m.user_id
       where m.organization_id = ${organization_id} order by u.name, m.id`
     return [...rows]
+  })
+
+/**
+ * Refuses an owner who is nobody here.
+ * @throws {DomainError} `owner_unknown`
+ */
+export const requireMember = (ctx: Ctx, user_id: string): Promise<void> =>
+  inTx(ctx, async ({ tx, organization_id }) => {
+    const rows = await tx`
+      select 1 from identity.members where organization_id = ${organization_id} and user_id = ${user_id}`
+    if (rows.length === 0)
+      throw invalid('owner_unknown', '/owner_id', 'An owner is a member of this organization.')
   })
 
 /** The organizations that a signed-in person belongs to, with the role in each. */

@@ -94,6 +94,11 @@ export const Email = z
   .transform((text) => visibleText(text).trim().toLowerCase())
   .pipe(z.email('an e-mail address such as ana@example.com').max(254))
 
+/** An ISO 4217 code that is in use. */
+export const Currency = z.string().refine((code) => CURRENCIES.has(code), 'an ISO 4217 code such as EUR')
+
+const CURRENCIES = new Set(Intl.supportedValuesOf('currency'))
+
 /** A website, with scheme and port kept; one without a scheme gets none. */
 export const Website = z
   .string()

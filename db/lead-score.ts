@@ -187,7 +187,7 @@ const INFLUENCES =
   /\b(?:manager|lead|senior|principal|buyer|purchasing|procurement|operations|eink[äa]uf\w*|leiter\w*|responsable|architect)\b/i
 const JUNIOR = /\b(?:intern|student|trainee|praktikant\w*|stagiaire|assistant)\b/i
 const INTENT =
-  /\b(?:pric(?:e|es|ing)|quot(?:e|ation)|cost|offer|demo|trial|buy|purchase|order|budget|contract|proposal|rfp|subscription|licen[cs]e|seats?|angebot|preise?|kosten|kaufen|bestell\w*|devis|tarifs?|acheter|precio|presupuesto|comprar|preventivo|prezzo)\b/i
+  /\b(?:pric(?:e|es|ing)|quot(?:e|ation)|cost|offer|demo|trial|buy|purchase|order|budget|contract|proposal|rfp|subscription|licen[cs]e|seats?|angebot|preise?|kosten|kostet|kaufen|bestell\w*|devis|tarifs?|acheter|precio|presupuesto|comprar|preventivo|prezzo)\b/i
 const VOLUME =
   /(?:^|[^\p{L}\p{N}])(\d{1,3}(?:[.,]\d{3})+|\d{1,6})\s{0,3}(?:\+|k)?\s{0,3}(?:seats?|users?|people|employees|licen[cs]es|units?|kg|pieces|pallets|locations|stores|sites|bags?|pl[äa]tze|mitarbeiter\w*|st[üu]ck|utilisateurs|usuarios)\b/iu
 const URGENCY =

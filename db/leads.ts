@@ -5,7 +5,17 @@ import { recheckApprovals } from './approval-reads.ts'
 import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, invalid, staleVersion } from './errors.ts'
 import { holderOfExternalId, keysOf, writeKeys } from './lead-duplicates.ts'
-import { countryCode, Email, Line, Lines, normalisePhone, type Warning, Website } from './lead-fields.ts'
+import { requireMember } from './identity.ts'
+import {
+  countryCode,
+  Currency,
+  Email,
+  Line,
+  Lines,
+  normalisePhone,
+  type Warning,
+  Website,
+} from './lead-fields.ts'
 import { instructionIn, instructionWarning, recordInstruction } from './lead-injection.ts'
 import { getOpportunity, lastPosition, type Opportunity } from './opportunities.ts'
 import { type Origin, writeOrigins } from './origins.ts'
@@ -32,7 +42,7 @@ export const LeadFields = z.object({
   external_id: Line(),
   owner_id: z.uuid(),
   value_minor: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
-  currency: z.string().regex(/^[A-Z]{3}$/, 'an ISO 4217 code such as EUR'),
+  currency: Currency,
   expected_close_on: z.iso.date(),
   tags: z.array(Line(60)).max(50),
 })
@@ -90,6 +100,7 @@ export const createLead = (ctx: Ctx, input: NewLead, origin: LeadOrigin): Promis
     ])
     const fields = normalise(input, settings.default_country)
     requireIdentity(fields.values)
+    if (input.owner_id) await requireMember(ctx, input.owner_id)
     await requireFreeExternalId(ctx, fields.values['external_id'])
     const stage = input.stage_id
       ? pipeline.stages.find(({ id }) => id === input.stage_id)
@@ -155,6 +166,7 @@ export const updateLead = (ctx: Ctx, id: string, input: LeadChange): Promise<Opp
     if (values['external_id'] !== before.external_id) await requireFreeExternalId(ctx, values['external_id'])
     // What a card always has is never emptied: it falls back to what it would have had without it.
     if (values['name'] === null) values['name'] = nameOf({ ...before, ...values })
+    if (fields.owner_id) await requireMember(ctx, fields.owner_id)
     if (values['currency'] === null) values['currency'] = settings.currency
     if (values['tags'] === null) values['tags'] = []
     return writeFields(ctx, before, values, originOf(ctx, { door: 'api' }))

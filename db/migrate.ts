@@ -38,7 +38,7 @@ export const migrate = async (
     connection: { application_name: 'leadhand-migration' },
   })
   try {
-    await sql`select pg_advisory_lock(${LOCK})`
+    await sql`select pg_advisory_lock(${LOCK})`.catch((error: unknown) => explainConnection(ownerUrl, error))
     const app = appLogin(ownerUrl, options)
     await makeRoles(sql, app)
     await applyMigrations(sql)
@@ -141,6 +141,30 @@ const makeRoles = async (sql: Sql, app: Login): Promise<void> => {
       throw error
     }
   }
+}
+
+/** No PostgreSQL answers where the address says, or it does not let this login in. */
+export class CannotConnect extends Error {}
+
+const explainConnection = (url: string, error: unknown): never => {
+  const { hostname, port, username } = new URL(url)
+  const code = postgresCode(error) ?? ''
+  const where = `${hostname}:${port || 5432}`
+  if (
+    ['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ETIMEDOUT', 'CONNECT_TIMEOUT', 'EAI_AGAIN'].includes(code)
+  ) {
+    throw new CannotConnect(
+      `DATABASE_URL: no PostgreSQL answers at ${where}. Start it, or give the address of one that runs.`,
+      { cause: error },
+    )
+  }
+  if (['28P01', '28000', '3D000'].includes(code)) {
+    throw new CannotConnect(
+      `DATABASE_URL: the PostgreSQL at ${where} does not let ${username} in: ${error instanceof Error ? error.message : code}.`,
+      { cause: error },
+    )
+  }
+  throw error
 }
 
 const postgresCode = (error: unknown): string | undefined =>

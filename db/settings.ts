@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { recordActivity } from './activities.ts'
 import { inTx, type Ctx } from './context.ts'
 import { notFound, staleVersion } from './errors.ts'
+import { Currency } from './lead-fields.ts'
 
 const HourOfDay = z.string().regex(/^([01]\d|2[0-4]):[0-5]\d$/, 'a time of day as HH:MM')
 
@@ -14,7 +15,7 @@ export type BusinessHours = Partial<Record<string, [string, string]>>
 /** What a person may change about the organization. */
 export const SettingsChange = z.object({
   ai_enabled: z.boolean(),
-  currency: z.string().regex(/^[A-Z]{3}$/, 'an ISO 4217 code such as EUR'),
+  currency: Currency,
   default_country: z
     .string()
     .regex(/^[A-Z]{2}$/, 'an ISO 3166 code such as DE')

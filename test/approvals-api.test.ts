@@ -213,3 +213,19 @@ test('who may not decide does not, and what belongs to others is not there', asy
     expect((await act(theirs.approval, name)).status, name).toBe(404)
   expect((await act(theirs.approval, 'reject', { reason_code: 'other' })).status).toBe(404)
 })
+
+test('a version in If-Match counts on a decision: another one is 412 with what is there now', async () => {
+  const { approval } = await park()
+  for (const [verb, body] of [
+    ['approve', {}],
+    ['reject', { reason_code: 'other' }],
+  ] as const) {
+    expect(await act(approval, verb, body, { 'if-match': '"77"' })).toMatchObject({
+      status: 412,
+      body: { code: 'version_mismatch', current: { id: approval.id } },
+    })
+  }
+  expect(await act(approval, 'approve', {}, { 'if-match': `"${approval.version}"` })).toMatchObject({
+    status: 200,
+  })
+})

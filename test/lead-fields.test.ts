@@ -100,3 +100,27 @@ test('a line is one line, lines stay lines, and both know their length', () => {
   expect(Line(5).safeParse('123456').success).toBe(false)
   expect(Lines(5).safeParse('123456').success).toBe(false)
 })
+
+test('a country is known by its code and its names, never by a code that was withdrawn', () => {
+  const known = {
+    France: 'FR',
+    'United Kingdom': 'GB',
+    UK: 'GB',
+    gb: 'GB',
+    Russia: 'RU',
+    Serbia: 'RS',
+    Benin: 'BJ',
+    Germany: 'DE',
+    Deutschland: 'DE',
+    'Burkina Faso': 'BF',
+    'Timor-Leste': 'TL',
+    'The Netherlands': 'NL',
+    Turkey: 'TR',
+    España: 'ES',
+    'Czech Republic': 'CZ',
+    XX: null,
+    zz: null,
+    Atlantis: null,
+  }
+  expect(Object.fromEntries(Object.keys(known).map((name) => [name, countryCode(name)]))).toEqual(known)
+})

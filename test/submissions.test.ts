@@ -136,3 +136,19 @@ test('the chain of what happened is sealed and whole', async () => {
   expect(await sealAll(world.db, heads)).toBeGreaterThan(0)
   expect(await verifyAudit(world.db, world.organization.id, heads)).toMatchObject({ problem: null })
 })
+
+test('a phone is read with the country that came with it, and joins the same person by it', async () => {
+  const source = await createSource(world.ctx, { name: 'Website' })
+  const first = await deliver(source.id, {
+    name: 'Kit Rowe',
+    phone: '020 7946 0958',
+    country: 'United Kingdom',
+  })
+  const lead_id = (await getSubmission(world.ctx, first.submission_id)).lead_id
+  const second = await deliver(source.id, {
+    phone: '+44 20 7946 0958',
+    email: 'kit@rowe.example',
+    message: 'Me again',
+  })
+  expect(await getSubmission(world.ctx, second.submission_id)).toMatchObject({ status: 'joined', lead_id })
+})

@@ -42,7 +42,7 @@ export const draft_email = defineTool({
     if (opted_out)
       throw new DomainError('conflict', 'opted_out', `${to} asked not to be written to (${opted_out}).`)
     const message = { to, subject: visibleText(subject), body: visibleText(body) }
-    requireFinished(`${message.subject}\n${message.body}`)
+    requireFinished(`${message.subject}\n${message.body}`, lead.message ?? '')
     requireAnswer(lead, message.body)
     const cited = requireFact(lead.enrichment?.facts ?? [], message.body)
     const who = lead.contact_name ?? to
@@ -75,8 +75,12 @@ const PLACEHOLDER =
 /** Only in capitals: “todo” is an ordinary word in Spanish and Portuguese. */
 const MARKER = /\b(?:TBD|TODO|TBC|FIXME)\b/
 
-const requireFinished = (text: string): void => {
-  const found = (PLACEHOLDER.exec(text) ?? MARKER.exec(text))?.[0]
+const requireFinished = (text: string, message: string): void => {
+  // What the lead wrote themselves may be quoted to them: it is theirs, not a gap of ours.
+  const found = [PLACEHOLDER, MARKER]
+    .flatMap((pattern) => [...text.matchAll(new RegExp(pattern.source, `${pattern.flags}g`))])
+    .map(([gap]) => gap)
+    .find((gap) => !visibleText(message).includes(gap))
   if (found)
     throw invalid('placeholder', '/body', `The e-mail still holds “${found}”. Write it ready to send.`)
 }

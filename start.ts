@@ -2,22 +2,15 @@ import { appUrl, ConfigurationError, loadAppSecret, readEnv, type Env } from './
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
-import { createApp } from './api/app.ts'
-import { openAuth } from './api/auth.ts'
-import { CannotListen, serveApi } from './api/server.ts'
 import { buildWeb, WEB_DIST } from './build.ts'
-import { bootstrap } from './db/bootstrap.ts'
 import { connect, type Database } from './db/client.ts'
 import { DataFolderBusy, startEmbedded } from './db/embedded.ts'
-import { hasOrganizations } from './db/identity.ts'
 import { deriveKeys } from './db/keys.ts'
 import { CannotConnect, migrate, MissingRights } from './db/migrate.ts'
 import { openQueue } from './db/queue.ts'
-import { seedDemo, type DemoAccess } from './db/seed.ts'
+import type { DemoAccess } from './db/seed.ts'
 import { log } from './log.ts'
 import type { Outside } from './tools/tool.ts'
-import { openMailer } from './tools/vendors/email.ts'
-import { startWorker } from './worker.ts'
 
 /** What one process runs; `seed` makes the demo organization and ends. */
 type Part = 'api' | 'worker' | 'seed'
@@ -36,7 +29,11 @@ const main = async (): Promise<void> => {
   const parts = readParts(env)
   stopOnSignal()
 
-  const [database_url, web] = await Promise.all([openServer(env), parts.has('api') ? buildWeb() : 'current'])
+  const [database_url, web, product] = await Promise.all([
+    openServer(env),
+    parts.has('api') ? buildWeb() : 'current',
+    loadProduct(),
+  ])
   const secret = loadAppSecret(env)
   const { appUrl: app_login } = await migrate(database_url, {
     appSecret: secret,
@@ -48,7 +45,7 @@ const main = async (): Promise<void> => {
     await db.queue.close()
     await Promise.all([db.sql.end({ timeout: 5 }), db.direct?.end({ timeout: 5 })])
   })
-  const access = await provision(env, db, parts)
+  const access = await provision(product, env, db, parts)
   if (parts.has('seed')) {
     await stopAll()
     return announceDemo(access)
@@ -58,13 +55,13 @@ const main = async (): Promise<void> => {
   const outside: Outside = {
     fetch_allow: env.ALLOW_PRIVATE_HOSTS,
     mail: {
-      mailer: env.SMTP_URL ? openMailer(env.SMTP_URL) : undefined,
+      mailer: env.SMTP_URL ? product.openMailer(env.SMTP_URL) : undefined,
       from: env.MAIL_FROM ?? env.BOOTSTRAP_EMAIL,
     },
     app_url: appUrl(env),
   }
   const worker = parts.has('worker')
-    ? await startWorker({
+    ? await product.startWorker({
         db,
         outside,
         model: env.MODEL,
@@ -76,13 +73,13 @@ const main = async (): Promise<void> => {
   if (worker) closing.unshift(worker.stop)
   if (!parts.has('api')) return log.info('worker ready')
 
-  const auth = openAuth({
+  const auth = product.openAuth({
     database_url: logins.direct,
     app_url: outside.app_url,
     secret: db.keys.current.sessions,
   })
   closing.unshift(() => auth.close())
-  const app = createApp({
+  const app = product.createApp({
     db,
     auth,
     outside,
@@ -91,12 +88,37 @@ const main = async (): Promise<void> => {
     web_dist: WEB_DIST,
     ...(worker ? { worker_heartbeat: worker.lastBeat } : {}),
   })
-  const served = await serveApi(app, { host: env.HOST, port: env.PORT })
+  const served = await product.serveApi(app, { host: env.HOST, port: env.PORT })
   closing.unshift(() => served.close())
   log.info({ web, url: served.url }, 'ready')
   process.stdout.write(`\n  Leadhand is ready: ${served.url}\n`)
   announceDemo(access)
 }
+
+/** Most of the program, loaded while the database comes up: the two take about as long as each other. */
+const loadProduct = async () => {
+  const [app, auth, server, worker, email, setup, identity, seed] = await Promise.all([
+    import('./api/app.ts'),
+    import('./api/auth.ts'),
+    import('./api/server.ts'),
+    import('./worker.ts'),
+    import('./tools/vendors/email.ts'),
+    import('./db/bootstrap.ts'),
+    import('./db/identity.ts'),
+    import('./db/seed.ts'),
+  ])
+  return {
+    createApp: app.createApp,
+    openAuth: auth.openAuth,
+    serveApi: server.serveApi,
+    startWorker: worker.startWorker,
+    openMailer: email.openMailer,
+    bootstrap: setup.bootstrap,
+    hasOrganizations: identity.hasOrganizations,
+    seedDemo: seed.seedDemo,
+  }
+}
+type Product = Awaited<ReturnType<typeof loadProduct>>
 
 const readParts = (env: Env): ReadonlySet<Part> => {
   const { values } = parseArgs({ options: { only: { type: 'string' } } })
@@ -144,19 +166,20 @@ const loginsOf = (env: Env, app: string): Logins => {
 }
 
 const provision = async (
+  product: Product,
   env: Env,
   db: Database,
   parts: ReadonlySet<Part>,
 ): Promise<DemoAccess | undefined> => {
-  const first = !(await hasOrganizations(db))
-  await bootstrap(db, {
+  const first = !(await product.hasOrganizations(db))
+  await product.bootstrap(db, {
     organization: env.BOOTSTRAP_ORGANIZATION,
     email: env.BOOTSTRAP_EMAIL,
     password: env.BOOTSTRAP_PASSWORD,
     api_key: env.BOOTSTRAP_API_KEY,
     intake_token: env.BOOTSTRAP_INTAKE_TOKEN,
   })
-  return parts.has('seed') || (first && env.SEED_DEMO) ? seedDemo(db) : undefined
+  return parts.has('seed') || (first && env.SEED_DEMO) ? product.seedDemo(db) : undefined
 }
 
 const announceDemo = (access: DemoAccess | undefined): void => {
@@ -195,7 +218,7 @@ const stopAll = async (): Promise<void> => {
 }
 
 main().catch(async (error: unknown) => {
-  const expected = [ConfigurationError, DataFolderBusy, MissingRights, CannotConnect, CannotListen].some(
+  const expected = [ConfigurationError, DataFolderBusy, MissingRights, CannotConnect].some(
     (kind) => error instanceof kind,
   )
   if (expected && error instanceof Error) process.stderr.write(`\n${error.message}\n\n`)

@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import { createAdaptorServer } from '@hono/node-server'
+import { ConfigurationError } from '../env.ts'
 import type { App } from './app.ts'
 
 /** A running HTTP server. */
@@ -10,9 +11,6 @@ export type ApiServer = {
   /** Takes no more connections, lets the running requests finish for at most 10 s, then cuts what is left. */
   close(): Promise<void>
 }
-
-/** Nothing can listen where HOST and PORT say; the message tells what to change. */
-export class CannotListen extends Error {}
 
 /** So long may requests take that run when the server stops. */
 const DRAIN_MS = 10_000
@@ -60,7 +58,7 @@ export const serveApi = async (
 
 const explain = (error: NodeJS.ErrnoException, host: string, port: number): Error => {
   const said = REASONS[error.code ?? '']?.(host, port)
-  return said ? new CannotListen(said, { cause: error }) : error
+  return said ? new ConfigurationError([said]) : error
 }
 
 const noAddress = (host: string) =>

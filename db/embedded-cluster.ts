@@ -1,6 +1,7 @@
-import { spawnSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import * as fs from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { keepSecret } from '../env.ts'
 import { findPrograms, giveToPostgres, spawnOptions, type Programs } from './embedded-programs.ts'
 
@@ -14,7 +15,19 @@ export const clusterOwner = 'leadhand'
  * Opens the cluster of a folder, and makes it when there is none. It is made in a draft folder that is renamed
  * at the end, so that a cluster is there whole or not at all, whenever the process is killed.
  */
-export const openCluster = (dir: string, { fast = false } = {}): Cluster => {
+export const openCluster = (dir: string, { fast = false } = {}): Promise<Cluster> => {
+  // One after the other within a process: they would share a draft.
+  const turn = (turns.get(dir) ?? Promise.resolve()).then(
+    () => open(dir, fast),
+    () => open(dir, fast),
+  )
+  turns.set(dir, turn)
+  return turn
+}
+
+const turns = new Map<string, Promise<unknown>>()
+
+const open = async (dir: string, fast: boolean): Promise<Cluster> => {
   fs.mkdirSync(dir, { recursive: true, mode: 0o700 })
   refuseForeignFolder(dir)
   const data = join(dir, 'pg')
@@ -24,7 +37,7 @@ export const openCluster = (dir: string, { fast = false } = {}): Cluster => {
   const password = keepSecret(dir, 'pg.password')
   const cluster = { dir, data, log: join(dir, 'postgres.log'), password, programs: findPrograms(dir) }
   removeAbandonedDrafts(dir)
-  if (!isMade) makeCluster(cluster, fast)
+  if (!isMade) await makeCluster(cluster, fast)
   return cluster
 }
 
@@ -51,6 +64,8 @@ const refuseForeignFolder = (dir: string): void => {
   }
 }
 
+const run = promisify(execFile)
+
 const removeAbandonedDrafts = (dir: string): void => {
   for (const name of fs.readdirSync(dir)) {
     const pid = /^pg\.draft-(\d+)/.exec(name)?.[1]
@@ -59,7 +74,7 @@ const removeAbandonedDrafts = (dir: string): void => {
   }
 }
 
-const makeCluster = (cluster: Cluster, fast: boolean): void => {
+const makeCluster = async (cluster: Cluster, fast: boolean): Promise<void> => {
   const draft = `${cluster.data}.draft-${process.pid}`
   const passwordFile = `${draft}.password`
   try {
@@ -72,9 +87,12 @@ const makeCluster = (cluster: Cluster, fast: boolean): void => {
       `--lc-ctype=${process.platform === 'darwin' ? 'en_US.UTF-8' : 'C.UTF-8'}`,
       ...(fast ? ['--no-sync'] : []),
     ])
-    const made = spawnSync(file, args, { ...spawnOptions(cluster.programs), encoding: 'utf8' })
-    if (made.status !== 0)
-      throw new Error(`No database could be made in ${cluster.data}:\n${made.error?.message ?? made.stderr}`)
+    // Not waited for synchronously: the rest of the program is loaded meanwhile.
+    await run(file, args, spawnOptions(cluster.programs)).catch((error: Error & { stderr?: string }) => {
+      throw new Error(`No database could be made in ${cluster.data}:\n${error.stderr || error.message}`, {
+        cause: error,
+      })
+    })
     fs.renameSync(draft, cluster.data)
   } catch (error) {
     // another start on the same folder came first: its cluster has the same password

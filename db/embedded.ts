@@ -45,7 +45,7 @@ export class DataFolderBusy extends Error {
  * Throws `DataFolderBusy` when another process owns it.
  */
 export const startEmbedded = async ({ dir, ...options }: EmbeddedOptions): Promise<Embedded> => {
-  const cluster = openCluster(resolve(dir), options)
+  const cluster = await openCluster(resolve(dir), options)
   const first = await own(cluster, options)
   let held: Holding | undefined = first
   let stopping: Promise<void> | undefined

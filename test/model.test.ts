@@ -168,9 +168,12 @@ describe.each(every)('a model that speaks $api, asked to $mode', ({ api, mode })
   })
 
   test('that hangs can be cancelled, which is no reason to try again', async () => {
-    const server = await serve(() => ({ fault: 'hang' }), { speaks: api })
     const controller = new AbortController()
-    setTimeout(() => controller.abort(), 100)
+    const hang = () => {
+      setTimeout(() => controller.abort(), 20)
+      return { fault: 'hang' as const }
+    }
+    const server = await serve(hang, { speaks: api })
     const error = await failure({ model: open(server.url), mode, abortSignal: controller.signal })
     expect(isTransient(error)).toBe(false)
     expect(explainModelError(error).code).toBe('model_call_cancelled')

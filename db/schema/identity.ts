@@ -6,18 +6,16 @@ import {
   pgSchema,
   primaryKey,
   text,
-  timestamp,
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core'
+import { at } from './columns.ts'
 
 /**
  * Who may come in: people, sessions, organizations and hashes of keys and tokens.
  * Exempt from row-level security, because it is read before the organization is known.
  */
 export const identity = pgSchema('identity')
-
-const at = (name: string) => timestamp(name, { withTimezone: true })
 
 export const users = identity.table('users', {
   id: uuid().primaryKey(),

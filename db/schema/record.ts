@@ -11,19 +11,11 @@ import {
   pgTable,
   primaryKey,
   text,
-  timestamp,
   unique,
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core'
-
-const at = (name: string) => timestamp(name, { withTimezone: true })
-const tenant = { organization_id: uuid().notNull(), id: uuid().notNull() }
-const stamps = {
-  created_at: at('created_at').notNull().defaultNow(),
-  updated_at: at('updated_at').notNull().defaultNow(),
-  version: integer().notNull().default(1),
-}
+import { at, stamps, tenant } from './columns.ts'
 
 export const settings = pgTable('settings', {
   organization_id: uuid().primaryKey(),

@@ -10,13 +10,10 @@ import {
   pgTable,
   primaryKey,
   text,
-  timestamp,
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core'
-
-const at = (name: string) => timestamp(name, { withTimezone: true })
-const tenant = { organization_id: uuid().notNull(), id: uuid().notNull() }
+import { at, tenant } from './columns.ts'
 
 /** What an organization changed about an agent; an agent without a row runs as it was declared. */
 export const agents = pgTable(

@@ -1,6 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import {
+  accessSync,
   closeSync,
+  constants,
   existsSync,
   fsyncSync,
   linkSync,
@@ -8,9 +10,10 @@ import {
   openSync,
   readFileSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 
 const hostAndPort = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+):([1-9]\d{0,4})$/
@@ -189,6 +192,23 @@ export const isLoopbackHost = (host: string): boolean =>
 export const loadAppSecret = (env: Pick<Env, 'APP_SECRET' | 'DATA_DIR'>): string =>
   env.APP_SECRET ?? keepSecret(env.DATA_DIR, 'secret')
 
+/**
+ * Makes `DATA_DIR` with its parents where they are missing, for the owner's eyes only.
+ * @throws {ConfigurationError} when it cannot be made, is no folder, or may not be read and written
+ */
+export const makeDataFolder = (folder: string): void => {
+  try {
+    makeFolder(folder)
+    if (!statSync(folder).isDirectory()) throw new Error('it is a file')
+    accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new ConfigurationError([
+      `DATA_DIR: expected a folder that user ${process.getuid?.() ?? 'of this process'} may make, read and write, got ${JSON.stringify(folder)} (${why})`,
+    ])
+  }
+}
+
 /** Reads a random secret kept in a file, or makes it there: atomically, 0600, the first of several processes decides. */
 export const keepSecret = (folder: string, name: string): string => {
   const file = join(folder, name)
@@ -241,8 +261,20 @@ const contradictions = (given: Record<string, string>): Contradiction[] => {
   return found
 }
 
+/** Step by step: Node's own recursive mkdir never returns where a file system refuses with ENOENT, as /proc does. */
+const makeFolder = (folder: string): void => {
+  if (existsSync(folder)) return
+  makeFolder(dirname(folder))
+  try {
+    mkdirSync(folder, { mode: 0o700 })
+  } catch (error) {
+    // Another start made it between the two lines.
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+  }
+}
+
 const createSecret = (folder: string, file: string): void => {
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  makeDataFolder(folder)
   const draft = `${file}.${randomUUID()}`
   const handle = openSync(draft, 'wx', 0o600)
   writeSync(handle, `${randomBytes(32).toString('base64url')}\n`)

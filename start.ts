@@ -1,4 +1,4 @@
-import { appUrl, ConfigurationError, loadAppSecret, readEnv, type Env } from './env.ts'
+import { appUrl, ConfigurationError, loadAppSecret, makeDataFolder, readEnv, type Env } from './env.ts'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
@@ -27,6 +27,8 @@ setFlagsFromString('--heap-growing-percent=50')
 const main = async (): Promise<void> => {
   const env = readEnv()
   const parts = readParts(env)
+  // The embedded database lives there, and the worker's sealed heads: told now, not a second into the work.
+  if (!env.DATABASE_URL || parts.has('worker')) makeDataFolder(env.DATA_DIR)
   stopOnSignal()
 
   const [database_url, web, product] = await Promise.all([

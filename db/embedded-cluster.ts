@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { keepSecret } from '../env.ts'
+import { keepSecret, makeDataFolder } from '../env.ts'
 import { findPrograms, giveToPostgres, spawnOptions, type Programs } from './embedded-programs.ts'
 
 /** Where a cluster lives: `data` is PostgreSQL's own folder; its log, its password and its lock lie beside it. */
@@ -28,8 +28,7 @@ export const openCluster = (dir: string, { fast = false } = {}): Promise<Cluster
 const turns = new Map<string, Promise<unknown>>()
 
 const open = async (dir: string, fast: boolean): Promise<Cluster> => {
-  fs.mkdirSync(dir, { recursive: true, mode: 0o700 })
-  refuseForeignFolder(dir)
+  makeDataFolder(dir)
   const data = join(dir, 'pg')
   const isMade = fs.existsSync(join(data, 'PG_VERSION'))
   if (isMade && !fs.existsSync(join(dir, 'pg.password')))
@@ -48,19 +47,6 @@ export const processRuns = (pid: number): boolean => {
     return process.kill(pid, 0)
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'EPERM'
-  }
-}
-
-const refuseForeignFolder = (dir: string): void => {
-  try {
-    fs.accessSync(dir, fs.constants.R_OK | fs.constants.W_OK | fs.constants.X_OK)
-  } catch (cause) {
-    const { uid } = fs.statSync(dir)
-    throw new Error(
-      `${dir} belongs to user ${uid} and this process is user ${process.getuid?.()}: ` +
-        'start as that user, or set DATA_DIR to a folder of your own',
-      { cause },
-    )
   }
 }
 

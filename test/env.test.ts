@@ -1,9 +1,10 @@
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import { afterEach, describe, expect, it } from 'vitest'
-import { appUrl, ConfigurationError, loadAppSecret, readEnv, variableNames } from '../env.ts'
+import { appUrl, ConfigurationError, loadAppSecret, makeDataFolder, readEnv, variableNames } from '../env.ts'
 
 const folders: string[] = []
 const temporaryFolder = () => {
@@ -137,6 +138,41 @@ describe('the environment', () => {
     expect(appUrl(readEnv({ PORT: '0' }), 4321)).toBe('http://127.0.0.1:4321')
     expect(appUrl(readEnv({ HOST: '0.0.0.0', SEED_DEMO: 'false' }))).toBe('http://127.0.0.1:3000')
     expect(appUrl(readEnv({ HOST: '::1' }))).toBe('http://[::1]:3000')
+  })
+})
+
+describe('the data folder', () => {
+  it('is made with its parents, for the owner’s eyes only, and left alone when it is there', () => {
+    const folder = join(temporaryFolder(), 'a', 'b')
+    makeDataFolder(folder)
+    writeFileSync(join(folder, 'kept'), 'kept')
+    makeDataFolder(folder)
+    expect(statSync(folder).mode & 0o777).toBe(0o700)
+    expect(readdirSync(folder)).toEqual(['kept'])
+  })
+
+  it('that cannot be one is refused at once, naming the variable and what would be accepted', () => {
+    const file = join(temporaryFolder(), 'file')
+    writeFileSync(file, '')
+    // /proc answers ENOENT for ever, on which a recursive mkdir goes round in circles.
+    const hopeless = ['/proc/nope', '/proc/nope/deeper', file, join(file, 'in')]
+    for (const folder of process.platform === 'linux' ? hopeless : hopeless.slice(2)) {
+      expect(() => makeDataFolder(folder), folder).toThrow(ConfigurationError)
+      expect(() => makeDataFolder(folder), folder).toThrow(
+        `DATA_DIR: expected a folder that user ${process.getuid?.()} may make, read and write, got ${JSON.stringify(folder)}`,
+      )
+    }
+  })
+
+  it('is said to be the reason when the program cannot start', () => {
+    const { status, stderr, stdout } = spawnSync(process.execPath, ['start.ts'], {
+      cwd: resolve(import.meta.dirname, '..'),
+      env: { PATH: process.env['PATH'], PORT: '0', DATA_DIR: join(import.meta.filename, 'in') },
+      encoding: 'utf8',
+      timeout: 20_000,
+    })
+    expect(stderr).toMatch(/The configuration cannot be used:\n {2}DATA_DIR: expected a folder/)
+    expect([status, stdout]).toEqual([1, ''])
   })
 })
 

@@ -48,6 +48,7 @@ export const activities = pgTable(
     index('activities_unsealed')
       .on(t.organization_id, t.id)
       .where(sql`seq is null`),
+    index('activities_type').on(t.organization_id, t.type, t.id),
     index('activities_run')
       .on(t.organization_id, t.run_id)
       .where(sql`run_id is not null`),
@@ -66,6 +67,31 @@ export const activity_subjects = pgTable(
     primaryKey({ columns: [t.organization_id, t.kind, t.subject_id, t.activity_id] }),
     foreignKey({
       name: 'activity_subjects_activity',
+      columns: [t.organization_id, t.activity_id],
+      foreignColumns: [activities.organization_id, activities.id],
+    }),
+  ],
+)
+
+/** What a person made of their own entry later: the newest one is shown, the sealed line below it never changes. */
+export const activity_revisions = pgTable(
+  'activity_revisions',
+  {
+    organization_id: uuid().notNull(),
+    activity_id: uuid().notNull(),
+    n: integer().notNull(),
+    editor: jsonb().notNull(),
+    edited_at: at('edited_at').notNull().defaultNow(),
+    /** The entry as it reads now; null is a tombstone. */
+    data: jsonb(),
+    subjects: jsonb(),
+    occurred_at: at('occurred_at'),
+    reason: text(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.organization_id, t.activity_id, t.n] }),
+    foreignKey({
+      name: 'activity_revisions_activity',
       columns: [t.organization_id, t.activity_id],
       foreignColumns: [activities.organization_id, activities.id],
     }),

@@ -153,6 +153,7 @@ export const api_keys = identity.table(
     user_id: uuid()
       .notNull()
       .references(() => users.id, { onDelete: 'cascade' }),
+    rate_limit_per_minute: integer().notNull().default(600_000),
     expires_at: at('expires_at'),
     last_used_at: at('last_used_at'),
     revoked_at: at('revoked_at'),

@@ -4,6 +4,7 @@ import {
   boolean,
   check,
   date,
+  doublePrecision,
   foreignKey,
   index,
   integer,
@@ -128,6 +129,11 @@ export const opportunities = pgTable(
     currency: text().notNull(),
     forecast_category: text(),
     expected_close_on: date({ mode: 'string' }),
+    /** How often the expected close was moved to a later day. */
+    expected_close_slips: integer().notNull().default(0),
+    /** Of `currency` in the organization's own, frozen when the card was closed. */
+    exchange_rate: doublePrecision(),
+    base_value_minor: bigint({ mode: 'number' }),
     tags: text().array().notNull().default([]),
     /** What the door was sent and no field takes, kept as it came. */
     extra: jsonb().notNull().default({}),
@@ -141,11 +147,15 @@ export const opportunities = pgTable(
     won_at: at('won_at'),
     lost_at: at('lost_at'),
     discard_reason_id: uuid(),
+    discard_note: text(),
     source_lead_id: uuid(),
     external_id: text(),
     /** Off switch for agents on this record. */
     agents_paused: boolean().notNull().default(false),
     archived_at: at('archived_at'),
+    search_text: text().generatedAlwaysAs(
+      sql`lower(name || ' ' || coalesce(contact_name, '') || ' ' || coalesce(company_name, '') || ' ' || coalesce(email, '') || ' ' || coalesce(phone, '') || ' ' || coalesce(website, ''))`,
+    ),
     ...stamps,
   },
   (t) => [
@@ -158,10 +168,25 @@ export const opportunities = pgTable(
     index('opportunities_created').on(t.organization_id, t.kind, t.created_at, t.id),
     index('opportunities_stage_position').on(t.organization_id, t.stage_id, t.position),
     index('opportunities_owner').on(t.organization_id, t.owner_id, t.created_at),
+    index('opportunities_updated').on(t.organization_id, t.kind, t.updated_at, t.id),
+    index('opportunities_name').on(t.organization_id, t.kind, t.name, t.id),
+    index('opportunities_value')
+      .on(t.organization_id, t.kind, t.value_minor, t.id)
+      .where(sql`value_minor is not null`),
+    index('opportunities_expected_close')
+      .on(t.organization_id, t.kind, t.expected_close_on, t.id)
+      .where(sql`expected_close_on is not null`),
+    index('opportunities_source_lead')
+      .on(t.organization_id, t.source_lead_id)
+      .where(sql`source_lead_id is not null`),
     uniqueIndex('opportunities_external')
       .on(t.organization_id, t.kind, t.external_id)
       .where(sql`external_id is not null and archived_at is null`),
     check('opportunities_kind', sql`kind in ('lead', 'deal')`),
+    check(
+      'opportunities_forecast_category',
+      sql`forecast_category in ('commit', 'best_case', 'pipeline', 'omitted')`,
+    ),
     check('opportunities_currency', sql`currency ~ '^[A-Z]{3}$'`),
   ],
 )
@@ -280,6 +305,12 @@ export const tasks = pgTable(
     status: text().notNull().default('open'),
     priority: text().notNull().default('normal'),
     due_at: at('due_at'),
+    remind_at: at('remind_at'),
+    reminded_at: at('reminded_at'),
+    /** `{every: {n, unit}, until?}`: the next one is made when this one is completed. */
+    recurrence: jsonb(),
+    /** The task that this one repeats. */
+    repeats_id: uuid(),
     assignee_kind: text(),
     assignee_id: text(),
     created_by: jsonb().notNull(),
@@ -290,6 +321,13 @@ export const tasks = pgTable(
   (t) => [
     primaryKey({ columns: [t.organization_id, t.id] }),
     index('tasks_due').on(t.organization_id, t.status, t.due_at, t.id),
+    index('tasks_assignee').on(t.organization_id, t.assignee_kind, t.assignee_id, t.status, t.due_at),
+    index('tasks_reminder')
+      .on(t.remind_at)
+      .where(sql`reminded_at is null and remind_at is not null and status = 'open' and archived_at is null`),
+    uniqueIndex('tasks_repeats')
+      .on(t.organization_id, t.repeats_id)
+      .where(sql`repeats_id is not null`),
     check('tasks_status', sql`status in ('open', 'done', 'cancelled')`),
     check('tasks_priority', sql`priority in ('low', 'normal', 'high', 'urgent')`),
   ],

@@ -1,0 +1,150 @@
+-- Trigram search needs both: pg_trgm finds parts of words, btree_gin lets the organization stand first in the index.
+-- Both are trusted: whoever owns the database may add them.
+CREATE EXTENSION IF NOT EXISTS pg_trgm;
+--> statement-breakpoint
+CREATE EXTENSION IF NOT EXISTS btree_gin;
+--> statement-breakpoint
+CREATE INDEX opportunities_search ON opportunities USING gin (organization_id, search_text gin_trgm_ops) WHERE archived_at IS NULL;
+--> statement-breakpoint
+CREATE INDEX accounts_search ON accounts USING gin (organization_id, search_text gin_trgm_ops) WHERE archived_at IS NULL;
+--> statement-breakpoint
+CREATE INDEX contacts_search ON contacts USING gin (organization_id, search_text gin_trgm_ops) WHERE archived_at IS NULL;
+--> statement-breakpoint
+GRANT SELECT ON opportunities, accounts, contacts, tasks, bulk_jobs, stage_totals TO leadhand_finder;
+--> statement-breakpoint
+CREATE POLICY finder_reads ON opportunities FOR SELECT TO leadhand_finder USING (true);
+--> statement-breakpoint
+CREATE POLICY finder_reads ON accounts FOR SELECT TO leadhand_finder USING (true);
+--> statement-breakpoint
+CREATE POLICY finder_reads ON contacts FOR SELECT TO leadhand_finder USING (true);
+--> statement-breakpoint
+CREATE POLICY finder_reads ON tasks FOR SELECT TO leadhand_finder USING (true);
+--> statement-breakpoint
+CREATE POLICY finder_reads ON bulk_jobs FOR SELECT TO leadhand_finder USING (true);
+--> statement-breakpoint
+CREATE POLICY finder_reads ON stage_totals FOR SELECT TO leadhand_finder USING (true);
+--> statement-breakpoint
+-- Records of one organization that hold every one of the words somewhere, the most alike first. Trigram operators are not
+-- leakproof, so under row-level security no index would serve them; the organization is given, and only ids go out.
+-- The longest word goes through the index. At most `among` matches of a kind are compared: what half the records hold
+-- tells nothing. Planned for the words at hand: a rare one and a common one want different plans.
+CREATE FUNCTION finder.search_records(wanted_organization uuid, kinds text[], words text[], at_most integer, among integer DEFAULT 2000)
+RETURNS TABLE (kind text, id uuid, likeness real)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+  patterns text[];
+  longest text;
+  phrase text := lower(array_to_string(words, ' '));
+BEGIN
+  SELECT array_agg(p), (array_agg(p ORDER BY length(p) DESC))[1] INTO patterns, longest
+  FROM (SELECT '%' || replace(replace(replace(lower(w), '\', '\\'), '%', '\%'), '_', '\_') || '%' AS p FROM unnest(words) AS w) AS each;
+  RETURN QUERY
+  SELECT f.kind, f.id, public.word_similarity(phrase, f.search_text)
+  FROM (
+    (SELECT o.kind, o.id, o.search_text FROM public.opportunities o
+      WHERE o.organization_id = wanted_organization AND o.archived_at IS NULL AND o.kind = ANY (kinds)
+        AND o.search_text LIKE longest AND o.search_text LIKE ALL (patterns) LIMIT among)
+    UNION ALL
+    (SELECT 'account', a.id, a.search_text FROM public.accounts a
+      WHERE a.organization_id = wanted_organization AND a.archived_at IS NULL AND 'account' = ANY (kinds)
+        AND a.search_text LIKE longest AND a.search_text LIKE ALL (patterns) LIMIT among)
+    UNION ALL
+    (SELECT 'contact', c.id, c.search_text FROM public.contacts c
+      WHERE c.organization_id = wanted_organization AND c.archived_at IS NULL AND 'contact' = ANY (kinds)
+        AND c.search_text LIKE longest AND c.search_text LIKE ALL (patterns) LIMIT among)
+  ) AS f ORDER BY 3 DESC, 2 DESC LIMIT at_most;
+END $$;
+--> statement-breakpoint
+-- Tasks whose reminder is due.
+CREATE FUNCTION finder.due_reminders(at_most integer)
+RETURNS TABLE (organization_id uuid, id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT t.organization_id, t.id FROM public.tasks t
+  WHERE t.remind_at <= now() AND t.reminded_at IS NULL AND t.status = 'open' AND t.archived_at IS NULL
+  ORDER BY t.remind_at LIMIT at_most
+$$;
+--> statement-breakpoint
+-- Bulk acts that wait longer than their job should take, and those whose worker fell silent.
+CREATE FUNCTION finder.overdue_bulk_jobs(at_most integer)
+RETURNS TABLE (organization_id uuid, id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT b.organization_id, b.id FROM public.bulk_jobs b
+  WHERE (b.status = 'queued' AND b.updated_at < now() - interval '4 seconds')
+     OR (b.status = 'running' AND b.lease_until < now())
+  ORDER BY b.id LIMIT at_most
+$$;
+--> statement-breakpoint
+-- Organizations whose ledger of stage totals is long enough to be worth folding.
+CREATE FUNCTION finder.long_ledgers(longer_than integer, at_most integer)
+RETURNS TABLE (organization_id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT s.organization_id FROM public.stage_totals s GROUP BY 1 HAVING count(*) > longer_than LIMIT at_most
+$$;
+--> statement-breakpoint
+ALTER FUNCTION finder.search_records(uuid, text[], text[], integer, integer) OWNER TO leadhand_finder;
+--> statement-breakpoint
+ALTER FUNCTION finder.due_reminders(integer) OWNER TO leadhand_finder;
+--> statement-breakpoint
+ALTER FUNCTION finder.overdue_bulk_jobs(integer) OWNER TO leadhand_finder;
+--> statement-breakpoint
+ALTER FUNCTION finder.long_ledgers(integer, integer) OWNER TO leadhand_finder;
+--> statement-breakpoint
+-- The ledger of stage totals: what each statement changed of every stage, in one row per stage and currency.
+-- Archived cards do not count. Runs as whoever writes the card, behind the same row-level security.
+CREATE FUNCTION count_added_cards() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+  INSERT INTO stage_totals (organization_id, id, pipeline_id, stage_id, currency, cards, value_minor)
+  SELECT organization_id, gen_random_uuid(), pipeline_id, stage_id, currency, count(*), coalesce(sum(value_minor), 0)
+  FROM added WHERE archived_at IS NULL GROUP BY organization_id, pipeline_id, stage_id, currency;
+  RETURN NULL;
+END $$;
+--> statement-breakpoint
+CREATE FUNCTION count_removed_cards() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+  INSERT INTO stage_totals (organization_id, id, pipeline_id, stage_id, currency, cards, value_minor)
+  SELECT organization_id, gen_random_uuid(), pipeline_id, stage_id, currency, -count(*), -coalesce(sum(value_minor), 0)
+  FROM removed WHERE archived_at IS NULL GROUP BY organization_id, pipeline_id, stage_id, currency;
+  RETURN NULL;
+END $$;
+--> statement-breakpoint
+CREATE FUNCTION count_changed_cards() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+  INSERT INTO stage_totals (organization_id, id, pipeline_id, stage_id, currency, cards, value_minor)
+  SELECT organization_id, gen_random_uuid(), pipeline_id, stage_id, currency, sum(cards), sum(value)
+  FROM (
+    SELECT organization_id, pipeline_id, stage_id, currency, 1 AS cards, coalesce(value_minor, 0) AS value
+    FROM added WHERE archived_at IS NULL
+    UNION ALL
+    SELECT organization_id, pipeline_id, stage_id, currency, -1, -coalesce(value_minor, 0)
+    FROM removed WHERE archived_at IS NULL
+  ) AS changes
+  GROUP BY organization_id, pipeline_id, stage_id, currency HAVING sum(cards) <> 0 OR sum(value) <> 0;
+  RETURN NULL;
+END $$;
+--> statement-breakpoint
+CREATE TRIGGER count_added AFTER INSERT ON opportunities REFERENCING NEW TABLE AS added
+FOR EACH STATEMENT EXECUTE FUNCTION count_added_cards();
+--> statement-breakpoint
+CREATE TRIGGER count_removed AFTER DELETE ON opportunities REFERENCING OLD TABLE AS removed
+FOR EACH STATEMENT EXECUTE FUNCTION count_removed_cards();
+--> statement-breakpoint
+CREATE TRIGGER count_changed AFTER UPDATE ON opportunities REFERENCING OLD TABLE AS removed NEW TABLE AS added
+FOR EACH STATEMENT EXECUTE FUNCTION count_changed_cards();
+--> statement-breakpoint
+-- The owner is behind the policies too, unless it is a superuser; what follows is about every organization.
+ALTER TABLE opportunities NO FORCE ROW LEVEL SECURITY;
+--> statement-breakpoint
+ALTER TABLE stages NO FORCE ROW LEVEL SECURITY;
+--> statement-breakpoint
+-- Cards that are there already, and the probabilities their stages have now.
+INSERT INTO stage_totals (organization_id, id, pipeline_id, stage_id, currency, cards, value_minor)
+SELECT organization_id, gen_random_uuid(), pipeline_id, stage_id, currency, count(*), coalesce(sum(value_minor), 0)
+FROM opportunities WHERE archived_at IS NULL GROUP BY organization_id, pipeline_id, stage_id, currency;
+--> statement-breakpoint
+INSERT INTO stage_probabilities (organization_id, stage_id, since, pipeline_id, close_probability, actor)
+SELECT organization_id, id, created_at, pipeline_id, close_probability, '{"kind": "system", "id": "migration", "name": "migration"}'
+FROM stages;
+--> statement-breakpoint
+ALTER TABLE opportunities FORCE ROW LEVEL SECURITY;
+--> statement-breakpoint
+ALTER TABLE stages FORCE ROW LEVEL SECURITY;

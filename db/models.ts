@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { recordActivity } from './activities.ts'
 import { inTx, type Ctx } from './context.ts'
 import { staleVersion } from './errors.ts'
+import { resumeStoppedRuns } from './runs.ts'
 
 /** Caps of one run; it stops with a reason at the first that is reached. */
 export const Budget = z.object({
@@ -29,7 +30,10 @@ export const readAgentSettings = (ctx: Ctx, name: string): Promise<AgentSettings
     return row ?? { enabled: true, model: null, budget: {}, version: 1 }
   })
 
-/** Pauses or resumes an agent, or gives it another model or other caps; looked at before its next act. */
+/**
+ * Pauses or resumes an agent, or gives it another model or other caps; looked at before its next act. What the pause
+ * stopped is started anew when it is over.
+ */
 export const changeAgentSettings = (
   ctx: Ctx,
   name: string,
@@ -53,6 +57,7 @@ export const changeAgentSettings = (
       insert into agents ${tx({ organization_id, name, enabled: next.enabled, model: next.model, budget: tx.json(next.budget), version: now.version + 1 })}
       on conflict (organization_id, name) do update set enabled = excluded.enabled, model = excluded.model,
         budget = excluded.budget, version = agents.version + 1, updated_at = now()`
+    const resumed_runs = next.enabled && !now.enabled ? await resumeStoppedRuns(ctx) : 0
     await recordActivity(ctx, {
       type: 'settings_changed',
       subjects: [{ kind: 'organization', id: organization_id }],
@@ -61,6 +66,7 @@ export const changeAgentSettings = (
         changes: (['enabled', 'model', 'budget'] as const)
           .filter((field) => JSON.stringify(now[field]) !== JSON.stringify(next[field]))
           .map((field) => ({ field: `${name}.${field}`, before: now[field], after: next[field] })),
+        ...(resumed_runs > 0 ? { resumed_runs } : {}),
       },
     })
     return readAgentSettings(ctx, name)

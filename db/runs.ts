@@ -131,6 +131,55 @@ export const retryRun = (ctx: Ctx, id: string): Promise<{ id: string; waiting: b
     })
   })
 
+/** Why a run ends when agents, or the one that works it, are switched off. */
+const SWITCHED_OFF = ['ai_off', 'agent_off']
+
+/**
+ * Starts anew what an off switch of the organization or of an agent stopped, as far as nothing stops it any more: the
+ * leads that came in meanwhile, and those that were being worked. Not where somebody asked again since, where a member
+ * has taken the record up, or where it is closed or archived. Answers how many.
+ */
+export const resumeStoppedRuns = (ctx: Ctx): Promise<number> =>
+  inTx(ctx, async (ctx) => {
+    const { tx, organization_id, db } = ctx
+    const stopped = await tx<
+      Pick<RunRow, 'agent' | 'subject_kind' | 'subject_id' | 'trigger' | 'requested_by'>[]
+    >`
+      select r.agent, r.subject_kind, r.subject_id, r.trigger, r.requested_by from runs r
+      join opportunities o on o.organization_id = r.organization_id and o.id = r.subject_id
+        and o.archived_at is null and not o.agents_paused
+      join stages s on s.organization_id = o.organization_id and s.id = o.stage_id and s.kind = 'open'
+      where r.organization_id = ${organization_id} and r.status = 'stopped' and r.stop_reason = any(${SWITCHED_OFF})
+        and (select ai_enabled from settings where organization_id = ${organization_id})
+        and not exists (select 1 from agents a
+          where a.organization_id = r.organization_id and a.name = r.agent and not a.enabled)
+        and not exists (select 1 from runs newer where newer.organization_id = r.organization_id
+          and newer.subject_kind = r.subject_kind and newer.subject_id = r.subject_id
+          and newer.agent = r.agent and newer.id > r.id)
+        and not exists (select 1 from activity_subjects su
+          join activities a on a.organization_id = su.organization_id and a.id = su.activity_id
+          where su.organization_id = r.organization_id and su.kind = r.subject_kind and su.subject_id = r.subject_id
+            and a.actor_kind = 'user' and a.occurred_at > r.finished_at)
+      order by r.id`
+    const again = stopped.map(({ trigger, ...run }) => ({
+      ...run,
+      id: uuidv7(),
+      trigger: { ...trigger, kind: 'retry' },
+    }))
+    if (again.length === 0) return 0
+    const added = await tx<{ id: string }[]>`
+      insert into runs (organization_id, id, agent, subject_kind, subject_id, trigger, requested_by)
+      select ${organization_id}::uuid, a.* from json_to_recordset(${JSON.stringify(again)}::text::json) as a (
+        id uuid, agent text, subject_kind text, subject_id uuid, trigger jsonb, requested_by jsonb)
+      on conflict do nothing returning id`
+    await db.queue.sendMany(
+      tx,
+      'run.queued',
+      added.map(({ id }) => ({ organization_id, run_id: id })),
+    )
+    return added.length
+  })
+
 /** Stops a run: its worker loses the lease, so nothing more is written; finished steps stay finished. */
 export const cancelRun = (ctx: Ctx, id: string): Promise<Run> =>
   inTx(ctx, async (ctx) => {

@@ -3,6 +3,7 @@ import { recordActivity } from './activities.ts'
 import { inTx, type Ctx } from './context.ts'
 import { notFound, staleVersion } from './errors.ts'
 import { Currency } from './lead-fields.ts'
+import { resumeStoppedRuns } from './runs.ts'
 
 const HourOfDay = z.string().regex(/^([01]\d|2[0-4]):[0-5]\d$/, 'a time of day as HH:MM')
 
@@ -60,7 +61,8 @@ export const readSettings = (ctx: Ctx): Promise<Settings> =>
   })
 
 /**
- * Changes settings; the off switch for agents takes effect before their next act.
+ * Changes settings; the off switch for agents takes effect before their next act, and what it stopped is started anew
+ * when it is on again.
  * @throws {DomainError} stale when `version` is not the current one
  */
 export const changeSettings = (
@@ -82,6 +84,7 @@ export const changeSettings = (
         update settings set ${tx(values)}, version = version + 1, updated_at = now()
         where organization_id = ${organization_id} and version = ${input.version} returning version`
       if (updated.length === 0) throw staleVersion(before)
+      const resumed_runs = input.changes.ai_enabled && !before.ai_enabled ? await resumeStoppedRuns(ctx) : 0
       await recordActivity(ctx, {
         type: 'settings_changed',
         subjects: [{ kind: 'organization', id: organization_id }],
@@ -92,6 +95,7 @@ export const changeSettings = (
             before: before[field as keyof Settings],
             after,
           })),
+          ...(resumed_runs > 0 ? { resumed_runs } : {}),
         },
       })
     }

@@ -72,7 +72,8 @@ const OrganizationSwitch = () => {
       <div className="min-w-0 flex-1">
         <div className="font-medium">{settings.data.ai_enabled ? 'Agents are on' : 'Agents are off'}</div>
         <div className="text-ink-2">
-          Off stops every agent in the organization before its next step. Nothing that waits for you is lost.
+          Off stops every agent in the organization before its next step. Leads that come in meanwhile are
+          worked when agents are on again, unless somebody took them up. Nothing that waits for you is lost.
         </div>
       </div>
       <Switch
@@ -102,7 +103,7 @@ const AgentCard = ({
       announce(
         saved.enabled
           ? `${agent.title} works again`
-          : `${agent.title} is paused. Finished steps stay finished.`,
+          : `${agent.title} is paused. New leads wait until it works again.`,
       )
       void queries.invalidateQueries({ queryKey: agentsQuery.queryKey })
       void queries.invalidateQueries({ queryKey: meQuery.queryKey })

@@ -241,7 +241,7 @@ const refusal = (approval: Approval): DomainError => {
       extra,
     })
   }
-  const by = approval.decided_by ? ` by ${approval.decided_by.name}` : ''
+  const by = approval.decided_by ? `; ${approval.decided_by.name} decided it` : ''
   return new DomainError(
     'conflict',
     'approval_not_pending',

@@ -209,7 +209,7 @@ const streamOperation: Operation = {
 const webhookOperation: Operation = {
   summary: 'Post a lead',
   description:
-    'JSON or a form, up to 1 MB. Takes `name company email phone website title message city state country source campaign landing_page external_id` and keeps everything else. A delivery id (`webhook-id` or `Idempotency-Key`) makes repetitions safe: they answer 200 with the first answer. 422 when neither name, e-mail nor phone is in it; it is kept as rejected.',
+    'JSON or a form, up to 1 MB. Takes `name company email phone website title message city state country source campaign landing_page external_id` and keeps everything else. A delivery id (`webhook-id` or `Idempotency-Key`) makes repetitions safe: they answer 200 with the first answer, a refusal included. 422 when neither name, e-mail nor phone is in it; it is kept as rejected.',
   tags: ['intake'],
   operationId: 'postIntakeWebhook',
   security: [{}],

@@ -42,17 +42,18 @@ export type Delivery = {
   payload: unknown
 }
 
-/** What the door answers: the submission, whether it was delivered before, and whether it can become a lead at all. */
-export type Stored = { submission_id: string; replayed: boolean; rejected?: DomainError }
+/** What the door answers: the submission, whether it was delivered before, and why it cannot become a lead. */
+export type Stored = { submission_id: string; replayed: boolean; rejected?: SubmissionProblem }
 
 /**
  * Stores a delivery before anything else happens to it, with the job that will read it, in one transaction; deliveries
- * that come at the same time share it. A delivery id that was seen before answers the first submission. With the default
- * mapping, a payload in which nobody can be recognised is kept as `rejected`; with a mapping of its own, that is found
- * when it is read.
+ * that come at the same time share it. With the default mapping, a payload in which nobody can be recognised is kept as
+ * `rejected`; with a mapping of its own, that is found when it is read. A delivery id that was seen before answers the
+ * first submission, and its refusal while it stands.
  */
 export const storeSubmission = (db: Database, source: OpenSource, delivery: Delivery): Promise<Stored> => {
-  const rejected = source.mapping === null ? refusalOf(delivery.payload, source) : undefined
+  const refusal = source.mapping === null ? refusalOf(delivery.payload, source) : undefined
+  const rejected = refusal && problemOf(refusal)
   return doorwayOf(db, source.organization_id)(
     { id: uuidv7(), source, delivery, rejected },
     delivery.raw.byteLength,
@@ -191,7 +192,7 @@ const setAside = async (
     where organization_id = ${organization_id} and id = ${id} and status = 'received'`
 }
 
-type Arrival = { id: string; source: OpenSource; delivery: Delivery; rejected: DomainError | undefined }
+type Arrival = { id: string; source: OpenSource; delivery: Delivery; rejected: SubmissionProblem | undefined }
 type Doorway = (arrival: Arrival, weight: number) => Promise<Stored>
 
 /** Per organization: two transactions at once, so that one is prepared while the other waits for the disk. */
@@ -238,7 +239,7 @@ const storeArrivals = async (ctx: TxCtx, arrivals: Arrival[]): Promise<Stored[]>
     if (added.has(id)) return { submission_id: id, replayed: false, ...(rejected ? { rejected } : {}) }
     const first = firsts.get(`${source.id} ${delivery.delivery_id}`)
     if (!first) throw new Error('a delivery id is taken by a submission that cannot be seen')
-    return { submission_id: first, replayed: true }
+    return { ...first, replayed: true }
   })
 }
 
@@ -250,20 +251,28 @@ const toRow = ({ id, source, delivery, rejected }: Arrival) => ({
   content_type: delivery.content_type,
   raw: Buffer.from(delivery.raw).toString('base64'),
   payload: storableJson(delivery.payload),
-  problem: rejected && problemOf(rejected),
+  problem: rejected,
 })
 
 const firstDeliveries = async (
   { tx, organization_id }: TxCtx,
   replayed: Arrival[],
-): Promise<Map<string, string>> => {
+): Promise<Map<string, Omit<Stored, 'replayed'>>> => {
   if (replayed.length === 0) return new Map()
-  const rows = await tx<{ id: string; source_id: string; delivery_id: string }[]>`
-    select s.id, s.source_id, s.delivery_id from submissions s
+  const rows = await tx<
+    { id: string; source_id: string; delivery_id: string; rejected: SubmissionProblem | null }[]
+  >`
+    select s.id, s.source_id, s.delivery_id, case when s.status = 'rejected' then s.problem end as rejected
+    from submissions s
     join unnest(${replayed.map(({ source }) => source.id)}::uuid[], ${replayed.map(({ delivery }) => delivery.delivery_id ?? '')}::text[])
       as r (source_id, delivery_id) using (source_id, delivery_id)
     where s.organization_id = ${organization_id}`
-  return new Map(rows.map((row) => [`${row.source_id} ${row.delivery_id}`, row.id]))
+  return new Map(
+    rows.map(({ id, source_id, delivery_id, rejected }) => [
+      `${source_id} ${delivery_id}`,
+      { submission_id: id, ...(rejected ? { rejected } : {}) },
+    ]),
+  )
 }
 
 const refusalOf = (payload: unknown, source: Reading): DomainError | undefined => {

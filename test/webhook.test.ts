@@ -121,12 +121,36 @@ test('somebody who cannot be recognised is 422, and kept as rejected', async () 
     status: 'rejected',
     problem: { code: 'lead_unidentified' },
   })
-  expect(
-    await post(door.token, JSON.stringify({ company: 'Nobody Ltd' }), { 'idempotency-key': 'anonymous-1' }),
-  ).toMatchObject({
-    status: 200,
-    body: { submission_id: sent.body.submission_id },
+})
+
+test('a refused delivery that comes again is 200 with the refusal, until it was read after all', async () => {
+  const door = await createSource(api.ctx, { name: 'Anonymous again' })
+  const nobody = JSON.stringify({ company: 'Nobody Ltd' })
+  const deliver = (id: string) => post(door.token, nobody, { 'webhook-id': id })
+  const first = await deliver('n-1')
+  expect(first.status).toBe(422)
+  const again = await deliver('n-1')
+  expect(again.status).toBe(200)
+  expect({ ...again.body, instance: '' }).toEqual({ ...first.body, instance: '' })
+  expect(again.headers.get('content-type')).toBe('application/json')
+  const burst = await Promise.all(Array.from({ length: 10 }, () => deliver('n-2')))
+  expect(burst.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([...Array(9).fill(200), 422])
+  expect(new Set(burst.map(({ body }) => `${body.submission_id} ${body.code}`)).size).toBe(1)
+  expect(await stored(door.id)).toHaveLength(2)
+
+  // A default that names somebody mends it: the delivery is no longer refused.
+  await api.json('PATCH', `/api/intake-sources/${door.id}`, {
+    version: door.version,
+    defaults: { name: 'Unknown visitor' },
   })
+  await api.json('POST', `/api/submissions/${first.body.submission_id}/retry`)
+  await processSubmission(api.db, api.organization.id, first.body.submission_id)
+  expect(await getSubmission(api.ctx, first.body.submission_id)).toMatchObject({ status: 'processed' })
+  expect(await deliver('n-1')).toMatchObject({
+    status: 200,
+    body: { submission_id: first.body.submission_id },
+  })
+  expect((await deliver('n-1')).body).not.toHaveProperty('code')
 })
 
 test('a mapping that does not fit is 202 and needs attention; mended, it is read again', async () => {

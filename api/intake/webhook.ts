@@ -30,7 +30,8 @@ export const answerPreflight = (): Response => new Response(null, { status: 204,
 
 /**
  * Takes a delivery in. In this order, and storing nothing: 404, 429, 413 (a body that is too large to be checked),
- * 401, 400; then it is stored, and answered 202, 200 when it was delivered before, 422 when nobody can be recognised.
+ * 401, 400; then it is stored, and answered 202, or 422 when nobody can be recognised. What was delivered before is
+ * answered 200 with the first answer, a refusal included.
  */
 export const receiveWebhook = async (
   { db, doors }: Pick<Parts, 'db' | 'doors'>,
@@ -62,7 +63,11 @@ export const receiveWebhook = async (
     const stored = await storeSubmission(db, door.source, { delivery_id, content_type, raw, payload })
     if (stored.rejected) {
       const { code, message, errors } = stored.rejected
-      throw new Problem(422, code, message, { errors, extra: { submission_id: stored.submission_id } })
+      const extra = { submission_id: stored.submission_id }
+      const refusal = new Problem(422, code, message, { ...(errors ? { errors } : {}), extra })
+      if (!stored.replayed) throw refusal
+      // 200, so that nobody delivers it a third time; the first answer, so that nobody takes it for a lead.
+      return new Response(answerProblem(refusal, request_id).body, { status: 200, headers: HEADERS })
     }
     return new Response(`{"submission_id":"${stored.submission_id}"}`, {
       status: stored.replayed ? 200 : 202,

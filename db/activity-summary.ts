@@ -13,6 +13,16 @@ export const describeActivity = (type: ActivityType, data: Record<string, unknow
       return `found text that is aimed at an agent, in ${text('where')}: “${text('snippet')}”`
     case 'stage_changed':
       return `moved it from ${text('from_label')} to ${text('to_label')}`
+    case 'record_created':
+      return `created ${named(data)}`
+    case 'record_archived':
+      return `archived ${named(data)}`
+    case 'record_restored':
+      return `restored ${named(data)}`
+    case 'record_linked':
+      return `linked ${text('from_name')} and ${text('to_name')}${text('role') ? ` (${text('role')})` : ''}`
+    case 'record_unlinked':
+      return `unlinked ${text('from_name')} and ${text('to_name')}`
     case 'record_updated':
       return `changed ${fieldsOf(data)}`
     case 'contact_enriched':
@@ -23,10 +33,44 @@ export const describeActivity = (type: ActivityType, data: Record<string, unknow
       return `scored it ${String(data['score'])} of 100: ${text('verdict').replaceAll('_', ' ')}`
     case 'note_added':
       return 'added a note'
+    case 'note_edited':
+      return 'edited a note'
+    case 'note_deleted':
+      return 'deleted a note'
+    case 'task_updated':
+      return `changed the task “${text('title')}”: ${fieldsOf(data)}`
+    case 'task_reminder':
+      return `reminded of the task “${text('title')}”`
     case 'task_created':
       return `created the task “${text('title')}”`
     case 'task_completed':
       return `completed the task “${text('title')}”`
+    case 'call_logged':
+      return `logged a call${about(data)}`
+    case 'meeting_logged':
+      return `logged a meeting${about(data)}`
+    case 'sms_sent':
+      return `sent a text message${about(data)}`
+    case 'sms_received':
+      return `received a text message${about(data)}`
+    case 'whatsapp_sent':
+      return `sent a WhatsApp message${about(data)}`
+    case 'whatsapp_received':
+      return `received a WhatsApp message${about(data)}`
+    case 'email_received':
+      return `received an e-mail${about(data)}`
+    case 'activity_edited':
+      return 'edited an entry of the timeline'
+    case 'activity_deleted':
+      return 'deleted an entry of the timeline'
+    case 'file_added':
+      return `added the file “${text('name')}”`
+    case 'file_read':
+      return `read the file “${text('name')}”`
+    case 'file_deleted':
+      return `deleted the file “${text('name')}”`
+    case 'bulk_finished':
+      return `ended a bulk act: ${text('summary')}`
     case 'email_drafted':
       return `drafted an e-mail to ${text('to')}`
     case 'email_sent':
@@ -70,9 +114,18 @@ export const describeActivity = (type: ActivityType, data: Record<string, unknow
     case 'agent_refused':
       return `was refused ${text('tool')}: ${text('message')}`
     case 'settings_changed':
-      return `changed ${text('what')}`
+      return `changed ${text('what')}${data['resumed_runs'] ? `; ${count(data['resumed_runs'], 'run')} that it had stopped began anew` : ''}`
   }
 }
+
+/** The kind and name of the record that an entry is about. */
+const named = ({ kind, name }: Record<string, unknown>): string =>
+  [typeof kind === 'string' ? `the ${kind}` : 'a record', typeof name === 'string' ? `“${name}”` : '']
+    .filter(Boolean)
+    .join(' ')
+
+const about = ({ subject }: Record<string, unknown>): string =>
+  typeof subject === 'string' && subject !== '' ? `: ${subject}` : ''
 
 const KEYS: Record<string, string> = keyLabels
 

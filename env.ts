@@ -92,7 +92,12 @@ const Variables = z.object({
   BOOTSTRAP_ORGANIZATION: z.string().trim().max(200).optional().describe('a name of at most 200 characters'),
   BOOTSTRAP_EMAIL: z.string().trim().toLowerCase().pipe(z.email()).optional().describe('an e-mail address'),
   BOOTSTRAP_PASSWORD: secret(8),
-  BOOTSTRAP_API_KEY: secret(20),
+  // what could not be sent behind “Bearer ” would open nothing
+  BOOTSTRAP_API_KEY: z
+    .string()
+    .regex(/^[!-~]{20,}$/)
+    .optional()
+    .describe('at least 20 characters of ASCII without spaces'),
   BOOTSTRAP_INTAKE_TOKEN: secret(20),
   SEED_DEMO: z
     .string()

@@ -93,6 +93,10 @@ describe('the environment', () => {
     expect(
       problemsOf({ BOOTSTRAP_API_KEY: 'k'.repeat(19), BOOTSTRAP_INTAKE_TOKEN: 't'.repeat(19) }),
     ).toHaveLength(2)
+    for (const BOOTSTRAP_API_KEY of ['a key with spaces, long enough', `schlüssel-${'k'.repeat(20)}`])
+      expect(problemsOf({ BOOTSTRAP_API_KEY })[0]).toMatch(
+        /^BOOTSTRAP_API_KEY: expected at least 20 characters of ASCII without spaces, got a value of \d+ char/,
+      )
     expect(problemsOf({ BOOTSTRAP_API_KEY: 'k'.repeat(20), BOOTSTRAP_INTAKE_TOKEN: 't'.repeat(20) })).toEqual(
       [],
     )

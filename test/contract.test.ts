@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { moveOpportunity } from '../db/opportunities.ts'
+import { moveOpportunity } from '../db/opportunity-moves.ts'
 import { defaultPipeline } from '../db/pipelines.ts'
 import { openApi, type ApiWorld } from './api.ts'
 import { furnish, type Furnished } from './furnished.ts'

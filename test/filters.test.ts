@@ -4,7 +4,7 @@ import { inTx, type Ctx } from '../db/context.ts'
 import { DomainError } from '../db/errors.ts'
 import { Filter, nearest, operators } from '../db/filters.ts'
 import { updateLead } from '../db/leads.ts'
-import { listOpportunities, opportunityFields } from '../db/opportunities.ts'
+import { listOpportunities, opportunityFields } from '../db/opportunity-list.ts'
 import { makeLead } from './worked-lead.ts'
 import { openWorld, type World } from './world.ts'
 

@@ -10,7 +10,7 @@ import {
 } from '../db/lead-duplicates.ts'
 import { updateLead, type NewLead } from '../db/leads.ts'
 import { receiveLead } from '../db/lead-intake.ts'
-import { moveOpportunity } from '../db/opportunities.ts'
+import { moveOpportunity } from '../db/opportunity-moves.ts'
 import { defaultPipeline } from '../db/pipelines.ts'
 import { makeLead } from './worked-lead.ts'
 import { openWorld, type World } from './world.ts'

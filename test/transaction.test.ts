@@ -2,7 +2,7 @@ import postgres from 'postgres'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createLead } from '../db/leads.ts'
 import { inTx, sendStatement, type Ctx } from '../db/context.ts'
-import { listOpportunities } from '../db/opportunities.ts'
+import { listOpportunities } from '../db/opportunity-list.ts'
 import { openWorld, type World } from './world.ts'
 
 let world: World

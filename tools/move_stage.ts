@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { moveOpportunity, getOpportunity } from '../db/opportunities.ts'
+import { getOpportunity } from '../db/opportunities.ts'
+import { moveOpportunity } from '../db/opportunity-moves.ts'
 import { getStage } from '../db/pipelines.ts'
 import { defineTool } from './tool.ts'
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { getOpportunity, MoveOpportunity, moveOpportunity } from '../../db/opportunities.ts'
+import { getOpportunity } from '../../db/opportunities.ts'
+import { MoveOpportunity, moveOpportunity } from '../../db/opportunity-moves.ts'
 import { ById, route } from '../route.ts'
 import { Anything, Id, StageKind, Text, Time } from '../shapes.ts'
 

@@ -183,6 +183,12 @@ describe('leads', () => {
     })
   })
 
+  test('one that is made by hand or by a program wakes no agent unless it is said so', async () => {
+    const lead = await makeLead({ email: 'quiet@brightside.example' })
+    expect(lead).toMatchObject({ run_status: null })
+    expect((await api.json('GET', `/api/runs?subject_id=${lead.id}`)).body.data).toEqual([])
+  })
+
   test('asking an agent answers at once with a run; asking twice is one', async () => {
     const lead = await makeLead({ email: 'ask@brightside.example' })
     const first = await api.json('POST', `/api/leads/${lead.id}/suggest`)

@@ -1,3 +1,4 @@
+import { createApiKey } from '../db/identity.ts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { proposeApproval } from '../db/approval-proposals.ts'
 import type { Approval } from '../db/approvals.ts'
@@ -135,6 +136,35 @@ test('a rejection names its reason, and can be taken back by the same person', a
   })
   expect(await act(approval, 'restore')).toMatchObject({ status: 200, body: { status: 'pending' } })
   expect(await act(approval, 'restore')).toMatchObject({ status: 409 })
+})
+
+test('a withdrawn one can be decided no more, and another organization’s is not there', async () => {
+  const { approval, lead_id } = await park()
+  const other = await api.other()
+  const { key } = await createApiKey(other.ctx, {
+    name: 'Theirs',
+    scopes: ['*'],
+    user_id: other.owner.user_id,
+  })
+  expect(await act(approval, 'withdraw', {}, { authorization: `Bearer ${key}` })).toMatchObject({
+    status: 404,
+  })
+  expect(await act(approval, 'withdraw')).toMatchObject({ status: 200, body: { status: 'withdrawn' } })
+  for (const [name, body] of [
+    ['approve', {}],
+    ['reject', { reason_code: 'other' }],
+    ['withdraw', {}],
+    ['reread', {}],
+    ['restore', {}],
+    ['resolve', { outcome: 'sent' }],
+  ] as const) {
+    expect(await act(approval, name, body), name).toMatchObject({
+      status: 409,
+      body: { status: 'withdrawn' },
+    })
+  }
+  const { data } = (await api.json('GET', `/api/leads/${lead_id}/timeline`)).body
+  expect(data[0]).toMatchObject({ type: 'withdrawn', approval_id: approval.id, actor: { kind: 'api_key' } })
 })
 
 test('what changed after it was proposed is shown, read again, and only then decided', async () => {

@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { listTimeline } from '../db/activities.ts'
 import { sealAll, verifyAudit } from '../db/audit.ts'
+import { inTx } from '../db/context.ts'
 import { createSource, openSource } from '../db/intake-sources.ts'
+import { getOpportunity } from '../db/opportunities.ts'
 import { listOpportunities } from '../db/opportunity-list.ts'
+import { createPipeline } from '../db/pipelines.ts'
 import { listRuns } from '../db/runs.ts'
 import { getSubmission, processSubmission, storeSubmission, type Stored } from '../db/submissions.ts'
 import { openWorld, type World } from './world.ts'
@@ -115,6 +118,26 @@ test('a mapping that does not fit keeps the submission as needing attention', as
     status: 'needs_attention',
     problem: { code: 'mapping_broken', errors: [{ pointer: '/mapping/email' }] },
   })
+})
+
+test('a source that wakes nobody makes a lead that nobody works, and one with a pipeline puts it there', async () => {
+  const quiet = await createSource(world.ctx, { name: 'Archive', wake_agent: false })
+  const first = await deliver(quiet.id, { name: 'Eli Rowe', email: 'eli@rowe.example' })
+  const { lead_id } = await getSubmission(world.ctx, first.submission_id)
+  expect(lead_id).toBeTruthy()
+  expect((await listRuns(world.ctx, { subject_id: lead_id ?? '', limit: 5 })).data).toEqual([])
+
+  const funnel = await inTx(world.ctx, (ctx) =>
+    createPipeline(ctx, { template: 'agent_funnel', is_default: false, position: 'b0' }),
+  )
+  const partner = await createSource(world.ctx, { name: 'Partners', pipeline_id: funnel })
+  const second = await deliver(partner.id, { name: 'Fay Holm', email: 'fay@holm.example' })
+  const submission = await getSubmission(world.ctx, second.submission_id)
+  expect(await getOpportunity(world.ctx, submission.lead_id ?? '')).toMatchObject({
+    pipeline_id: funnel,
+    stage: { label: 'New lead' },
+  })
+  expect((await listRuns(world.ctx, { subject_id: submission.lead_id ?? '', limit: 5 })).data).toHaveLength(1)
 })
 
 test('pages of a sorted list neither repeat nor miss a card', async () => {

@@ -182,7 +182,35 @@ test('when the lead writes again, the old draft cannot be sent any more', async 
   expect(smtp.received.filter(({ to }) => to.includes('cy@moss.example'))).toHaveLength(0)
 })
 
-test('agents can be paused, and every settings page says what to do', async () => {
+test('agents are paused by a switch, and a lead that comes in meanwhile is worked when they are on again', async () => {
+  await page.goto(`${product.url}/crm/agents`)
+  const isOn = async () => (await product.api('/api/settings')).body.ai_enabled
+  const all = page.getByRole('switch', { name: 'Agents on for the whole organization' })
+  await all.click()
+  await eventually(async () => !(await isOn()))
+  await page.getByText('Agents are switched off for the whole organization').first().waitFor()
+  await expectAccessible(page, 'agents-off')
+  await post('Dee Park', 'dee@park.example', 'Please send an offer for 10 licences.')
+  const lead = await eventually(async () => (await product.api('/api/leads?q=dee@park.example')).body.data[0])
+  await eventually(async () => (await product.api(`/api/leads/${lead.id}`)).body.run_status === 'stopped')
+  await page.goto(`${product.url}/crm/leads/${lead.id}`)
+  await page.getByText('stopped before the end').first().waitFor()
+
+  await page.goto(`${product.url}/crm/agents`)
+  await all.click()
+  await eventually(isOn)
+  await eventually(async () => (await product.api(`/api/leads/${lead.id}`)).body.run_status === 'done')
+
+  const one = page.getByRole('switch', { name: 'Lead worker works' })
+  const works = async () => (await product.api('/api/agents')).body.data[0].enabled
+  await one.click()
+  await eventually(async () => !(await works()))
+  await page.getByText('Paused').first().waitFor()
+  await one.click()
+  await eventually(works)
+})
+
+test('every settings page says what to do', async () => {
   for (const [path, heading] of [
     ['/crm/agents', 'Agents'],
     ['/crm/runs', 'Runs'],

@@ -1,0 +1,81 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { inTx } from '../db/context.ts'
+import { createPipeline, listPipelines, pipelineTemplates } from '../db/pipelines.ts'
+import { openWorld, type World } from './world.ts'
+
+let world: World
+beforeAll(async () => {
+  world = await openWorld()
+})
+afterAll(() => world.stop())
+
+/** A ladder as people read it. */
+const ladder = ({ stages }: { stages: { label: string; kind: string; close_probability: number }[] }) =>
+  stages.map(({ label, kind, close_probability }) => `${label} ${kind} ${close_probability}`)
+
+test('a new organization has a pipeline for leads and one for deals, each with one way to win and one to lose', async () => {
+  const pipelines = await listPipelines((await world.other()).ctx)
+  expect(
+    pipelines.map(({ template, record_kind, is_default }) => [template, record_kind, is_default]),
+  ).toEqual([
+    ['agent_funnel', 'lead', true],
+    ['opportunities', 'deal', true],
+  ])
+  expect(pipelines.map(({ lost_reason }) => lost_reason)).toEqual(['required', 'required'])
+  expect(ladder(pipelines[0]!)).toEqual([
+    'New lead open 5',
+    'Qualified open 20',
+    'In conversation open 35',
+    'Proposal sent open 55',
+    'Negotiation open 75',
+    'Closed-Won won 100',
+    'Closed-Lost lost 0',
+  ])
+  expect(ladder(pipelines[1]!)).toEqual([
+    'Initial contact open 10',
+    'Appointment set open 30',
+    'Offer made open 50',
+    'Negotiation open 70',
+    'Closed Won won 100',
+    'Closed Lost lost 0',
+  ])
+})
+
+test('the third template has its stages and what each means', async () => {
+  const id = await inTx(world.ctx, (ctx) =>
+    createPipeline(ctx, { template: 'sales', is_default: false, position: 'c0' }),
+  )
+  const sales = (await listPipelines(world.ctx)).find((pipeline) => pipeline.id === id)
+  expect(ladder(sales!)).toEqual([
+    'Prospect open 10',
+    'Qualified open 30',
+    'Negotiation open 60',
+    'Won won 100',
+    'Lost lost 0',
+  ])
+  expect(sales!.stages.map(({ description }) => description)).toEqual([
+    'Initial contact, not yet qualified',
+    'Lead has been qualified by AI or human',
+    'Active deal discussion',
+    'Successfully closed',
+    'Did not convert (with discard reason)',
+  ])
+  expect(Object.keys(pipelineTemplates)).toEqual(['sales', 'opportunities', 'agent_funnel'])
+})
+
+test('the database itself keeps an open stage between 1 and 99 %, a won one at 100 and a lost one at 0', async () => {
+  const [pipeline] = await listPipelines(world.ctx)
+  for (const [kind, close_probability] of [
+    ['open', 0],
+    ['open', 100],
+    ['won', 99],
+    ['lost', 1],
+  ] as const) {
+    const stage = pipeline!.stages.find((candidate) => candidate.kind === kind)
+    const change = inTx(
+      world.ctx,
+      ({ tx }) => tx`update stages set close_probability = ${close_probability} where id = ${stage!.id}`,
+    )
+    await expect(change, `${kind} ${close_probability}`).rejects.toMatchObject({ code: '23514' })
+  }
+})

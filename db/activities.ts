@@ -102,10 +102,11 @@ export type Activity = {
 /** Writes one line of the timeline in the caller's transaction; the sequencer numbers and seals it after the commit. */
 export const recordActivity = async (ctx: TxCtx, activity: NewActivity): Promise<string> => {
   const id = uuidv7()
-  const data = storableJson(activity.data ?? {})
+  const { actor, tx, recording } = ctx
+  const data = storableJson({ ...activity.data, ...recording?.data }) as Record<string, unknown>
   const salt = randomBytes(16).toString('base64url')
-  const reason = activity.reason ?? null
-  const { actor, tx } = ctx
+  const reason = activity.reason ?? recording?.reason ?? null
+  recording?.recorded.push({ id, type: activity.type, data })
   sendStatement(
     ctx,
     tx`
@@ -249,7 +250,8 @@ export type ActivityRow = {
   undone_by: string | null
 }
 
-const toActivity = (row: ActivityRow): Activity => ({
+/** A row of `activities` as it is answered. */
+export const toActivity = (row: ActivityRow): Activity => ({
   id: row.id,
   type: row.type,
   occurred_at: row.occurred_at,

@@ -13,6 +13,17 @@ export type Actor = {
 /** A worker's claim on a run: writes under it fail once another worker has claimed the run with a higher fence. */
 export type Lease = { run_id: string; fence: number }
 
+/** One act that comes to several activities: what each of them carries, and which they were. */
+export type Recording = {
+  readonly data: Record<string, unknown>
+  /** Said where the activity has no reason of its own. */
+  readonly reason?: string | undefined
+  readonly recorded: Recorded[]
+}
+
+/** An activity that was recorded under a `Recording`. */
+export type Recorded = { id: string; type: string; data: Record<string, unknown> }
+
 /** The first argument of every domain function: which organization, who acts, on whose behalf, in which run. */
 export type Ctx = {
   readonly db: Database
@@ -22,6 +33,7 @@ export type Ctx = {
   readonly run_id?: string
   readonly approval_id?: string
   readonly lease?: Lease
+  readonly recording?: Recording
   /** The open transaction, when there is one. */
   readonly tx?: TransactionSql
   readonly unanswered?: Promise<unknown>[]
@@ -87,6 +99,40 @@ const send = (sent: Promise<unknown>[], statement: Statement, check?: (rows: num
   // Awaited with the commit; until then a failure is nobody's unhandled one.
   answered.catch(() => {})
   sent.push(answered)
+}
+
+/** Runs `work` so that it alone is rolled back when it fails: what came before it in the transaction stands. */
+export const inSavepoint = async <T>(ctx: TxCtx, work: (ctx: TxCtx) => Promise<T>): Promise<T> => {
+  const sent: Promise<unknown>[] = []
+  send(sent, ctx.tx`savepoint act`)
+  try {
+    const result = await work({ ...ctx, unanswered: sent })
+    await Promise.all(sent)
+    await ctx.tx`release savepoint act`
+    return result
+  } catch (error) {
+    await Promise.allSettled(sent)
+    await ctx.tx`rollback to savepoint act`
+    await ctx.tx`release savepoint act`
+    throw error
+  }
+}
+
+/** Runs `work` and answers beside its result which activities it recorded; each of them carries `data`. */
+export const recordingOf = async <T>(
+  ctx: TxCtx,
+  marks: Omit<Recording, 'recorded'>,
+  work: (ctx: TxCtx) => Promise<T>,
+): Promise<{ result: T; recorded: Recorded[] }> => {
+  const outer = ctx.recording
+  const recording = {
+    data: { ...outer?.data, ...marks.data },
+    reason: marks.reason ?? outer?.reason,
+    recorded: [],
+  }
+  const result = await work({ ...ctx, recording })
+  outer?.recorded.push(...recording.recorded)
+  return { result, recorded: recording.recorded }
 }
 
 /** Runs `work` after `ctx`'s actor was replaced: for acts that are the system's own, not the caller's. */

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Ctx } from '../../db/context.ts'
 import { agentCatalogue } from '../../db/policies.ts'
 import { cancelRun, getRun, listRuns, retryRun, type Run } from '../../db/runs.ts'
-import { labelSubjects } from '../../db/subject-labels.ts'
+import { labelRecords } from '../../db/records.ts'
 import { ById, Paged, route } from '../route.ts'
 import { Actor, Anything, Id, listOf, Queued, Subject, Text, Time } from '../shapes.ts'
 
@@ -61,7 +61,7 @@ const RunsQuery = Paged.extend({
 })
 
 const present = async <R extends Run>(ctx: Ctx, runs: R[]) => {
-  const labels = await labelSubjects(
+  const labels = await labelRecords(
     ctx,
     runs.map(({ subject }) => subject),
   )

@@ -1,0 +1,172 @@
+import { z } from 'zod'
+import { recordActivity, type Subject } from './activities.ts'
+import { recheckApprovals } from './approval-reads.ts'
+import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
+import { DomainError, notFound } from './errors.ts'
+
+/** The kinds of record that a sales team keeps: what notes, tasks, files and activities are about. */
+export const recordKinds = ['lead', 'deal', 'account', 'contact'] as const
+export type RecordKind = (typeof recordKinds)[number]
+
+/** Which record: its kind and its id. */
+export const RecordRef = z.object({ kind: z.enum(recordKinds), id: z.uuid() })
+export type RecordRef = z.infer<typeof RecordRef>
+
+/** A record as others name it. */
+export type RecordLabel = RecordRef & { name: string; archived_at: Date | null }
+
+/**
+ * A record of any kind, archived or not, by one look-up.
+ * @throws {DomainError} `<kind>_not_found`
+ */
+export const requireRecord = (ctx: Ctx, { kind, id }: RecordRef): Promise<RecordLabel> =>
+  inTx(ctx, async ({ tx, organization_id }) => {
+    const [row] = await tx<Omit<RecordLabel, 'kind'>[]>`
+      select id, name, archived_at from ${tx(tableOf[kind])} where organization_id = ${organization_id} and id = ${id}
+        ${tableOf[kind] === 'opportunities' ? tx`and kind = ${kind}` : tx``}`
+    if (!row) throw notFound(kind, id)
+    return { kind, ...row }
+  })
+
+/**
+ * Records of any kinds, in the order they were asked for, in one round trip.
+ * @throws {DomainError} `<kind>_not_found` for the first one that is not there
+ */
+export const requireRecords = async (ctx: Ctx, records: readonly RecordRef[]): Promise<RecordLabel[]> => {
+  if (records.length === 0) return []
+  const found = new Map((await readLabels(ctx, records)).map((record) => [keyOf(record), record]))
+  return records.map((wanted) => {
+    const record = found.get(keyOf(wanted))
+    if (!record) throw notFound(wanted.kind, wanted.id)
+    return record
+  })
+}
+
+/** The names that people know records by: id → name, for those that are there. */
+export const labelRecords = async (ctx: Ctx, subjects: readonly Subject[]): Promise<Map<string, string>> => {
+  const records = subjects.filter((subject): subject is RecordRef => isRecordKind(subject.kind))
+  if (records.length === 0) return new Map()
+  return new Map((await readLabels(ctx, records)).map(({ id, name }) => [id, name]))
+}
+
+/**
+ * Takes a record out of lists, boards, totals and searches; everything about it stays. Twice is once.
+ * @throws {DomainError} `<kind>_not_found`
+ */
+export const archiveRecord = (ctx: Ctx, record: RecordRef, reason?: string): Promise<void> =>
+  setArchived(ctx, record, true, reason)
+
+/**
+ * Brings an archived record back as it was. One that is in use stays as it is.
+ * @throws {DomainError} `<kind>_not_found`; `external_id_taken` when another record was given its external id meanwhile
+ */
+export const restoreRecord = (ctx: Ctx, record: RecordRef, reason?: string): Promise<void> =>
+  setArchived(ctx, record, false, reason)
+
+/** The record of this kind that has this external id and is not archived: no two that are in use share one. */
+export const holderOfExternalId = async (
+  { tx, organization_id }: TxCtx,
+  kind: RecordKind,
+  external_id: unknown,
+): Promise<{ id: string; name: string } | undefined> => {
+  if (typeof external_id !== 'string') return undefined
+  const [holder] = await tx<{ id: string; name: string }[]>`
+    select id, name from ${tx(tableOf[kind])} where organization_id = ${organization_id}
+      ${tableOf[kind] === 'opportunities' ? tx`and kind = ${kind}` : tx``}
+      and external_id = ${external_id} and archived_at is null`
+  return holder
+}
+
+/**
+ * Makes sure that an external id is nobody's, or this record's own, until the transaction ends: who asks at the same time
+ * waits, and is told.
+ * @throws {DomainError} `external_id_taken`, with the id of the record that has it as `<kind>_id`
+ */
+export const requireFreeExternalId = async (
+  ctx: TxCtx,
+  kind: RecordKind,
+  external_id: unknown,
+  own_id?: string,
+): Promise<void> => {
+  if (typeof external_id !== 'string') return
+  const name = `${ctx.organization_id} external_id ${kind} ${external_id}`
+  sendStatement(ctx, ctx.tx`select pg_advisory_xact_lock(hashtextextended(${name}, 0))`)
+  const holder = await holderOfExternalId(ctx, kind, external_id)
+  if (!holder || holder.id === own_id) return
+  throw new DomainError(
+    'conflict',
+    'external_id_taken',
+    `“${holder.name}” has this external id already. Change that ${kind}, or give another id.`,
+    {
+      errors: [{ pointer: '/external_id', message: `belongs to ${kind} ${holder.id}` }],
+      extra: { [`${kind}_id`]: holder.id },
+    },
+  )
+}
+
+const setArchived = (ctx: Ctx, record: RecordRef, archived: boolean, reason?: string): Promise<void> =>
+  inTx(ctx, async (ctx) => {
+    const { tx, organization_id } = ctx
+    const { kind, id } = record
+    const [before] = await tx<
+      { name: string; external_id: string | null; archived_at: Date | null; version: number }[]
+    >`
+      select name, external_id, archived_at, version from ${tx(tableOf[kind])}
+      where organization_id = ${organization_id} and id = ${id}
+        ${tableOf[kind] === 'opportunities' ? tx`and kind = ${kind}` : tx``} for update`
+    if (!before) throw notFound(kind, id)
+    if ((before.archived_at !== null) === archived) return
+    if (!archived) await requireFreeExternalId(ctx, kind, before.external_id)
+    const at = new Date()
+    await tx`
+      update ${tx(tableOf[kind])} set archived_at = ${archived ? at : null}, version = version + 1, updated_at = ${at}
+      where organization_id = ${organization_id} and id = ${id}`
+    await recordActivity(ctx, {
+      type: archived ? 'record_archived' : 'record_restored',
+      subjects: [{ kind, id }],
+      reason,
+      record_version: before.version + 1,
+      data: {
+        kind,
+        name: before.name,
+        changes: [{ field: 'archived_at', before: before.archived_at, after: archived ? at : null }],
+        undo: {
+          tool: archived ? 'restore_record' : 'archive_record',
+          input: { record_kind: kind, record_id: id },
+        },
+      },
+    })
+    await recheckApprovals(ctx, record)
+  })
+
+/** Of the tables that are asked about, and of no other. */
+const readLabels = (ctx: Ctx, records: readonly RecordRef[]): Promise<RecordLabel[]> =>
+  inTx(ctx, async ({ tx, organization_id }) => {
+    const among = (kinds: RecordKind[]): string[] => [
+      ...new Set(records.filter(({ kind }) => kinds.includes(kind)).map(({ id }) => id)),
+    ]
+    const parts = [
+      { table: 'opportunities', kind: tx`kind`, ids: among(['lead', 'deal']) },
+      { table: 'accounts', kind: tx`'account'`, ids: among(['account']) },
+      { table: 'contacts', kind: tx`'contact'`, ids: among(['contact']) },
+    ].filter(({ ids }) => ids.length > 0)
+    const selects = parts.map(
+      ({ table, kind, ids }) => tx`
+        select ${kind} as kind, id, name, archived_at from ${tx(table)}
+        where organization_id = ${organization_id} and id = any(${ids}::uuid[])`,
+    )
+    return [...(await tx<RecordLabel[]>`${selects.reduce((all, select) => tx`${all} union all ${select}`)}`)]
+  })
+
+const keyOf = ({ kind, id }: RecordRef): string => `${kind} ${id}`
+
+/** Where records of a kind are kept: leads and deals share a table. */
+const tableOf = {
+  lead: 'opportunities',
+  deal: 'opportunities',
+  account: 'accounts',
+  contact: 'contacts',
+} as const satisfies Record<RecordKind, string>
+
+/** Whether this names a kind of record. */
+const isRecordKind = (kind: string): kind is RecordKind => (recordKinds as readonly string[]).includes(kind)

@@ -1,0 +1,109 @@
+import { z } from 'zod'
+import type { Activity } from './activities.ts'
+import { withdrawApproval } from './approval-decisions.ts'
+import { getApproval } from './approvals.ts'
+import type { TxCtx } from './context.ts'
+import { LeadChange, lockLead, updateLead } from './leads.ts'
+import { archiveNote } from './notes.ts'
+import { moveOpportunity } from './opportunity-moves.ts'
+import { archiveTask } from './tasks.ts'
+
+/** A verb that takes an act back. */
+export type Verb = {
+  input: z.ZodType
+  /** The record's values as they stand, locked; what the act left is compared with them, name by name. */
+  standing: (ctx: TxCtx, input: unknown, activity: Activity) => Promise<Record<string, unknown>>
+  /** What the act left; absent: the `after` of its changes. */
+  left?: ((activity: Activity) => Record<string, unknown>) | undefined
+  /** The input without these fields, for taking back the rest; absent: all or nothing. */
+  without?: ((input: unknown, fields: string[]) => unknown) | undefined
+  apply: (ctx: TxCtx, input: unknown, activity: Activity) => Promise<unknown>
+}
+
+/** Declares an inverse; `apply` is the same function of the record that a person's own act goes through. */
+export const inverse = <Input extends z.ZodType>(declared: {
+  input: Input
+  standing: (ctx: TxCtx, input: z.infer<Input>, activity: Activity) => Promise<Record<string, unknown>>
+  left?: (activity: Activity) => Record<string, unknown>
+  without?: (input: z.infer<Input>, fields: string[]) => z.infer<Input>
+  apply: (ctx: TxCtx, input: z.infer<Input>, activity: Activity) => Promise<unknown>
+}): Verb => {
+  const given = (input: unknown): z.infer<Input> => declared.input.parse(input)
+  const { left, without } = declared
+  return {
+    input: declared.input,
+    standing: (ctx, input, activity) => declared.standing(ctx, given(input), activity),
+    left,
+    without: without && ((input, fields) => without(given(input), fields)),
+    apply: (ctx, input, activity) => declared.apply(ctx, given(input), activity),
+  }
+}
+
+const MoveBack = z
+  .object({ opportunity_id: z.uuid().optional(), lead_id: z.uuid().optional(), stage_id: z.uuid() })
+  .transform(({ opportunity_id, lead_id, stage_id }) => ({ id: opportunity_id ?? lead_id, stage_id }))
+  .pipe(z.object({ id: z.uuid(), stage_id: z.uuid() }))
+
+const inUse = { archived_at: null }
+
+/** Every verb that takes an act back, by the name that `data.undo.tool` of an activity gives. */
+export const inverses: Readonly<Record<string, Verb>> = {
+  /** Fields of a lead, as activities named them before there were other records: the lead is the activity's subject. */
+  update_lead: inverse({
+    input: z.record(z.string(), z.unknown()),
+    standing: async (ctx, _input, activity) => ({ ...(await lockLead(ctx, subjectOf(activity))) }),
+    without: (input, fields) =>
+      Object.fromEntries(Object.entries(input).filter(([field]) => !fields.includes(field))),
+    apply: (ctx, { phone, phone_original, ...input }, activity) => {
+      // As it was written, so that it is read the same way again.
+      const values = phone === undefined ? input : { ...input, phone: phone_original ?? phone }
+      return updateLead(ctx, subjectOf(activity), LeadChange.parse(values))
+    },
+  }),
+  move_stage: inverse({
+    input: MoveBack,
+    standing: async ({ tx, organization_id }, { id }) => {
+      const [card] = await tx<{ stage_id: string }[]>`
+        select stage_id from opportunities where organization_id = ${organization_id} and id = ${id} for update`
+      return { stage: card?.stage_id }
+    },
+    left: ({ data }) => ({ stage: data['to'] }),
+    apply: (ctx, { id, stage_id }) => moveOpportunity(ctx, id, { stage_id, reason: ctx.recording?.reason }),
+  }),
+  archive_note: inverse({
+    input: z.object({ note_id: z.uuid() }),
+    standing: async ({ tx, organization_id }, { note_id }) => {
+      const [note] = await tx<Record<string, unknown>[]>`
+        select body, archived_at from notes where organization_id = ${organization_id} and id = ${note_id} for update`
+      return note ?? {}
+    },
+    left: ({ data }) => ({ ...inUse, body: data['body'] }),
+    apply: (ctx, { note_id }) => archiveNote(ctx, note_id),
+  }),
+  archive_task: inverse({
+    input: z.object({ task_id: z.uuid() }),
+    standing: async ({ tx, organization_id }, { task_id }) => {
+      const [task] = await tx<Record<string, unknown>[]>`
+        select title, status, archived_at from tasks
+        where organization_id = ${organization_id} and id = ${task_id} for update`
+      return task ?? {}
+    },
+    left: ({ data }) => ({ ...inUse, title: data['title'], status: 'open' }),
+    apply: (ctx, { task_id }) => archiveTask(ctx, task_id),
+  }),
+  withdraw_approval: inverse({
+    input: z.object({ approval_id: z.uuid() }),
+    standing: async (ctx, { approval_id }) => {
+      const { status } = await getApproval(ctx, approval_id)
+      return { status: status === 'stale' ? 'pending' : status }
+    },
+    left: () => ({ status: 'pending' }),
+    apply: (ctx, { approval_id }) => withdrawApproval(ctx, approval_id, ctx.recording?.reason),
+  }),
+}
+
+const subjectOf = ({ subjects, id }: Activity): string => {
+  const [subject] = subjects
+  if (!subject) throw new Error(`activity ${id} is about nothing`)
+  return subject.id
+}

@@ -1,0 +1,210 @@
+import canonicalize from 'canonicalize'
+import { z } from 'zod'
+import {
+  type Activity,
+  type ActivityRow,
+  type ActivityType,
+  type Change,
+  type Inverse,
+  recordActivity,
+  toActivity,
+} from './activities.ts'
+import { inTx, recordingOf, type Ctx, type Recorded, type TxCtx } from './context.ts'
+import { DomainError, notFound } from './errors.ts'
+import { inverse, inverses, type Verb } from './inverses.ts'
+import { storableJson } from './text.ts'
+
+/** How long an act can be taken back by one click; later it is corrected by another act. */
+export const undoLimits = { days: 30 }
+
+/** Whether `undoActivity` would try; what changed meanwhile is only known when it does. */
+export const isUndoable = (activity: Activity): boolean =>
+  activity.undone_by === undefined && hindranceOf(activity) === undefined
+
+/**
+ * Takes an act back as the present actor: its inverse runs through the same function as a person's own act, and a line
+ * says so, which can be taken back itself. Answers that line.
+ * @throws {DomainError} `activity_not_found`, `already_undone`, `not_undoable` with `because`, `changed_since` naming the
+ * fields that are not what the act left (nothing is taken back then), and whatever the record refuses
+ */
+export const undoActivity = async (
+  ctx: Ctx,
+  id: string,
+  options: { reason?: string | undefined } = {},
+): Promise<Activity> => (await takeBack(ctx, id, options)).activity
+
+/** A value that somebody changed after the act: it stays. */
+export type ChangedSince = { field: string; left: unknown; now: unknown }
+
+/** As `undoActivity`; with `rest`, what nobody changed since is taken back although the rest cannot be, and `kept` names it. */
+export const takeBack = (
+  ctx: Ctx,
+  id: string,
+  { reason, rest = false }: { reason?: string | undefined; rest?: boolean },
+): Promise<{ activity: Activity; kept: ChangedSince[] }> =>
+  inTx(ctx, async (ctx) => {
+    const { tx, organization_id } = ctx
+    const activity = await lockActivity(ctx, id)
+    requireUndoable(activity)
+    const { recorded, result: kept } = await recordingOf(
+      ctx,
+      { data: { undoes: id }, reason: reason ?? `Taken back: ${activity.summary}` },
+      (ctx) => applyInverse(ctx, activity, rest),
+    )
+    const redo = activity.type === 'undone' ? undefined : redoOf(recorded)
+    const undone = await recordActivity(ctx, {
+      type: 'undone',
+      subjects: activity.subjects,
+      reason,
+      data: {
+        summary: activity.summary,
+        activity_id: id,
+        changes: recorded.flatMap(({ data }) => changesOf(data)),
+        ...(redo ? { undo: redo } : {}),
+      },
+    })
+    await tx`update activities set undone_by = ${undone} where organization_id = ${organization_id} and id = ${id}`
+    return { activity: await lockActivity(ctx, undone), kept }
+  })
+
+/** @throws {DomainError} `already_undone` or `not_undoable` */
+const requireUndoable = (activity: Activity): void => {
+  if (activity.undone_by !== undefined) {
+    throw new DomainError('conflict', 'already_undone', 'This was taken back already.', {
+      extra: { undone_by: activity.undone_by },
+    })
+  }
+  const hindrance = hindranceOf(activity)
+  if (!hindrance) return
+  const { because, message } = hindrance
+  throw new DomainError('conflict', 'not_undoable', message, { extra: { because } })
+}
+
+const hindranceOf = (
+  activity: Activity,
+):
+  | { because: 'irreversible' | 'too_old' | 'changed_nothing' | 'part_of_undo'; message: string }
+  | undefined => {
+  const { data, type, occurred_at } = activity
+  if (data['undoes'] !== undefined)
+    return { because: 'part_of_undo', message: 'This is part of an undo: take the undo back instead.' }
+  if (data['undo'] === undefined) {
+    const why = IRREVERSIBLE[type]
+    return why
+      ? { because: 'irreversible', message: why }
+      : {
+          because: 'changed_nothing',
+          message: 'This line says what happened; it changed nothing that could be taken back.',
+        }
+  }
+  if (!inverseOf(activity))
+    return { because: 'irreversible', message: 'This version has no way to take this act back.' }
+  if (Date.now() - occurred_at.getTime() > undoLimits.days * 86_400_000) {
+    return {
+      because: 'too_old',
+      message: `It is older than ${undoLimits.days} days. Change the record instead; that is on the timeline, too.`,
+    }
+  }
+  return undefined
+}
+
+/** What happened for good. */
+const IRREVERSIBLE: Partial<Record<ActivityType, string>> = {
+  email_sent: 'An e-mail that was sent cannot be called back.',
+  qualified: 'A score is computed again, not taken back; it changes nothing else.',
+  lead_imported: 'What came in is not taken back; archive the lead instead.',
+  submission_joined: 'What came in is not taken back.',
+  email_opted_out: 'Only the person who asked not to be written to can take that back.',
+  undone: 'What this took back cannot be done again by itself.',
+}
+
+/** Takes an undo back: what it did is taken back, and the act that it took back stands again. */
+const redo = inverse({
+  input: z.object({ activity_ids: z.array(z.uuid()).min(1) }),
+  standing: () => Promise.resolve({}),
+  left: () => ({}),
+  apply: async (ctx, { activity_ids }, { data }) => {
+    const { tx, organization_id } = ctx
+    for (const id of activity_ids.toReversed()) await applyInverse(ctx, await lockActivity(ctx, id), false)
+    await tx`
+        update activities set undone_by = null
+        where organization_id = ${organization_id} and id = ${String(data['activity_id'])}`
+  },
+})
+
+const verbs: Readonly<Record<string, Verb>> = { ...inverses, redo }
+
+const inverseOf = (activity: Activity): { verb: Verb; input: unknown } | undefined => {
+  const stored = StoredInverse.safeParse(activity.data['undo'])
+  const verb = stored.success ? verbs[stored.data.tool] : undefined
+  const input = verb?.input.safeParse(stored.data?.input)
+  return verb && input?.success ? { verb, input: stored.data?.input } : undefined
+}
+
+const StoredInverse = z.object({ tool: z.string(), input: z.record(z.string(), z.unknown()) })
+
+/** Runs the inverse of an act, unless somebody changed since what it left; answers what was kept. */
+const applyInverse = async (ctx: TxCtx, activity: Activity, rest: boolean): Promise<ChangedSince[]> => {
+  const inverse = inverseOf(activity)
+  if (!inverse) throw new Error(`activity ${activity.id} has no inverse`)
+  const { verb, input } = inverse
+  const standing = await verb.standing(ctx, input, activity)
+  const left = verb.left?.(activity) ?? leftBy(activity)
+  const kept = Object.keys(left)
+    .filter((field) => !same(left[field], standing[field]))
+    .map((field) => ({ field, left: left[field] ?? null, now: standing[field] ?? null }))
+  const remaining =
+    kept.length > 0 && rest
+      ? verb.without?.(
+          input,
+          kept.map(({ field }) => field),
+        )
+      : undefined
+  if (kept.length > 0 && (remaining === undefined || Object.keys(left).length === kept.length))
+    throw changedRefusal(kept)
+  await verb.apply(ctx, remaining ?? input, activity)
+  return kept
+}
+
+const changedRefusal = (changed: ChangedSince[]): DomainError =>
+  new DomainError(
+    'conflict',
+    'changed_since',
+    `Somebody changed ${list(changed.map(({ field }) => field.replaceAll('_', ' ')))} after this; nothing was taken back.`,
+    {
+      errors: changed.map(({ field, now }) => ({
+        pointer: `/${field}`,
+        message: `is ${JSON.stringify(now)} now, which is not what this act left`,
+      })),
+      extra: { changed },
+    },
+  )
+
+const list = (words: string[]): string => new Intl.ListFormat('en').format(words)
+
+const leftBy = ({ data }: Activity): Record<string, unknown> =>
+  Object.fromEntries(changesOf(data).map(({ field, after }) => [field, after]))
+
+const changesOf = (data: Record<string, unknown>): Change[] => {
+  const changes = StoredChanges.safeParse(data['changes'])
+  return changes.success ? changes.data : []
+}
+
+const StoredChanges = z.array(z.object({ field: z.string(), before: z.unknown(), after: z.unknown() }))
+
+const same = (left: unknown, now: unknown): boolean =>
+  canonicalize(storableJson(left ?? null)) === canonicalize(storableJson(now ?? null))
+
+/** How an undo is taken back: what it recorded is. What that one recorded is the first act again, and taken back as such. */
+const redoOf = (recorded: Recorded[]): Inverse | undefined => {
+  const activity_ids = recorded.filter(({ data }) => data['undo'] !== undefined).map(({ id }) => id)
+  return activity_ids.length > 0 ? { tool: 'redo', input: { activity_ids } } : undefined
+}
+
+/** One activity, which nobody else takes back until the transaction ends. */
+const lockActivity = async ({ tx, organization_id }: TxCtx, id: string): Promise<Activity> => {
+  const [row] = await tx<ActivityRow[]>`
+    select * from activities where organization_id = ${organization_id} and id = ${id} for update`
+  if (!row) throw notFound('activity', id)
+  return toActivity(row)
+}

@@ -45,7 +45,7 @@ export const listFailures = async (ctx: Ctx, limit: number): Promise<Failure[]> 
       subject: subjectOf(job.payload),
       subject_label: null,
       error: messageOf(job.error),
-      attempts: 1,
+      attempts: job.attempts,
       failed_at: job.failed_at,
     })),
   ].toSorted((a, b) => b.failed_at.getTime() - a.failed_at.getTime())

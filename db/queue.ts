@@ -66,6 +66,8 @@ export type DeadLetter = {
   name: string
   payload: Record<string, unknown>
   error: unknown
+  /** How often it was tried. */
+  attempts: number
   failed_at: Date
 }
 
@@ -133,10 +135,11 @@ export const openQueue = async (url: string, options: { works: boolean }): Promi
           source_name: string
           data: Record<string, unknown>
           source_output: unknown
+          source_retry_count: number | null
           created_on: Date
         }[]
       >`
-        select id, source_name, data, source_output, created_on from pgboss.job
+        select id, source_name, data, source_output, source_retry_count, created_on from pgboss.job
         where name = ${DEAD_LETTERS} and state = 'created' and data ->> 'organization_id' = ${organization_id}
         order by created_on desc limit ${limit}`
       return rows.map((row) => ({
@@ -144,6 +147,7 @@ export const openQueue = async (url: string, options: { works: boolean }): Promi
         name: row.source_name,
         payload: row.data,
         error: row.source_output,
+        attempts: (row.source_retry_count ?? 0) + 1,
         failed_at: row.created_on,
       }))
     },

@@ -152,6 +152,19 @@ describe('versions', () => {
     })
     expect(await api.json('PATCH', path, { title: 'x', version: 'seven' })).toMatchObject({ status: 422 })
   })
+
+  test('an act may name one: as version or If-Match it counts, without it goes through', async () => {
+    const lead = await makeLead({ email: 'act@brightside.example' })
+    const { body: pipelines } = await api.json('GET', '/api/pipelines')
+    const { stages } = pipelines.data.find((pipeline: any) => pipeline.id === lead.pipeline_id)
+    const move = (stage: number, more: object = {}, headers: Record<string, string> = {}) =>
+      api.json('POST', `/api/opportunities/${lead.id}/move`, { stage_id: stages[stage].id, ...more }, headers)
+    const late = { status: 412, body: { code: 'version_mismatch', current: { version: lead.version } } }
+    expect(await move(1, { version: lead.version + 1 })).toMatchObject(late)
+    expect(await move(1, {}, { 'if-match': `"${lead.version + 1}"` })).toMatchObject(late)
+    expect(await move(1, {}, { 'if-match': `"${lead.version}"` })).toMatchObject({ status: 200 })
+    expect(await move(2)).toMatchObject({ status: 200, body: { version: lead.version + 2 } })
+  })
 })
 
 describe('leads', () => {

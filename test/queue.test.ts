@@ -79,6 +79,7 @@ test('a job that fails every time is shown with its reason, and is done once a p
       name: 'submission.received',
       subject: { kind: 'submission', id: ID },
       error: 'the disk is full, try 5',
+      attempts: 5,
     })
     expect(await listed(theirs)).toEqual([])
     expect((await ask(theirs, 'POST', `/api/failures/${failure.id}/retry`)).status).toBe(404)

@@ -210,6 +210,41 @@ test('agents are paused by a switch, and a lead that comes in meanwhile is worke
   await eventually(works)
 })
 
+test('what was given up on is shown with its reason, and done when a person says so', async () => {
+  const setModel = async (model: string | null) => {
+    const [agent] = (await product.api('/api/agents')).body.data
+    const body = { version: agent.version, model }
+    expect((await product.api('/api/agents/lead_worker', { method: 'PATCH', body })).status).toBe(200)
+  }
+  await setModel('openai:nobody-has-a-key-for-it')
+  await post('Eli Rowe', 'eli@rowe.example', 'Please send an offer for 5 licences.')
+  await page.goto(`${product.url}/crm/failures`)
+  const row = page.getByRole('listitem').filter({ hasText: 'Eli Rowe' })
+  await row.getByText('OPENAI_API_KEY').waitFor()
+  await expectAccessible(page, 'failures-one')
+  await setModel(null)
+  await row.getByRole('button', { name: 'Retry Eli Rowe' }).click()
+  const lead = (await product.api('/api/leads?q=eli@rowe.example')).body.data[0]
+  await eventually(async () => (await product.api(`/api/leads/${lead.id}`)).body.run_status === 'done')
+  await row.waitFor({ state: 'detached' })
+})
+
+test('a submission that its source’s mapping does not fit waits under Lead intake', async () => {
+  const made = await product.api('/api/intake-sources', {
+    body: { name: 'Trade fair', mapping: { email: 'visitor.mail' } },
+  })
+  const sent = await fetch(`${product.url}/intake/webhook/${made.body.token}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ name: 'Fay Holm', visitor: { email: 'fay@holm.example' } }),
+  })
+  expect(sent.status).toBe(202)
+  await page.goto(`${product.url}/crm/settings/intake`)
+  await page.getByRole('button', { name: 'Needs attention' }).click()
+  await page.getByText('mapping does not fit').first().waitFor()
+  await expectAccessible(page, 'intake-attention')
+})
+
 test('every settings page says what to do', async () => {
   for (const [path, heading] of [
     ['/crm/agents', 'Agents'],

@@ -182,3 +182,22 @@ FROM stages;
 ALTER TABLE opportunities FORCE ROW LEVEL SECURITY;
 --> statement-breakpoint
 ALTER TABLE stages FORCE ROW LEVEL SECURITY;
+
+--> statement-breakpoint
+-- Fractional indexes compare byte by byte, whatever the language of the database is; so must their columns and indexes.
+ALTER TABLE opportunities ALTER COLUMN position TYPE text COLLATE "C";
+--> statement-breakpoint
+ALTER TABLE pipelines ALTER COLUMN position TYPE text COLLATE "C";
+--> statement-breakpoint
+ALTER TABLE discard_reasons ALTER COLUMN position TYPE text COLLATE "C";
+--> statement-breakpoint
+ALTER TABLE fields ALTER COLUMN position TYPE text COLLATE "C";
+--> statement-breakpoint
+-- Organizations that are there already get the reasons that new ones start with (db/discard-reasons.ts).
+INSERT INTO discard_reasons (organization_id, id, label, position)
+SELECT o.id, gen_random_uuid(), r.label, r.position
+FROM identity.organizations AS o
+CROSS JOIN (VALUES
+  ('Price', 'a0'), ('No budget', 'a1'), ('No need', 'a2'), ('Bad timing', 'a3'), ('Not a fit', 'a4'), ('Chose a competitor', 'a5'),
+  ('Not interested', 'a6'), ('Unreachable', 'a7'), ('Solicitation or spam', 'a8'), ('Other', 'a9')
+) AS r (label, position);

@@ -90,7 +90,8 @@ export const proposeApproval = (ctx: Ctx, input: NewApproval): Promise<Proposed>
       })} returning *`
     if (!row) throw new Error('an approval was not stored')
     const approval = toApproval(row)
-    await record(ctx, approval, 'approval_requested', { rule: input.rule }, input.reason)
+    const undo = { tool: 'withdraw_approval', input: { approval_id: approval.id } }
+    await record(ctx, approval, 'approval_requested', { rule: input.rule, undo }, input.reason)
     return { outcome: 'parked', approval }
   })
 

@@ -6,6 +6,7 @@ import type { TxCtx } from './context.ts'
 import { LeadChange, lockLead, updateLead } from './leads.ts'
 import { archiveNote } from './notes.ts'
 import { moveOpportunity } from './opportunity-moves.ts'
+import { archiveRecord, recordKinds, type RecordRef, requireRecord, restoreRecord } from './records.ts'
 import { archiveTask } from './tasks.ts'
 
 /** A verb that takes an act back. */
@@ -44,21 +45,60 @@ const MoveBack = z
   .transform(({ opportunity_id, lead_id, stage_id }) => ({ id: opportunity_id ?? lead_id, stage_id }))
   .pipe(z.object({ id: z.uuid(), stage_id: z.uuid() }))
 
+const RecordGiven = z
+  .object({ record_kind: z.enum(recordKinds), record_id: z.uuid() })
+  .transform(({ record_kind, record_id }) => ({ kind: record_kind, id: record_id }))
+
 const inUse = { archived_at: null }
 
+const standingArchive = async (ctx: TxCtx, record: RecordRef) => ({
+  archived_at: (await requireRecord(ctx, record)).archived_at,
+})
+
+const omit = (values: Record<string, unknown>, fields: string[]): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(values).filter(([field]) => !fields.includes(field)))
+
+const restoreLead = (
+  ctx: TxCtx,
+  id: string,
+  { phone, phone_original, ...values }: Record<string, unknown>,
+): Promise<unknown> =>
+  updateLead(
+    ctx,
+    id,
+    // As it was written, so that it is read the same way again.
+    LeadChange.parse(phone === undefined ? values : { ...values, phone: phone_original ?? phone }),
+  )
+
 /** Every verb that takes an act back, by the name that `data.undo.tool` of an activity gives. */
-export const inverses: Readonly<Record<string, Verb>> = {
+export const inverses = {
   /** Fields of a lead, as activities named them before there were other records: the lead is the activity's subject. */
   update_lead: inverse({
     input: z.record(z.string(), z.unknown()),
     standing: async (ctx, _input, activity) => ({ ...(await lockLead(ctx, subjectOf(activity))) }),
-    without: (input, fields) =>
-      Object.fromEntries(Object.entries(input).filter(([field]) => !fields.includes(field))),
-    apply: (ctx, { phone, phone_original, ...input }, activity) => {
-      // As it was written, so that it is read the same way again.
-      const values = phone === undefined ? input : { ...input, phone: phone_original ?? phone }
-      return updateLead(ctx, subjectOf(activity), LeadChange.parse(values))
-    },
+    without: omit,
+    apply: (ctx, values, activity) => restoreLead(ctx, subjectOf(activity), values),
+  }),
+  update_record: inverse({
+    input: z.object({
+      record_kind: z.enum(['lead']),
+      record_id: z.uuid(),
+      values: z.record(z.string(), z.unknown()),
+    }),
+    standing: async (ctx, { record_id }) => ({ ...(await lockLead(ctx, record_id)) }),
+    without: ({ values, ...record }, fields) => ({ ...record, values: omit(values, fields) }),
+    apply: (ctx, { record_id, values }) => restoreLead(ctx, record_id, values),
+  }),
+  archive_record: inverse({
+    input: RecordGiven,
+    standing: standingArchive,
+    left: () => inUse,
+    apply: (ctx, record) => archiveRecord(ctx, record, ctx.recording?.reason),
+  }),
+  restore_record: inverse({
+    input: RecordGiven,
+    standing: standingArchive,
+    apply: (ctx, record) => restoreRecord(ctx, record, ctx.recording?.reason),
   }),
   move_stage: inverse({
     input: MoveBack,
@@ -100,7 +140,7 @@ export const inverses: Readonly<Record<string, Verb>> = {
     left: () => ({ status: 'pending' }),
     apply: (ctx, { approval_id }) => withdrawApproval(ctx, approval_id, ctx.recording?.reason),
   }),
-}
+} satisfies Record<string, Verb>
 
 const subjectOf = ({ subjects, id }: Activity): string => {
   const [subject] = subjects

@@ -17,9 +17,14 @@ import { storableJson } from './text.ts'
 /** How long an act can be taken back by one click; later it is corrected by another act. */
 export const undoLimits = { days: 30 }
 
-/** Whether `undoActivity` would try; what changed meanwhile is only known when it does. */
+/**
+ * Whether a timeline offers to take it back; what changed meanwhile is only known when somebody tries. A proposal is not
+ * among them: it is withdrawn where it is decided.
+ */
 export const isUndoable = (activity: Activity): boolean =>
-  activity.undone_by === undefined && hindranceOf(activity) === undefined
+  activity.undone_by === undefined &&
+  activity.type !== 'approval_requested' &&
+  hindranceOf(activity) === undefined
 
 /**
  * Takes an act back as the present actor: its inverse runs through the same function as a person's own act, and a line

@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { listTimeline } from '../db/activities.ts'
-import { inTx, type Ctx } from '../db/context.ts'
+import { listActivities, listTimeline } from '../db/activities.ts'
+import type { Ctx } from '../db/context.ts'
 import { listApprovals } from '../db/approvals.ts'
 import { updateLead } from '../db/leads.ts'
 import { listNotes } from '../db/notes.ts'
 import { getOpportunity, type Opportunity } from '../db/opportunities.ts'
 import { defaultPipeline } from '../db/pipelines.ts'
 import { listTasks } from '../db/tasks.ts'
+import { undoActivity } from '../db/undo.ts'
 import { tools } from '../tools/index.ts'
 import { startWebsite, type Website } from './website.ts'
 import { makeLead, nowhere, putToWork, taskAction, type AgentAtWork } from './worked-lead.ts'
@@ -35,6 +36,11 @@ const at = async (
 }
 const typesOf = async (lead: Opportunity) =>
   (await listTimeline(ctx, { kind: 'lead', id: lead.id }, { limit: 50 })).data.map(({ type }) => type)
+
+const actsOf = async ({ run_id }: Ctx) => (await listActivities(ctx, { run_id, limit: 50 })).data
+const undoOf = (data: Record<string, unknown>) => (data['undo'] as { tool: string } | undefined)?.tool
+const actOf = async (agent: Ctx, verb: string) =>
+  (await actsOf(agent)).find(({ data }) => undoOf(data) === verb)!
 
 describe('every tool', () => {
   const lead_id = '0198c0de-0000-7000-8000-000000000000'
@@ -70,13 +76,13 @@ describe('every tool', () => {
 })
 
 describe('enrich_lead', () => {
-  test('reads the website and fills blanks, each fact with its page and words; undo empties what nobody touched since', async () => {
+  test('reads the website and fills blanks, each fact with its page and words; undo empties them, unless somebody changed one', async () => {
     const {
       call,
       lead,
       ctx: agent,
     } = await at({ website: website.url, company_name: undefined, city: undefined })
-    const { output, verdict } = await call('enrich_lead', { lead_id: lead.id })
+    const { verdict } = await call('enrich_lead', { lead_id: lead.id })
     expect(verdict).toBe('run')
     const enriched = await getOpportunity(ctx, lead.id)
     expect(enriched).toMatchObject({ company_name: expect.stringContaining('Brightside'), city: 'Portland' })
@@ -87,11 +93,17 @@ describe('enrich_lead', () => {
     ).toBe(true)
     expect(await typesOf(lead)).toContain('contact_enriched')
 
+    const act = await actOf(agent, 'update_record')
     await updateLead(ctx, lead.id, { city: 'Salem' })
-    await inTx({ ...agent, lease: undefined }, (ctx) =>
-      tools['enrich_lead']!.undo!(ctx, { lead_id: lead.id }, output),
-    )
-    expect(await getOpportunity(ctx, lead.id)).toMatchObject({ company_name: null, city: 'Salem' })
+    await expect(undoActivity(ctx, act.id)).rejects.toMatchObject({
+      code: 'changed_since',
+      extra: { changed: [{ field: 'city', left: 'Portland', now: 'Salem' }] },
+    })
+    expect(await getOpportunity(ctx, lead.id)).toMatchObject({ company_name: enriched.company_name })
+
+    await updateLead(ctx, lead.id, { city: 'Portland' })
+    await undoActivity(ctx, act.id)
+    expect(await getOpportunity(ctx, lead.id)).toMatchObject({ company_name: null, city: null })
   })
 
   test('never overwrites what is there', async () => {
@@ -131,38 +143,42 @@ describe('enrich_lead', () => {
 })
 
 describe('undo takes back exactly what was done', () => {
-  const undo = (name: string, input: unknown, output: Record<string, unknown>) =>
-    inTx(ctx, (ctx) => tools[name]!.undo!(ctx, input, output))
+  const undo = async (agent: Ctx, name: string) => {
+    const verb = tools[name]!.undo
+    for (const { id } of (await actsOf(agent)).filter(({ data }) => undoOf(data) === verb))
+      await undoActivity(ctx, id)
+  }
 
   test('a move', async () => {
-    const { call, lead } = await at()
+    const { call, lead, ctx: agent } = await at()
     const next = (await defaultPipeline(ctx, 'lead')).stages[1]!
-    const input = { lead_id: lead.id, stage_id: next.id, reason: 'Qualified.' }
-    const { output } = await call('move_stage', input)
+    await call('move_stage', { lead_id: lead.id, stage_id: next.id, reason: 'Qualified.' })
     expect((await getOpportunity(ctx, lead.id)).stage_id).toBe(next.id)
-    await undo('move_stage', input, output)
+    await undo(agent, 'move_stage')
     expect((await getOpportunity(ctx, lead.id)).stage_id).toBe(lead.stage_id)
   })
 
   test('a task and a note', async () => {
-    const { call, lead } = await at()
-    for (const [name, input] of [
-      ['create_task', { lead_id: lead.id, title: 'x' }],
-      ['add_note', { lead_id: lead.id, body: 'x' }],
-    ] as const) {
-      const { output } = await call(name, input)
-      await undo(name, input, output)
-    }
+    const { call, lead, ctx: agent } = await at()
+    await call('create_task', { lead_id: lead.id, title: 'x' })
+    await call('add_note', { lead_id: lead.id, body: 'x' })
+    expect((await listTasks(ctx, { subject_id: lead.id, limit: 5 })).data).toHaveLength(1)
+    expect((await listNotes(ctx, { subject_id: lead.id, limit: 5 })).data).toHaveLength(1)
+    await undo(agent, 'create_task')
+    await undo(agent, 'add_note')
     expect((await listTasks(ctx, { subject_id: lead.id, limit: 5 })).data).toEqual([])
     expect((await listNotes(ctx, { subject_id: lead.id, limit: 5 })).data).toEqual([])
   })
 
   test('a draft and suggestions: what waits is withdrawn', async () => {
-    const { call, lead } = await at()
-    const draft = { lead_id: lead.id, subject: 'Hello', body: 'The cost for 40 seats depends on you.' }
-    await undo('draft_email', draft, (await call('draft_email', draft)).output)
-    const suggested = { lead_id: lead.id, actions: [taskAction('a'), taskAction('b')] }
-    await undo('suggest_next_actions', suggested, (await call('suggest_next_actions', suggested)).output)
+    const { call, lead, ctx: agent } = await at()
+    await call('draft_email', {
+      lead_id: lead.id,
+      subject: 'Hello',
+      body: 'The cost for 40 seats depends on you.',
+    })
+    await call('suggest_next_actions', { lead_id: lead.id, actions: [taskAction('a'), taskAction('b')] })
+    await undo(agent, 'suggest_next_actions')
     const { data } = await listApprovals(ctx, { subject_id: lead.id, limit: 10 })
     expect(data.map(({ status }) => status)).toEqual(['withdrawn', 'withdrawn', 'withdrawn'])
   })

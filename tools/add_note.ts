@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { addNote, archiveNote } from '../db/notes.ts'
+import { addNote } from '../db/notes.ts'
 import { defineTool } from './tool.ts'
 
 /** Writes down what the team should know of a lead. */
@@ -23,5 +23,5 @@ export const add_note = defineTool({
   run: async (ctx, { lead_id, body, reason }) => ({
     note_id: (await addNote(ctx, { subject: { kind: 'lead', id: lead_id }, body }, reason)).id,
   }),
-  undo: (ctx, _input, { note_id }) => archiveNote(ctx, note_id),
+  undo: 'archive_note',
 })

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { archiveTask, createTask, taskPriorities } from '../db/tasks.ts'
+import { createTask, taskPriorities } from '../db/tasks.ts'
 import { defineTool } from './tool.ts'
 
 /** Puts a follow-up on a person's list. */
@@ -25,5 +25,5 @@ export const create_task = defineTool({
     const created = await createTask(ctx, { ...task, subjects: [{ kind: 'lead', id: lead_id }] })
     return { task_id: created.id, title: created.title }
   },
-  undo: (ctx, _input, { task_id }) => archiveTask(ctx, task_id),
+  undo: 'archive_task',
 })

@@ -1,7 +1,6 @@
 import { z } from 'zod'
 import { recordActivity } from '../db/activities.ts'
 import { type Evidence } from '../db/approvals.ts'
-import { withdrawApproval } from '../db/approval-decisions.ts'
 import { DomainError, invalid } from '../db/errors.ts'
 import { findInstruction, withoutInstructions } from '../db/lead-injection.ts'
 import { findOptOut } from '../db/opt-outs.ts'
@@ -64,9 +63,7 @@ export const draft_email = defineTool({
       message: typeof output['message'] === 'string' ? output['message'] : '',
     }
   },
-  undo: async (ctx, _input, { approval_id }) => {
-    if (approval_id) await withdrawApproval(ctx, approval_id, 'the draft was taken back')
-  },
+  undo: 'withdraw_approval',
 })
 
 /** Text that somebody was meant to replace before sending. */

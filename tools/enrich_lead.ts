@@ -1,7 +1,6 @@
 import { z } from 'zod'
-import { recordActivity } from '../db/activities.ts'
+import { type Change as FieldChange, type Inverse, recordActivity } from '../db/activities.ts'
 import { companyDomain } from '../db/lead-duplicates.ts'
-import { updateLead } from '../db/leads.ts'
 import { fillBlanks, saveEnrichment } from '../db/lead-enrichment.ts'
 import { getOpportunity } from '../db/opportunities.ts'
 import { defineTool } from './tool.ts'
@@ -114,6 +113,7 @@ export const enrich_lead = defineTool({
         pages: reading.pages,
         problems: reading.problems,
         changes: filled,
+        ...(filled.length > 0 ? { undo: emptying(lead_id, filled) } : {}),
       },
     })
     return {
@@ -127,11 +127,14 @@ export const enrich_lead = defineTool({
     }
   },
   taints: ({ website, found }) => (found && website ? [{ kind: 'url', url: website }] : []),
-  undo: async (ctx, { lead_id }, { filled }) => {
-    const lead = await getOpportunity(ctx, lead_id, 'lead')
-    const untouched = filled.filter(({ field, after }) =>
-      Object.entries(lead).some(([key, value]) => key === field && value === after),
-    )
-    await updateLead(ctx, lead_id, Object.fromEntries(untouched.map(({ field }) => [field, null])))
+  undo: 'update_record',
+})
+
+const emptying = (record_id: string, filled: FieldChange[]): Inverse => ({
+  tool: 'update_record',
+  input: {
+    record_kind: 'lead',
+    record_id,
+    values: Object.fromEntries(filled.map(({ field, before }) => [field, before])),
   },
 })

@@ -44,7 +44,5 @@ export const move_stage = defineTool({
       previous_stage: before.stage.label,
     }
   },
-  undo: async (ctx, { lead_id }, { previous_stage_id }) => {
-    await moveOpportunity(ctx, lead_id, { stage_id: previous_stage_id, reason: 'the move was taken back' })
-  },
+  undo: 'move_stage',
 })

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { withdrawApproval } from '../db/approval-decisions.ts'
 import { defineTool } from './tool.ts'
 
 const Evidence = z.object({
@@ -63,8 +62,5 @@ export const suggest_next_actions = defineTool({
     }
     return { suggestions }
   },
-  undo: async (ctx, _input, { suggestions }) => {
-    for (const { approval_id } of suggestions)
-      if (approval_id) await withdrawApproval(ctx, approval_id, 'the suggestions were taken back')
-  },
+  undo: 'withdraw_approval',
 })

@@ -3,6 +3,7 @@ import type { Subject } from '../db/activities.ts'
 import type { Read } from '../db/approval-reads.ts'
 import type { Evidence, Risk } from '../db/approvals.ts'
 import type { Ctx, TxCtx } from '../db/context.ts'
+import type { inverses } from '../db/inverses.ts'
 import type { Effect } from '../db/policies.ts'
 import type { TaintSource } from '../db/run-journal.ts'
 import type { Mailer } from './vendors/email.ts'
@@ -75,14 +76,13 @@ export type ToolDeclaration<Input extends z.ZodType, Output extends z.ZodType, P
   run: (ctx: TxCtx, input: z.infer<Input>, running: Running, prepared: Prepared) => Promise<z.infer<Output>>
   /** What from outside the output holds. */
   taints?: (output: z.infer<Output>) => TaintSource[]
-} & (
-  | {
-      undo: (ctx: TxCtx, input: z.infer<Input>, output: z.infer<Output>) => Promise<void>
-      irreversible?: undefined
-    }
-  /** Why it cannot be taken back. */
-  | { irreversible: string; undo?: undefined }
-)
+} &
+  /** The verb that takes it back: an activity that it records carries it as `data.undo`. */
+  (
+    | { undo: keyof typeof inverses; irreversible?: undefined }
+    /** Why it cannot be taken back. */
+    | { irreversible: string; undo?: undefined }
+  )
 
 /** A declared tool whose functions take what has not been checked yet and check it first. */
 export type Tool = {
@@ -108,7 +108,7 @@ export type Tool = {
     | undefined
   run: (ctx: TxCtx, input: unknown, running: Running, prepared: unknown) => Promise<Record<string, unknown>>
   taints: (output: Record<string, unknown>) => TaintSource[]
-  undo: ((ctx: TxCtx, input: unknown, output: Record<string, unknown>) => Promise<void>) | undefined
+  undo: keyof typeof inverses | undefined
 }
 
 /** Declares a tool. Input is parsed before, output after everything it does. */
@@ -120,7 +120,7 @@ export const defineTool = <
   declared: ToolDeclaration<Input, Output, Prepared>,
 ): Tool => {
   const given = (input: unknown): z.infer<Input> => declared.input.parse(input)
-  const { prepare, undo } = declared
+  const { prepare } = declared
   return {
     name: declared.name,
     title: declared.title,
@@ -146,6 +146,6 @@ export const defineTool = <
     run: async (ctx, input, running, prepared) =>
       declared.output.parse(await declared.run(ctx, given(input), running, prepared as Prepared)),
     taints: (output) => declared.taints?.(declared.output.parse(output)) ?? [],
-    undo: undo ? (ctx, input, output) => undo(ctx, given(input), declared.output.parse(output)) : undefined,
+    undo: declared.undo,
   }
 }

@@ -1,8 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto'
 import canonicalize from 'canonicalize'
+import type { PendingQuery, Row, TransactionSql } from 'postgres'
 import { v7 as uuidv7 } from 'uuid'
 import { describeActivity } from './activity-summary.ts'
 import { inTx, sendStatement, type Actor, type Ctx, type TxCtx } from './context.ts'
+import { notFound } from './errors.ts'
 import { page, type Page } from './page.ts'
 import { storableJson } from './text.ts'
 
@@ -73,7 +75,11 @@ export type Inverse = { tool: string; input: Record<string, unknown> }
 
 /** What `recordActivity` takes; author, run and approval come from the context. */
 export type NewActivity = {
+  /** Made by `activityId`, where the activity has to name itself. */
+  id?: string
   type: ActivityType
+  /** Absent: now. */
+  occurred_at?: Date
   /** The first one is what it is mainly about. */
   subjects: Subject[]
   reason?: string | undefined
@@ -97,11 +103,20 @@ export type Activity = {
   summary: string
   seq: number | null
   undone_by?: string
+  /** 1 as it was sealed, one more with every later revision. */
+  version: number
+  edited_by?: Actor
+  edited_at?: Date
+  /** It was deleted: that it was there stays, what it said is gone. */
+  deleted?: true
 }
+
+/** An id that stands in the order of what occurred, also for what is written down later. */
+export const activityId = (occurred_at: Date): string => uuidv7({ msecs: occurred_at.getTime() })
 
 /** Writes one line of the timeline in the caller's transaction; the sequencer numbers and seals it after the commit. */
 export const recordActivity = async (ctx: TxCtx, activity: NewActivity): Promise<string> => {
-  const id = uuidv7()
+  const { id = uuidv7(), occurred_at = new Date() } = activity
   const { actor, tx, recording } = ctx
   const data = storableJson({ ...activity.data, ...recording?.data }) as Record<string, unknown>
   const salt = randomBytes(16).toString('base64url')
@@ -115,7 +130,7 @@ export const recordActivity = async (ctx: TxCtx, activity: NewActivity): Promise
         organization_id: ctx.organization_id,
         id,
         type: activity.type,
-        occurred_at: new Date(),
+        occurred_at,
         actor_kind: actor.kind,
         actor_id: actor.id,
         actor_name: actor.name,
@@ -154,31 +169,55 @@ export type TimelineFilter = {
   limit: number
 }
 
+export type ActivitiesFilter = TimelineFilter & {
+  types?: ActivityType[] | undefined
+  /** Who did it: the id of a person, a key, an agent. */
+  actor_id?: string | undefined
+  subject?: Subject | undefined
+  from?: Date | undefined
+  /** Not included. */
+  to?: Date | undefined
+}
+
 /** Everything that happened to one record, newest first. */
 export const listTimeline = (ctx: Ctx, subject: Subject, filter: TimelineFilter): Promise<Page<Activity>> =>
+  listActivities(ctx, { ...filter, subject })
+
+/**
+ * Everything that happened, newest first. `from` and `to` go by when it was first said to have occurred, which is also
+ * the order of the list.
+ */
+export const listActivities = (ctx: Ctx, filter: ActivitiesFilter): Promise<Page<Activity>> =>
   inTx(ctx, async ({ tx, organization_id }) => {
+    const { types, subject, from, to } = filter
+    // The id of the table that is walked, so that its index serves the place and the order.
+    const id = subject ? tx`s.activity_id` : tx`a.id`
     const rows = await tx<ActivityRow[]>`
-      select a.* from activity_subjects s
-      join activities a on a.organization_id = s.organization_id and a.id = s.activity_id
-      where s.organization_id = ${organization_id} and s.kind = ${subject.kind} and s.subject_id = ${subject.id}
-        ${filter.cursor ? tx`and s.activity_id < ${filter.cursor}` : tx``}
+      select ${activityColumns(tx)} from ${
+        subject
+          ? tx`activity_subjects s join activities a on a.organization_id = s.organization_id and a.id = s.activity_id
+              where s.organization_id = ${organization_id} and s.kind = ${subject.kind} and s.subject_id = ${subject.id}`
+          : tx`activities a where a.organization_id = ${organization_id}`
+      }
+        ${filter.cursor ? tx`and ${id} < ${filter.cursor}` : tx``}
+        ${from ? tx`and ${id} >= ${firstIdAt(from)}` : tx``}
+        ${to ? tx`and ${id} < ${firstIdAt(to)}` : tx``}
         ${filter.actor ? tx`and a.actor_kind in ${tx(ACTOR_KINDS[filter.actor])}` : tx``}
+        ${filter.actor_id ? tx`and a.actor_id = ${filter.actor_id}` : tx``}
         ${filter.run_id ? tx`and a.run_id = ${filter.run_id}` : tx``}
-      order by s.activity_id desc limit ${filter.limit + 1}`
+        ${types ? tx`and a.type in ${tx(types)}` : tx``}
+      order by ${id} desc limit ${filter.limit + 1}`
     return page(rows.map(toActivity), filter.limit, (activity) => activity.id)
   })
 
-/** Everything that happened in the organization, newest first. */
-export const listActivities = (ctx: Ctx, filter: TimelineFilter): Promise<Page<Activity>> =>
+/** One activity as it reads now. */
+export const getActivity = (ctx: Ctx, id: string): Promise<Activity> =>
   inTx(ctx, async ({ tx, organization_id }) => {
-    const rows = await tx<ActivityRow[]>`
-      select * from activities
-      where organization_id = ${organization_id}
-        ${filter.cursor ? tx`and id < ${filter.cursor}` : tx``}
-        ${filter.actor ? tx`and actor_kind in ${tx(ACTOR_KINDS[filter.actor])}` : tx``}
-        ${filter.run_id ? tx`and run_id = ${filter.run_id}` : tx``}
-      order by id desc limit ${filter.limit + 1}`
-    return page(rows.map(toActivity), filter.limit, (activity) => activity.id)
+    const [row] = await tx<ActivityRow[]>`
+      select ${activityColumns(tx)} from activities a
+      where a.organization_id = ${organization_id} and a.id = ${id}`
+    if (!row) throw notFound('activity', id)
+    return toActivity(row)
   })
 
 /** What a reader of `/api/events` is told of one activity. */
@@ -225,6 +264,32 @@ const ACTOR_KINDS = {
   system: ['system'],
 }
 
+/** The lowest id of a moment: ids are UUIDv7. */
+const firstIdAt = (at: Date): string => {
+  const ms = Math.min(Math.max(at.getTime(), 0), 2 ** 48 - 1)
+    .toString(16)
+    .padStart(12, '0')
+  return `${ms.slice(0, 8)}-${ms.slice(8)}-7000-8000-000000000000`
+}
+
+/** What an entry became when its author changed it: the newest one is what is shown. */
+export type Revision = {
+  /** 1 is the first change of what was sealed. */
+  n: number
+  editor: Actor
+  edited_at: string
+  /** Null: it was deleted. */
+  data: Record<string, unknown> | null
+  subjects: Subject[] | null
+  occurred_at: string | null
+  reason: string | null
+}
+
+/** The columns that `toActivity` reads of `activities a`: every timeline shows the newest revision, by this alone. */
+export const activityColumns = (tx: TransactionSql): PendingQuery<Row[]> => tx`
+  a.*, (select to_jsonb(r) from activity_revisions r
+    where r.organization_id = a.organization_id and r.activity_id = a.id order by r.n desc limit 1) as revision`
+
 /** A row of `activities`, as the audit reads it too. */
 export type ActivityRow = {
   organization_id: string
@@ -248,26 +313,37 @@ export type ActivityRow = {
   key_id: string | null
   hash: string | null
   undone_by: string | null
+  /** Selected by `activityColumns`; the audit looks at what was sealed. */
+  revision?: Revision | null
 }
 
-/** A row of `activities` as it is answered. */
-export const toActivity = (row: ActivityRow): Activity => ({
-  id: row.id,
-  type: row.type,
-  occurred_at: row.occurred_at,
-  actor: {
-    kind: row.actor_kind,
-    id: row.actor_id,
-    name: row.actor_name,
-    ...(row.actor_version ? { version: row.actor_version } : {}),
-  },
-  ...(row.on_behalf_of ? { on_behalf_of: row.on_behalf_of } : {}),
-  ...(row.reason ? { reason: row.reason } : {}),
-  ...(row.run_id ? { run_id: row.run_id } : {}),
-  ...(row.approval_id ? { approval_id: row.approval_id } : {}),
-  subjects: row.subjects,
-  data: row.data,
-  summary: describeActivity(row.type, row.data),
-  seq: row.seq,
-  ...(row.undone_by ? { undone_by: row.undone_by } : {}),
-})
+/** A row of `activities` as it is answered: as it was sealed, or as its author made it read since. */
+export const toActivity = (row: ActivityRow): Activity => {
+  const { revision } = row
+  const data = revision ? (revision.data ?? {}) : row.data
+  const reason = revision ? revision.reason : row.reason
+  const deleted = revision?.data === null
+  return {
+    id: row.id,
+    type: row.type,
+    occurred_at: revision?.occurred_at ? new Date(revision.occurred_at) : row.occurred_at,
+    actor: {
+      kind: row.actor_kind,
+      id: row.actor_id,
+      name: row.actor_name,
+      ...(row.actor_version ? { version: row.actor_version } : {}),
+    },
+    ...(row.on_behalf_of ? { on_behalf_of: row.on_behalf_of } : {}),
+    ...(reason ? { reason } : {}),
+    ...(row.run_id ? { run_id: row.run_id } : {}),
+    ...(row.approval_id ? { approval_id: row.approval_id } : {}),
+    subjects: revision?.subjects ?? row.subjects,
+    data,
+    summary: `${describeActivity(row.type, data)}${deleted ? ' (deleted)' : ''}`,
+    seq: row.seq,
+    ...(row.undone_by ? { undone_by: row.undone_by } : {}),
+    version: 1 + (revision?.n ?? 0),
+    ...(revision ? { edited_by: revision.editor, edited_at: new Date(revision.edited_at) } : {}),
+    ...(deleted ? { deleted } : {}),
+  }
+}

@@ -76,7 +76,7 @@ export const describeActivity = (type: ActivityType, data: Record<string, unknow
     case 'email_sent':
       return data['transport'] === 'captured'
         ? `released an e-mail to ${text('to')}; it was captured, because no mail server is set`
-        : `sent an e-mail to ${text('to')}`
+        : `sent an e-mail${text('to') ? ` to ${text('to')}` : about(data)}`
     case 'email_failed':
       return `could not send the e-mail to ${text('to')}: ${text('error')}`
     case 'email_opted_out':

@@ -21,6 +21,10 @@ export const ActivityShape = z
     seq: z.int().nullable(),
     undoable: z.boolean(),
     undone_by: Id.optional(),
+    version: z.int(),
+    edited_by: Actor.optional(),
+    edited_at: Time.optional(),
+    deleted: z.literal(true).optional(),
   })
   .meta({ id: 'Activity' })
 

@@ -107,6 +107,21 @@ describe('with nothing set', () => {
     third.child.kill('SIGTERM')
     expect(await third.ended()).toBe(0)
     expect(existsSync(path.join(DATA_DIR, 'pg', 'postmaster.pid'))).toBe(false)
+
+    const seeded = start({ DATA_DIR }, '--only', 'seed')
+    expect(await seeded.ended()).toBe(0)
+    const renewed = / with the password (\S+)/.exec(seeded.printed())?.[1]
+    expect(renewed).not.toBe(password)
+    const last = await start({ DATA_DIR }).url()
+    const signIn = (password?: string) =>
+      ask(`${last}/api/auth/sign-in/email`, 'POST', { email, password }, { origin: last })
+    expect((await signIn(password)).status).toBe(401)
+    const renewedSignIn = await signIn(renewed)
+    expect(renewedSignIn.status).toBe(200)
+    // Who was signed in with the old one is not any more.
+    expect(await leads(last)).toBeUndefined()
+    cookie.cookie = renewedSignIn.cookie
+    expect(await leads(last)).toHaveLength(before.length)
   }, 90_000)
 
   test('one part alone is refused, and so is a part that does not exist', async () => {

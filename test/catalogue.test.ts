@@ -16,6 +16,7 @@ const FINDERS = [
   'long_ledgers(longer_than integer, at_most integer)',
   'overdue_approvals(at_most integer)',
   'overdue_bulk_jobs(at_most integer)',
+  'overdue_files(at_most integer)',
   'overdue_messages(at_most integer)',
   'overdue_submissions(at_most integer)',
   'resolve_api_key(wanted_hash text)',

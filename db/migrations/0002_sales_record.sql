@@ -381,6 +381,7 @@ CREATE INDEX "custom_values_date" ON "custom_values" USING btree ("organization_
 CREATE UNIQUE INDEX "fields_key" ON "fields" USING btree ("organization_id","record_kind","key");--> statement-breakpoint
 CREATE INDEX "views_kind" ON "views" USING btree ("organization_id","record_kind","name","id");--> statement-breakpoint
 CREATE INDEX "files_subject" ON "files" USING btree ("organization_id","subject_kind","subject_id","id");--> statement-breakpoint
+CREATE INDEX "files_unread" ON "files" USING btree ("created_at") WHERE text_status = 'pending';--> statement-breakpoint
 CREATE INDEX "bulk_jobs_status" ON "bulk_jobs" USING btree ("organization_id","status","id");--> statement-breakpoint
 CREATE INDEX "bulk_jobs_due" ON "bulk_jobs" USING btree ("lease_until") WHERE status in ('queued', 'running');--> statement-breakpoint
 CREATE INDEX "opportunities_updated" ON "opportunities" USING btree ("organization_id","kind","updated_at","id");--> statement-breakpoint

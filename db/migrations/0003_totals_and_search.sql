@@ -10,7 +10,7 @@ CREATE INDEX accounts_search ON accounts USING gin (organization_id, search_text
 --> statement-breakpoint
 CREATE INDEX contacts_search ON contacts USING gin (organization_id, search_text gin_trgm_ops) WHERE archived_at IS NULL;
 --> statement-breakpoint
-GRANT SELECT ON opportunities, accounts, contacts, tasks, bulk_jobs, stage_totals TO leadhand_finder;
+GRANT SELECT ON opportunities, accounts, contacts, tasks, files, bulk_jobs, stage_totals TO leadhand_finder;
 --> statement-breakpoint
 CREATE POLICY finder_reads ON opportunities FOR SELECT TO leadhand_finder USING (true);
 --> statement-breakpoint
@@ -19,6 +19,8 @@ CREATE POLICY finder_reads ON accounts FOR SELECT TO leadhand_finder USING (true
 CREATE POLICY finder_reads ON contacts FOR SELECT TO leadhand_finder USING (true);
 --> statement-breakpoint
 CREATE POLICY finder_reads ON tasks FOR SELECT TO leadhand_finder USING (true);
+--> statement-breakpoint
+CREATE POLICY finder_reads ON files FOR SELECT TO leadhand_finder USING (true);
 --> statement-breakpoint
 CREATE POLICY finder_reads ON bulk_jobs FOR SELECT TO leadhand_finder USING (true);
 --> statement-breakpoint
@@ -98,6 +100,15 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   ORDER BY t.remind_at LIMIT at_most
 $$;
 --> statement-breakpoint
+-- Files whose text should have been read by now.
+CREATE FUNCTION finder.overdue_files(at_most integer)
+RETURNS TABLE (organization_id uuid, id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT f.organization_id, f.id FROM public.files f
+  WHERE f.text_status = 'pending' AND f.created_at < now() - interval '5 minutes'
+  ORDER BY f.created_at LIMIT at_most
+$$;
+--> statement-breakpoint
 -- Bulk acts that wait longer than their job should take, and those whose worker fell silent.
 CREATE FUNCTION finder.overdue_bulk_jobs(at_most integer)
 RETURNS TABLE (organization_id uuid, id uuid)
@@ -118,6 +129,8 @@ $$;
 ALTER FUNCTION finder.search_records(uuid, text[], text[], integer, integer) OWNER TO leadhand_finder;
 --> statement-breakpoint
 ALTER FUNCTION finder.due_reminders(integer) OWNER TO leadhand_finder;
+--> statement-breakpoint
+ALTER FUNCTION finder.overdue_files(integer) OWNER TO leadhand_finder;
 --> statement-breakpoint
 ALTER FUNCTION finder.overdue_bulk_jobs(integer) OWNER TO leadhand_finder;
 --> statement-breakpoint

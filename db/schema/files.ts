@@ -10,6 +10,7 @@ import {
   text,
   uuid,
 } from 'drizzle-orm/pg-core'
+import { sql } from 'drizzle-orm'
 import { at, stamps, tenant } from './columns.ts'
 
 const bytea = customType<{ data: Uint8Array }>({ dataType: () => 'bytea' })
@@ -40,6 +41,9 @@ export const files = pgTable(
   (t) => [
     primaryKey({ columns: [t.organization_id, t.id] }),
     index('files_subject').on(t.organization_id, t.subject_kind, t.subject_id, t.id),
+    index('files_unread')
+      .on(t.created_at)
+      .where(sql`text_status = 'pending'`),
   ],
 )
 

@@ -1,8 +1,13 @@
-import { generateKeyBetween } from 'fractional-indexing'
 import type { PendingQuery, Row } from 'postgres'
-import { inTx, type Ctx, type TxCtx } from './context.ts'
+import { z } from 'zod'
+import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, notFound } from './errors.ts'
 import type { StageKind } from './pipelines.ts'
+import { positionAt } from './positions.ts'
+
+/** How sure a deal is to come in, as its owner says. */
+export const ForecastCategory = z.enum(['commit', 'best_case', 'pipeline', 'omitted'])
+export type ForecastCategory = z.infer<typeof ForecastCategory>
 
 export type ScoreReason = { factor: string; points: number; reason: string }
 export type Fact = { key: string; value: string; source_url: string; snippet: string }
@@ -28,6 +33,10 @@ export type Opportunity = {
   stage_id: string
   stage: { id: string; label: string; kind: StageKind; position: number }
   stage_entered_at: Date
+  /** Whole days since it entered its stage. */
+  days_in_stage: number
+  /** It is open and has been in its stage for longer than the stage allows. */
+  stuck: boolean
   owner_id: string | null
   owner: { id: string; name: string } | null
   source: string | null
@@ -37,8 +46,14 @@ export type Opportunity = {
   origin: { door: string; submission_id?: string }
   value_minor: number | null
   currency: string
-  forecast_category: string | null
+  forecast_category: ForecastCategory | null
   expected_close_on: string | null
+  /** How often its expected close was moved to a later day. */
+  expected_close_slips: number
+  /** Of `currency` in the organization's own on the day it was closed; null while it is open, or when there was none. */
+  exchange_rate: number | null
+  /** Its value in minor units of the organization's currency, at that rate. */
+  base_value_minor: number | null
   score: number | null
   score_reasons: ScoreReason[]
   verdict: string | null
@@ -56,6 +71,8 @@ export type Opportunity = {
   won_at: Date | null
   lost_at: Date | null
   discard_reason_id: string | null
+  discard_reason: { id: string; label: string } | null
+  discard_note: string | null
   contact_ids: string[]
   account_ids: string[]
   source_lead_id: string | null
@@ -81,21 +98,28 @@ export const getOpportunity = (ctx: Ctx, id: string, kind?: 'lead' | 'deal'): Pr
     return row
   })
 
-/** The place below the last card of a stage. */
-export const lastPosition = async ({ tx, organization_id }: TxCtx, stage_id: string): Promise<string> => {
-  const [last] = await tx<{ position: string }[]>`
-    select position from opportunities where organization_id = ${organization_id} and stage_id = ${stage_id}
-    order by position collate "C" desc limit 1`
-  return generateKeyBetween(last?.position ?? null, null)
+/** One card that nobody else changes until the transaction ends. */
+export const lockOpportunity = (ctx: TxCtx, id: string, kind?: 'lead' | 'deal'): Promise<Opportunity> => {
+  const { tx, organization_id } = ctx
+  sendStatement(
+    ctx,
+    tx`select 1 from opportunities where organization_id = ${organization_id} and id = ${id} for update`,
+  )
+  return getOpportunity(ctx, id, kind)
 }
 
-/** Refuses acts on a card that is closed: what an agent may not do to one without a person. */
+/** The place below the last card of a stage. */
+export const lastPosition = ({ tx, organization_id }: TxCtx, stage_id: string): Promise<string> =>
+  positionAt(tx, tx`from opportunities where organization_id = ${organization_id} and stage_id = ${stage_id}`)
+
+/** Refuses acts on a card that is closed. */
 export const requireOpen = (card: Opportunity): void => {
   if (card.stage.kind !== 'open') {
     throw new DomainError(
       'conflict',
       'opportunity_closed',
       `“${card.name}” is closed (${card.stage.label}). Reopen it first.`,
+      { extra: { status: card.stage.kind } },
     )
   }
 }
@@ -105,15 +129,23 @@ export const selectOpportunity = (tx: TxCtx['tx'], extra?: SqlPart) => tx`
   select o.id, o.kind, o.name, o.contact_name, o.company_name, o.title, o.email, o.phone, o.phone_original, o.website,
     o.city, o.state, o.country, o.industry, o.message, o.pipeline_id, o.stage_id,
     jsonb_build_object('id', s.id, 'label', s.label, 'kind', s.kind, 'position', s.position) as stage,
-    o.stage_entered_at, o.owner_id,
+    o.stage_entered_at, floor(extract(epoch from now() - o.stage_entered_at) / 86400)::int as days_in_stage,
+    (s.kind = 'open' and s.rot_days is not null and o.stage_entered_at < now() - make_interval(days => s.rot_days)) as stuck,
+    o.owner_id,
     case when u.id is not null then jsonb_build_object('id', u.id, 'name', u.name) end as owner,
     o.source, o.campaign, o.campaign_id, o.landing_page, o.origin, o.value_minor, o.currency, o.forecast_category,
-    o.expected_close_on, sc.score, coalesce(sc.reasons, '[]') as score_reasons, sc.verdict, sc.verdict_reason,
-    o.tags, '{}'::jsonb as custom, o.extra, o.warnings,
+    o.expected_close_on, o.expected_close_slips, o.exchange_rate, o.base_value_minor, sc.score, coalesce(sc.reasons, '[]') as score_reasons, sc.verdict, sc.verdict_reason,
+    o.tags, ${customOf(tx, tx`o.organization_id`, tx`o.id`)} as custom, o.extra, o.warnings,
     case when e.opportunity_id is not null then
       jsonb_build_object('website', e.website, 'summary', e.summary, 'facts', e.facts, 'read_at', e.read_at) end as enrichment,
     o.sent_at, o.accepted_at, o.qualifying_started_at, o.qualified_at, o.scheduled_at, o.won_at, o.lost_at,
-    o.discard_reason_id, '{}'::uuid[] as contact_ids, '{}'::uuid[] as account_ids, o.source_lead_id, o.external_id,
+    o.discard_reason_id, case when d.id is not null then jsonb_build_object('id', d.id, 'label', d.label) end as discard_reason,
+    o.discard_note,
+    array(select l.contact_id from opportunity_contacts l where l.organization_id = o.organization_id
+      and l.opportunity_id = o.id order by l.is_primary desc, l.linked_at, l.contact_id) as contact_ids,
+    array(select l.account_id from opportunity_accounts l where l.organization_id = o.organization_id
+      and l.opportunity_id = o.id order by l.is_primary desc, l.linked_at, l.account_id) as account_ids,
+    o.source_lead_id, o.external_id,
     o.agents_paused, o.archived_at,
     (select count(*) from approvals a where a.organization_id = o.organization_id and a.subject_kind = o.kind
       and a.subject_id = o.id and a.status in ('pending', 'stale', 'outcome_unknown'))::int as pending_approvals,
@@ -125,6 +157,26 @@ export const selectOpportunity = (tx: TxCtx['tx'], extra?: SqlPart) => tx`
   join stages s on s.organization_id = o.organization_id and s.id = o.stage_id
   left join opportunity_scores sc on sc.organization_id = o.organization_id and sc.opportunity_id = o.id
   left join enrichments e on e.organization_id = o.organization_id and e.opportunity_id = o.id
+  left join discard_reasons d on d.organization_id = o.organization_id and d.id = o.discard_reason_id
   left join identity.users u on u.id = o.owner_id`
 
+/** The custom values of a record as `{key: value}`, each in the type of its field; those of archived fields are hidden. */
+export const customOf = (tx: TxCtx['tx'], organization_id: SqlPart, record_id: SqlPart) => tx`
+  coalesce((
+    select jsonb_object_agg(each.key, each.value) from (
+      select f.key, case f.type
+        when 'multi_select' then jsonb_agg(v.text_value order by v.n)
+        when 'integer' then to_jsonb(min(v.number_value))
+        when 'decimal' then to_jsonb(min(v.number_value))
+        when 'date' then to_jsonb(min(v.date_value))
+        when 'long_text' then to_jsonb(min(v.long_value))
+        else to_jsonb(min(v.text_value)) end as value
+      from custom_values v
+      join fields f on f.organization_id = v.organization_id and f.id = v.field_id and f.archived_at is null
+      where v.organization_id = ${organization_id} and v.record_id = ${record_id}
+      group by f.id, f.key, f.type
+    ) as each
+  ), '{}')`
+
+/** A piece of SQL that others are put together from. */
 export type SqlPart = PendingQuery<Row[]>

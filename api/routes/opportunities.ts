@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { getOpportunity } from '../../db/opportunities.ts'
+import { ForecastCategory, getOpportunity } from '../../db/opportunities.ts'
 import { MoveOpportunity, moveOpportunity } from '../../db/opportunity-moves.ts'
 import { ById, route } from '../route.ts'
 import { Anything, Id, StageKind, Text, Time } from '../shapes.ts'
@@ -28,6 +28,8 @@ export const OpportunityShape = z
     stage_id: Id,
     stage: z.object({ id: Id, label: z.string(), kind: StageKind, position: z.int() }),
     stage_entered_at: Time,
+    days_in_stage: z.int(),
+    stuck: z.boolean().describe('Open, and in its stage for longer than the stage’s `rot_days`.'),
     owner_id: Id.nullable(),
     owner: z.object({ id: Id, name: z.string() }).nullable(),
     source: Text,
@@ -41,8 +43,17 @@ export const OpportunityShape = z
       .describe('Where each field’s value came from; on a single lead.'),
     value_minor: z.int().nullable().describe('In minor units of `currency`.'),
     currency: z.string(),
-    forecast_category: Text,
+    forecast_category: ForecastCategory.nullable(),
     expected_close_on: z.iso.date().nullable(),
+    expected_close_slips: z.int().describe('How often the expected close was moved to a later day.'),
+    exchange_rate: z
+      .number()
+      .nullable()
+      .describe('Of `currency` in the organization’s own, frozen when it was closed.'),
+    base_value_minor: z
+      .int()
+      .nullable()
+      .describe('Its value in minor units of the organization’s currency, at that rate.'),
     score: z.int().nullable(),
     score_reasons: z.array(z.object({ factor: z.string(), points: z.number(), reason: z.string() })),
     verdict: Text,
@@ -62,6 +73,8 @@ export const OpportunityShape = z
     won_at: Time.nullable(),
     lost_at: Time.nullable(),
     discard_reason_id: Id.nullable(),
+    discard_reason: z.object({ id: Id, label: z.string() }).nullable(),
+    discard_note: Text,
     contact_ids: z.array(Id),
     account_ids: z.array(Id),
     source_lead_id: Id.nullable(),

@@ -1,0 +1,44 @@
+import { generateKeyBetween } from 'fractional-indexing'
+import type { PendingQuery, Row, TransactionSql } from 'postgres'
+import { z } from 'zod'
+import { invalid } from './errors.ts'
+
+/** Where in an order: right before or right after a neighbour; without one, at the end. */
+export const Place = z.object({ before_id: z.uuid().optional(), after_id: z.uuid().optional() })
+export type Place = z.infer<typeof Place>
+
+/**
+ * The position of a place among `rows`, a `from … where …` over a table with `id` and `position`: one row is written per
+ * move, none of its neighbours.
+ * @throws {DomainError} `place_ambiguous` when both neighbours are given, `neighbour_not_found` when it is not among the rows
+ */
+export const positionAt = async (
+  tx: TransactionSql,
+  rows: PendingQuery<Row[]>,
+  place: Place = {},
+): Promise<string> => {
+  const { before_id, after_id } = place
+  if (before_id && after_id) {
+    throw invalid('place_ambiguous', '/after_id', 'Give one neighbour, not two.', ['before_id', 'after_id'])
+  }
+  const neighbour = before_id ?? after_id
+  if (!neighbour) {
+    const [last] = await tx<{ position: string }[]>`select position ${rows} order by position desc limit 1`
+    return generateKeyBetween(last?.position ?? null, null)
+  }
+  const [beside] = await tx<{ position: string; next: string | null }[]>`
+    select n.position, (
+      select position ${rows} and position ${before_id ? tx`<` : tx`>`} n.position
+      order by position ${before_id ? tx`desc` : tx`asc`} limit 1) as next
+    from (select position ${rows} and id = ${neighbour}) as n`
+  if (!beside) {
+    throw invalid(
+      'neighbour_not_found',
+      before_id ? '/before_id' : '/after_id',
+      `${neighbour} is not there: name a neighbour that is in this place.`,
+    )
+  }
+  return before_id
+    ? generateKeyBetween(beside.next, beside.position)
+    : generateKeyBetween(beside.position, beside.next)
+}

@@ -1,7 +1,4 @@
-import type { PendingQuery, Row, TransactionSql } from 'postgres'
 import { z } from 'zod'
-import { invalid } from './errors.ts'
-import { storableText } from './text.ts'
 
 /** Comparisons of the filter language. */
 export const operators = [
@@ -26,247 +23,129 @@ export const operators = [
 ] as const
 export type Operator = (typeof operators)[number]
 
-const Duration = z
-  .object({
-    n: z.number().int().positive().max(10_000),
-    unit: z.enum(['minute', 'hour', 'day', 'week', 'month', 'year']),
-  })
-  .refine(({ n, unit }) => unit !== 'year' || n <= 1_000, 'at most 1,000 years')
+/** One comparison of a field with a value. */
+export type Comparison = { field: string; op: Operator; value?: unknown }
 
-type FilterNode =
-  | { and: FilterNode[] }
-  | { or: FilterNode[] }
-  | { not: FilterNode }
-  | { field: string; op: Operator; value?: unknown }
-
-/** Deeper than a person builds one, shallower than a stack. */
-const MAX_DEPTH = 10
-
-/** A filter as it comes over the wire; which fields there are is said by the record it is applied to. */
-export const Filter: z.ZodType<FilterNode> = z
-  .unknown()
-  .refine((filter) => depthOf(filter) <= MAX_DEPTH, `a filter is nested at most ${MAX_DEPTH} deep`)
-  .pipe(z.lazy(() => Node))
-
-const Node: z.ZodType<FilterNode> = z.lazy(() =>
-  z.union([
-    z.strictObject({ and: z.array(Node).max(50) }),
-    z.strictObject({ or: z.array(Node).max(50) }),
-    z.strictObject({ not: Node }),
-    z.strictObject({ field: z.string().max(100), op: z.enum(operators), value: z.unknown().optional() }),
-  ]),
-)
-
-const depthOf = (filter: unknown, depth = 0): number => {
-  if (depth > MAX_DEPTH || filter === null || typeof filter !== 'object') return depth
-  const parts =
-    'not' in filter ? [filter.not] : 'and' in filter ? filter.and : 'or' in filter ? filter.or : []
-  return Array.isArray(parts) ? Math.max(depth, ...parts.map((part) => depthOf(part, depth + 1))) : depth
+/** Records that are linked: `some` of them match, or `none` does. Without a filter inside, any is meant. */
+export type LinkedFilter = {
+  linked: string
+  some?: Filter | Record<string, never>
+  none?: Filter | Record<string, never>
 }
-export type Filter = FilterNode
 
-type FieldType = 'text' | 'number' | 'time' | 'date' | 'uuid' | 'tags' | 'boolean'
+/** What records have to match. */
+export type Filter = { and: Filter[] } | { or: Filter[] } | { not: Filter } | LinkedFilter | Comparison
 
-/** What can be filtered and sorted by: name → column expression and type. */
-export type FilterFields = Record<string, { column: string; type: FieldType; sortable?: boolean }>
-
-type Fragment = PendingQuery<Row[]>
+/** Larger than a person builds one, small enough to be planned in no time. */
+const LIMITS = { depth: 10, parts: 200, list: 50, name: 100 }
 
 /**
- * The SQL condition of a filter.
- * @throws {DomainError} invalid when a field is unknown (the nearest known one is named) or a value has the wrong type
+ * A filter as it comes over the wire; which fields there are is said by the record it is applied to: comparisons
+ * `{field, op, value}`, joined by `{and: […]}`, `{or: […]}` and `{not: …}`, and `{linked, some | none: filter}`.
  */
-export const filterCondition = (
-  tx: TransactionSql,
-  fields: FilterFields,
-  filter: Filter,
-  pointer = '/filter',
-): Fragment => {
-  if ('and' in filter) return joined(tx, fields, filter.and, 'and', `${pointer}/and`)
-  if ('or' in filter) return joined(tx, fields, filter.or, 'or', `${pointer}/or`)
-  if ('not' in filter)
-    return tx`not coalesce(${filterCondition(tx, fields, filter.not, `${pointer}/not`)}, false)`
-  return comparison(tx, fields, filter, pointer)
+export const Filter: z.ZodType<Filter> = z.unknown().transform((given, issues): Filter => {
+  const faults: Fault[] = []
+  const filter = readFilter(given, { faults, parts: 0, depth: 0, path: [] })
+  for (const { path, message } of faults.slice(0, 20)) issues.addIssue({ code: 'custom', path, message })
+  return filter ?? z.NEVER
+})
+
+/** The comparisons of a filter on the record itself: those on linked records are not among them. */
+export const comparisonsOf = (filter: Filter): Comparison[] => {
+  if ('and' in filter) return filter.and.flatMap(comparisonsOf)
+  if ('or' in filter) return filter.or.flatMap(comparisonsOf)
+  if ('not' in filter) return comparisonsOf(filter.not)
+  return 'field' in filter ? [filter] : []
 }
 
-/** `-created_at,name` → what to order by, checked against the fields. */
-export const parseSort = (
-  fields: FilterFields,
-  sort: string,
-): { name: string; column: string; type: FieldType; descending: boolean }[] =>
-  sort.split(',').map((part) => {
-    const descending = part.startsWith('-')
-    const name = part.replace(/^[-+]/, '').trim()
-    const field = fieldNamed(fields, name)
-    if (!field || field.type === 'tags') throw unknownField(fields, name, '/sort')
-    return { name, column: field.column, type: field.type, descending }
-  })
+/** The filter inside `some` or `none`; undefined means any record. */
+export const innerFilter = ({ some, none }: LinkedFilter): Filter | undefined => {
+  const inner = some ?? none
+  return inner && Object.keys(inner).length > 0 ? (inner as Filter) : undefined
+}
 
 /** The known name that is spelled most like this one. */
 export const nearest = (known: readonly string[], name: string): string | undefined =>
   known.toSorted((a, b) => distance(a, name) - distance(b, name))[0]
 
-const joined = (
-  tx: TransactionSql,
-  fields: FilterFields,
-  parts: Filter[],
-  word: 'and' | 'or',
-  pointer: string,
-): Fragment => {
-  if (parts.length === 0) return word === 'and' ? tx`true` : tx`false`
-  return parts
-    .map((part, n) => tx`(${filterCondition(tx, fields, part, `${pointer}/${n}`)})`)
-    .reduce((all, next) => (word === 'and' ? tx`${all} and ${next}` : tx`${all} or ${next}`))
-}
+type Path = (string | number)[]
+type Fault = { path: Path; message: string }
+type Place = { faults: Fault[]; parts: number; depth: number; path: Path }
 
-const comparison = (
-  tx: TransactionSql,
-  fields: FilterFields,
-  { field: name, op, value }: { field: string; op: Operator; value?: unknown },
-  pointer: string,
-): Fragment => {
-  const field = fieldNamed(fields, name)
-  if (!field) throw unknownField(fields, name, `${pointer}/field`)
-  if (!OPERATORS[field.type].has(op)) {
-    const accepted = [...OPERATORS[field.type]]
-    throw invalid('invalid_filter', `${pointer}/op`, `“${name}” cannot be compared by “${op}”.`, accepted)
+/** Reads what was sent; what is wrong is noted with its place. `parts` counts up on the way. */
+const readFilter = (given: unknown, at: Place): Filter | undefined => {
+  const fault = (message: string, ...path: Path): undefined => {
+    at.faults.push({ path: [...at.path, ...path], message })
+    return undefined
   }
-  const column = tx.unsafe(field.column) as unknown as Fragment
-  // A number goes as int8, so that one beyond the column's range compares instead of failing.
-  const one = (): Fragment => {
-    const operand = parseOperand(field.type, value, `${pointer}/value`) as never
-    return field.type === 'number' ? tx`${operand}::int8` : tx`${operand}`
+  const inside = (part: unknown, ...path: Path): Filter | undefined => {
+    const below = { ...at, depth: at.depth + 1, path: [...at.path, ...path] }
+    const read = readFilter(part, below)
+    at.parts = below.parts
+    return read
   }
-  const many = (): never[] => {
-    if (!Array.isArray(value))
-      throw invalid('invalid_filter', `${pointer}/value`, `“${op}” takes a list of values.`)
-    return value.map(
-      (item, n) =>
-        parseOperand(field.type === 'tags' ? 'text' : field.type, item, `${pointer}/value/${n}`) as never,
-    )
+  at.parts += 1
+  if (at.depth > LIMITS.depth) return fault(`a filter is nested at most ${LIMITS.depth} deep`)
+  if (at.parts > LIMITS.parts) return fault(`a filter has at most ${LIMITS.parts} parts`)
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) return fault(SHAPE)
+  const kind = (['and', 'or', 'not', 'linked', 'field'] as const).find((name) => Object.hasOwn(given, name))
+  if (kind === undefined) return fault(SHAPE)
+  const more = Object.keys(given).find((name) => !MEMBERS[kind].includes(name))
+  if (more !== undefined) return fault(`beside “${kind}” there is no “${more}”`, more)
+  const sent = given as Record<string, unknown>
+
+  if (kind === 'and' || kind === 'or') {
+    const list = sent[kind]
+    if (!Array.isArray(list) || list.length > LIMITS.list)
+      return fault(`“${kind}” takes a list of at most ${LIMITS.list} filters`, kind)
+    const parts = list.map((part, n) => inside(part, kind, n)).filter((part) => part !== undefined)
+    return kind === 'and' ? { and: parts } : { or: parts }
   }
-  const arrayType = tx.unsafe(ARRAYS[field.type]) as unknown as Fragment
-  const like = (pattern: string): Fragment => tx`${column}::text ilike ${pattern}`
-  const plain = (): string =>
-    String(parseOperand('text', value, `${pointer}/value`)).replaceAll(/[\\%_]/g, '\\$&')
-  switch (op) {
-    case 'eq':
-      return tx`${column} = ${one()}`
-    case 'ne':
-      return tx`${column} is distinct from ${one()}`
-    case 'in':
-      return tx`${column} = any(${many()}::${arrayType})`
-    case 'not_in':
-      return tx`(${column} is null or not ${column} = any(${many()}::${arrayType}))`
-    case 'lt':
-      return tx`${column} < ${one()}`
-    case 'lte':
-      return tx`${column} <= ${one()}`
-    case 'gt':
-      return tx`${column} > ${one()}`
-    case 'gte':
-      return tx`${column} >= ${one()}`
-    case 'between': {
-      const [from, to, ...rest] = many()
-      if (from === undefined || to === undefined || rest.length > 0) {
-        throw invalid('invalid_filter', `${pointer}/value`, '“between” takes a list of two values.')
-      }
-      return field.type === 'number'
-        ? tx`${column} between ${from}::int8 and ${to}::int8`
-        : tx`${column} between ${from} and ${to}`
-    }
-    case 'contains':
-      return field.type === 'tags' ? tx`${one()} = any(${column})` : like(`%${plain()}%`)
-    case 'starts_with':
-      return like(`${plain()}%`)
-    case 'is_empty':
-      return field.type === 'tags'
-        ? tx`cardinality(${column}) = 0`
-        : tx`(${column} is null or ${column}::text = '')`
-    case 'is_not_empty':
-      return field.type === 'tags'
-        ? tx`cardinality(${column}) > 0`
-        : tx`(${column} is not null and ${column}::text <> '')`
-    case 'any':
-      return tx`${column} && ${many()}::text[]`
-    case 'all':
-      return tx`${column} @> ${many()}::text[]`
-    case 'none':
-      return tx`not ${column} && ${many()}::text[]`
-    case 'within_last':
-    case 'before_last': {
-      const duration = Duration.safeParse(value)
-      if (!duration.success) {
-        throw invalid(
-          'invalid_filter',
-          `${pointer}/value`,
-          `“${op}” takes a duration such as {"n": 7, "unit": "day"}.`,
-        )
-      }
-      const interval = `${duration.data.n} ${duration.data.unit}`
-      return op === 'within_last'
-        ? tx`${column} >= now() - ${interval}::interval`
-        : tx`${column} < now() - ${interval}::interval`
-    }
+  if (kind === 'not') {
+    const not = inside(sent['not'], 'not')
+    return not && { not }
   }
+  if (kind === 'linked') return readLinked(sent, fault, inside)
+  return readComparison(sent, fault)
 }
 
-const ARRAYS: Record<FieldType, string> = {
-  text: 'text[]',
-  tags: 'text[]',
-  number: 'int8[]',
-  boolean: 'boolean[]',
-  uuid: 'uuid[]',
-  date: 'date[]',
-  time: 'timestamptz[]',
+const readLinked = (
+  sent: Record<string, unknown>,
+  fault: (message: string, ...path: Path) => undefined,
+  inside: (part: unknown, ...path: Path) => Filter | undefined,
+): Filter | undefined => {
+  const { linked } = sent
+  if (typeof linked !== 'string' || linked.length > LIMITS.name)
+    return fault('the records it is linked to, such as contacts', 'linked')
+  const [word, ...others] = (['some', 'none'] as const).filter((name) => Object.hasOwn(sent, name))
+  if (word === undefined || others.length > 0) return fault('“linked” goes with either “some” or “none”')
+  const inner = sent[word]
+  const any = typeof inner === 'object' && inner !== null && Object.keys(inner).length === 0
+  if (any) return { linked, [word]: {} }
+  const filter = inside(inner, word)
+  return filter && { linked, [word]: filter }
 }
 
-const EMPTINESS = ['is_empty', 'is_not_empty'] as const
-const EQUALITY = ['eq', 'ne', 'in', 'not_in', ...EMPTINESS] as const
-const ORDER = [...EQUALITY, 'lt', 'lte', 'gt', 'gte', 'between'] as const
-const MOMENT = [...ORDER, 'within_last', 'before_last'] as const
-
-/** Which comparisons make sense for which kind of value. */
-const OPERATORS: Record<FieldType, ReadonlySet<Operator>> = {
-  text: new Set([...ORDER, 'contains', 'starts_with']),
-  tags: new Set([...EMPTINESS, 'contains', 'any', 'all', 'none']),
-  number: new Set(ORDER),
-  boolean: new Set(EQUALITY),
-  uuid: new Set(EQUALITY),
-  date: new Set(MOMENT),
-  time: new Set(MOMENT),
+const readComparison = (
+  sent: Record<string, unknown>,
+  fault: (message: string, ...path: Path) => undefined,
+): Filter | undefined => {
+  const { field, op, value } = sent
+  if (typeof field !== 'string' || field.length > LIMITS.name) return fault('the name of a field', 'field')
+  const operator = operators.find((name) => name === op)
+  if (operator === undefined) return fault(`one of ${operators.join(', ')}`, 'op')
+  return { field, op: operator, ...(value === undefined ? {} : { value }) }
 }
 
-const fieldNamed = (fields: FilterFields, name: string): FilterFields[string] | undefined =>
-  Object.hasOwn(fields, name) ? fields[name] : undefined
+const SHAPE =
+  'a filter: {"field", "op", "value"}, {"and": […]}, {"or": […]}, {"not": …} or {"linked", "some" | "none": …}'
 
-const Text = z.string().transform(storableText)
-
-const OPERANDS: Record<FieldType, { schema: z.ZodType; name: string }> = {
-  text: { schema: Text, name: 'a text' },
-  tags: { schema: Text, name: 'a text' },
-  number: { schema: z.number().int(), name: 'a whole number' },
-  boolean: { schema: z.boolean(), name: 'true or false' },
-  uuid: { schema: z.uuid(), name: 'an id' },
-  date: { schema: z.iso.date(), name: 'a date as YYYY-MM-DD' },
-  time: { schema: z.union([z.iso.datetime({ offset: true }), z.iso.date()]), name: 'a time as ISO 8601' },
-}
-
-const parseOperand = (type: FieldType, value: unknown, pointer: string): unknown => {
-  const { schema, name } = OPERANDS[type]
-  const parsed = schema.safeParse(value)
-  if (!parsed.success) throw invalid('invalid_filter', pointer, `This field takes ${name}.`)
-  return parsed.data
-}
-
-const unknownField = (fields: FilterFields, name: string, pointer: string) => {
-  const known = Object.keys(fields)
-  return invalid(
-    'unknown_field',
-    pointer,
-    `There is no field “${name}”. Did you mean “${nearest(known, name)}”?`,
-    known,
-  )
+const MEMBERS = {
+  and: ['and'],
+  or: ['or'],
+  not: ['not'],
+  linked: ['linked', 'some', 'none'],
+  field: ['field', 'op', 'value'],
 }
 
 /** Levenshtein distance. */

@@ -13,7 +13,8 @@ export const page = <T>(rows: T[], limit: number, cursorOf: (row: T) => string):
 /** One part of an order: what it sorts by, and which way. */
 type SortPart = { name: string; type: string; descending: boolean }
 
-type Position = (string | number | null)[]
+/** The values of a record in an order, the last of them its id. */
+export type Position = (string | number | null)[]
 
 /** Packs a sort position with the order that it belongs to; opaque to callers. */
 export const packCursor = (values: Position, sort: SortPart[]): string =>
@@ -51,10 +52,23 @@ const valuesOf = (cursor: string): unknown[] => {
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
+/** As PostgreSQL writes one: `2026-03-01 10:00:00.123456+00`. */
+const MOMENT =
+  /^(\d{4,6}-\d\d-\d\d)(?: (\d\d:\d\d:\d\d)(?:\.\d{1,6})?[+-](?:0\d|1[0-5])(?::\d\d){0,2})?( BC)?$/
+
 const isPositionIn = ({ type }: SortPart, value: unknown): boolean => {
   if (value === null) return true
-  if (type === 'number') return typeof value === 'number'
+  if (type === 'number') return Number.isSafeInteger(value)
+  if (type === 'integer' || type === 'decimal') return typeof value === 'number'
   if (typeof value !== 'string' || value.includes('\u0000')) return false
   if (type === 'uuid') return UUID.test(value)
-  return type === 'time' || type === 'date' ? !Number.isNaN(Date.parse(value)) : true
+  return type === 'time' || type === 'date' ? isMoment(value) : true
+}
+
+const isMoment = (text: string): boolean => {
+  const [, date, time = '00:00:00'] = MOMENT.exec(text) ?? []
+  if (date === undefined) return false
+  const read = new Date(`${date.length > 10 ? `+${date.padStart(12, '0')}` : date}T${time}Z`)
+  // A day that no month has is read as one of the next.
+  return !Number.isNaN(read.getTime()) && read.toISOString().includes(`${date.slice(-5)}T${time}`)
 }

@@ -1,40 +1,15 @@
-import { z } from 'zod'
 import { listTimeline } from '../../db/activities.ts'
 import type { Ctx } from '../../db/context.ts'
-import { Filter } from '../../db/filters.ts'
 import { createLead, LeadChange, NewLead, updateLead } from '../../db/leads.ts'
 import { getOpportunity } from '../../db/opportunities.ts'
 import { listOpportunities } from '../../db/opportunity-list.ts'
 import { listOrigins } from '../../db/origins.ts'
 import { queueRun, type RunTrigger } from '../../db/runs.ts'
-import { ById, Limit, route } from '../route.ts'
+import { ListingQuery } from '../listing.ts'
+import { ById, route } from '../route.ts'
 import { ActivityShape, presentTimeline, TimelineQuery } from './activities.ts'
 import { listOf, Queued } from '../shapes.ts'
 import { OpportunityShape } from './opportunities.ts'
-
-/** `filter` is a filter as JSON text. */
-const FilterText = z
-  .string()
-  .transform((text, issues): unknown => {
-    try {
-      return JSON.parse(text)
-    } catch {
-      issues.addIssue({
-        code: 'custom',
-        message: 'a filter as JSON, such as {"field":"score","op":"gte","value":60}',
-      })
-      return z.NEVER
-    }
-  })
-  .pipe(Filter)
-
-const LeadsQuery = z.object({
-  q: z.string().max(200).optional(),
-  filter: FilterText.optional(),
-  sort: z.string().max(200).optional(),
-  limit: Limit,
-  cursor: z.string().max(2_000).optional(),
-})
 
 const lead = (id: string) => ({ kind: 'lead', id })
 
@@ -78,7 +53,7 @@ export const leads = [
       summary: 'Leads',
       description:
         '`filter` is JSON of the filter language, `sort` a list of fields such as `-created_at,name`.',
-      query: LeadsQuery,
+      query: ListingQuery,
       response: listOf(OpportunityShape),
     },
     ({ ctx, query }) => listOpportunities(ctx, { ...query, kind: 'lead' }),

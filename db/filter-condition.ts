@@ -1,0 +1,211 @@
+import type { TransactionSql } from 'postgres'
+import { invalid, type DomainError } from './errors.ts'
+import type { FilterField, FilterFields, FilterKind, Lookup } from './filter-fields.ts'
+import { filterKinds } from './filter-kinds.ts'
+import { operandOf, positiveCondition, valueTypes, type Fragment } from './filter-operands.ts'
+import {
+  comparisonsOf,
+  innerFilter,
+  nearest,
+  type Comparison,
+  type Filter,
+  type LinkedFilter,
+  type Operator,
+} from './filters.ts'
+
+/** What a filter is read with: the transaction, the organization's own fields, and who asks. `filterScope` makes one. */
+export type FilterScope = {
+  tx: TransactionSql
+  organization_id: string
+  kind: FilterKind
+  /** Standard and custom fields of a kind. */
+  fieldsOf: (kind: FilterKind) => FilterFields
+  /** The member who asks, or for whom an agent or key does. */
+  me?: string | undefined
+}
+
+/** More would be asked of the database than of the person who reads it. */
+const MAX_LINKS_DEEP = 3
+
+/**
+ * The SQL condition of a filter on records that the statement calls `alias`.
+ * @throws {DomainError} `unknown_field` naming the nearest known one, `invalid_filter` when a value has the wrong type
+ */
+export const filterCondition = (
+  scope: FilterScope,
+  filter: Filter,
+  alias: string = filterKinds[scope.kind].alias,
+  pointer = '/filter',
+): Fragment => condition({ ...scope, alias, links_deep: 0 }, filter, pointer)
+
+/** The rows of a table that are records of a kind. What is archived is among them only when the filter says so. */
+export const kindCondition = (
+  { tx, kind }: Pick<FilterScope, 'tx' | 'kind'>,
+  filter: Filter | undefined,
+  alias: string,
+): { rows: Fragment[]; live: Fragment } => {
+  const { rows, archives } = filterKinds[kind]
+  const asked = filter && comparisonsOf(filter).some(({ field }) => /^archived(_at)?$/.test(field))
+  return {
+    rows: rows.map((row) => sqlText(tx, row(alias))),
+    live: archives && !asked ? sqlText(tx, `${alias}.archived_at is null`) : tx`true`,
+  }
+}
+
+/**
+ * A field by its name.
+ * @throws {DomainError} `unknown_field`, naming the nearest known one
+ */
+export const fieldNamed = (fields: FilterFields, name: string, pointer: string): FilterField => {
+  const field = Object.hasOwn(fields, name) ? fields[name] : undefined
+  if (field) return field
+  throw unknown(
+    'unknown_field',
+    'field',
+    Object.keys(fields).filter((key) => !fields[key]?.archived),
+    name,
+    pointer,
+  )
+}
+
+/** The expression of a field over a record; of one that lives elsewhere, by a look-up. */
+export const fieldExpression = (
+  { tx }: Pick<FilterScope, 'tx'>,
+  name: string,
+  { sql, lookup }: FilterField,
+  alias: string,
+): Fragment => {
+  if (!lookup) return sqlText(tx, sql ? sql(alias) : `${alias}.${name}`)
+  return tx`(select ${sqlText(tx, lookup.column('looked'))} from ${lookedUp(tx, lookup, 'looked', alias)} limit 1)`
+}
+
+/** `table v where …` of a look-up. */
+export const lookedUp = (tx: TransactionSql, lookup: Lookup, v: string, alias: string): Fragment => {
+  const tenant = lookup.shared
+    ? tx``
+    : tx`${sqlText(tx, `${v}.organization_id = ${alias}.organization_id`)} and`
+  return tx`${sqlText(tx, `${lookup.table} ${v}`)} where ${tenant} ${sqlText(tx, lookup.on(v, alias))} ${ofFields(tx, lookup, v)}`
+}
+
+/** `and field_id = …` where the look-up is of custom fields. */
+export const ofFields = (tx: TransactionSql, { field_ids }: Lookup, v: string): Fragment => {
+  if (!field_ids) return tx``
+  const [only, ...others] = field_ids
+  const column = sqlText(tx, `${v}.field_id`)
+  // One id keeps the order of the index that it leads.
+  return others.length === 0
+    ? tx`and ${column} = ${only ?? null}::uuid`
+    : tx`and ${column} = any(${field_ids}::uuid[])`
+}
+
+/** Text of ours as SQL: nothing that came from outside may reach it. */
+export const sqlText = (tx: TransactionSql, text: string): Fragment => tx.unsafe(text) as unknown as Fragment
+
+type Place = FilterScope & { alias: string; links_deep: number }
+
+const condition = (at: Place, filter: Filter, pointer: string): Fragment => {
+  const { tx } = at
+  if ('and' in filter) return joined(at, filter.and, 'and', pointer)
+  if ('or' in filter) return joined(at, filter.or, 'or', pointer)
+  if ('not' in filter) return tx`not coalesce(${condition(at, filter.not, `${pointer}/not`)}, false)`
+  return 'linked' in filter ? linked(at, filter, pointer) : comparison(at, filter, pointer)
+}
+
+const joined = (at: Place, parts: Filter[], word: 'and' | 'or', pointer: string): Fragment => {
+  const { tx } = at
+  if (parts.length === 0) return word === 'and' ? tx`true` : tx`false`
+  return parts
+    .map((part, n) => tx`(${condition(at, part, `${pointer}/${word}/${n}`)})`)
+    .reduce((all, next) => (word === 'and' ? tx`${all} and ${next}` : tx`${all} or ${next}`))
+}
+
+const linked = (at: Place, filter: LinkedFilter, pointer: string): Fragment => {
+  const { tx, alias } = at
+  const { links } = filterKinds[at.kind]
+  const link = Object.hasOwn(links, filter.linked) ? links[filter.linked] : undefined
+  if (!link) {
+    const known = Object.keys(links)
+    if (known.length > 0) throw unknown('unknown_link', 'link', known, filter.linked, `${pointer}/linked`)
+    throw invalid('unknown_link', `${pointer}/linked`, `Nothing is linked to a ${at.kind}.`, known)
+  }
+  if (at.links_deep >= MAX_LINKS_DEEP)
+    throw invalid('invalid_filter', pointer, `Links are followed at most ${MAX_LINKS_DEEP} deep.`)
+  const { table, alias: letter } = filterKinds[link.kind]
+  const b = `${letter}${at.links_deep + 1}`
+  const inner = innerFilter(filter)
+  const { rows, live } = kindCondition({ tx, kind: link.kind }, inner, b)
+  const word = filter.some === undefined ? 'none' : 'some'
+  const via = link.through
+    ? tx`${sqlText(tx, `${link.through} via join ${table} ${b} on ${b}.organization_id = via.organization_id`)}
+        where ${sqlText(tx, `via.organization_id = ${alias}.organization_id`)}`
+    : tx`${sqlText(tx, `${table} ${b} where ${b}.organization_id = ${alias}.organization_id`)}`
+  const found = tx`exists (select from ${via} and ${sqlText(tx, link.on(alias, b))}
+    and (${rows.reduce((all, next) => tx`${all} or ${next}`)}) and ${live}
+    ${inner ? tx`and (${condition({ ...at, kind: link.kind, alias: b, links_deep: at.links_deep + 1 }, inner, `${pointer}/${word}`)})` : tx``})`
+  return word === 'some' ? found : tx`not ${found}`
+}
+
+/** Each comparison is a positive one, negated or not: a record without a value is not equal, and empty. */
+const NEGATED: ReadonlySet<Operator> = new Set(['ne', 'not_in', 'is_empty', 'none'])
+
+const comparison = (at: Place, { field: name, op, value: given }: Comparison, pointer: string): Fragment => {
+  const { tx, alias } = at
+  const field = fieldNamed(at.fieldsOf(at.kind), name, `${pointer}/field`)
+  const { operators } = valueTypes[field.type]
+  if (!operators.includes(op))
+    throw invalid('invalid_filter', `${pointer}/op`, `“${name}” cannot be compared by “${op}”.`, operators)
+  const value = field.member ? withMember(at, given, `${pointer}/value`) : given
+  const says = { field: name, op, value }
+  if (field.lookup) return inLookup(at, field, field.lookup, says, pointer)
+  const column = fieldExpression(at, name, field, alias)
+  if (field.type === 'tags') return ofTags(tx, column, says, pointer)
+  const positive = positiveCondition(at, field.type, column, says, pointer)
+  return NEGATED.has(op) ? tx`(${positive}) is not true` : positive
+}
+
+const inLookup = (
+  at: Place,
+  { type }: FilterField,
+  lookup: Lookup,
+  says: Comparison,
+  pointer: string,
+): Fragment => {
+  const { tx, alias } = at
+  const column = sqlText(tx, lookup.column('looked'))
+  const found = (one: Comparison): Fragment =>
+    tx`exists (select from ${lookedUp(tx, lookup, 'looked', alias)} and ${positiveCondition(at, type, column, one, pointer)})`
+  if (says.op === 'all') {
+    const values = textsOf(says, pointer)
+    return values
+      .map((value) => found({ ...says, op: 'any', value: [value] }))
+      .reduce((all, next) => tx`${all} and ${next}`, tx`true`)
+  }
+  return NEGATED.has(says.op) ? tx`not ${found(says)}` : found(says)
+}
+
+const ofTags = (tx: TransactionSql, column: Fragment, says: Comparison, pointer: string): Fragment => {
+  const { op } = says
+  if (op === 'is_empty') return tx`cardinality(${column}) = 0`
+  if (op === 'is_not_empty') return tx`cardinality(${column}) > 0`
+  if (op === 'contains')
+    return tx`${operandOf('text', says.value, `${pointer}/value`) as string} = any(${column})`
+  const texts = tx`${textsOf(says, pointer)}::text[]`
+  if (op === 'all') return tx`${column} @> ${texts}`
+  return op === 'none' ? tx`not ${column} && ${texts}` : tx`${column} && ${texts}`
+}
+
+const textsOf = ({ op, value }: Comparison, pointer: string): string[] => {
+  if (!Array.isArray(value))
+    throw invalid('invalid_filter', `${pointer}/value`, `“${op}” takes a list of values.`)
+  return value.map((item, n) => String(operandOf('text', item, `${pointer}/value/${n}`)))
+}
+
+const withMember = (at: Place, value: unknown, pointer: string): unknown => {
+  if (Array.isArray(value)) return value.map((item) => withMember(at, item, pointer))
+  if (value !== 'me') return value
+  if (at.me) return at.me
+  throw invalid('invalid_filter', pointer, 'Nobody is signed in who “me” could be. Name the member by id.')
+}
+
+const unknown = (code: string, what: string, known: string[], name: string, pointer: string): DomainError =>
+  invalid(code, pointer, `There is no ${what} “${name}”. Did you mean “${nearest(known, name)}”?`, known)

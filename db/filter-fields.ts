@@ -1,0 +1,266 @@
+import type { FieldType } from './filter-operands.ts'
+
+/** What a filter can be about: `opportunity` is leads and deals alike. */
+export type FilterKind =
+  | 'lead'
+  | 'deal'
+  | 'opportunity'
+  | 'account'
+  | 'contact'
+  | 'task'
+  | 'note'
+  | 'activity'
+  | 'file'
+  | 'submission'
+
+/** Where a value lives that is not on the record's own row. `v` and `a` are the aliases of that table and the record. */
+export type Lookup = {
+  table: string
+  on: (v: string, a: string) => string
+  column: (v: string) => string
+  /** Its column that holds the record's id: an index on (column, id) then serves the order. */
+  id?: string
+  /** The custom fields whose values are meant. */
+  field_ids?: string[]
+  /** The one row among several that an order goes by. */
+  first?: (v: string) => string
+  /** It belongs to no organization. */
+  shared?: true
+}
+
+/** A field that lists can be filtered by, and sorted unless it is true or false or several values. */
+export type FilterField = {
+  type: FieldType
+  /** The record always has a value: its order needs no place for those without. */
+  required?: true
+  /** Takes `me`: whoever asks. */
+  member?: true
+  /** An expression over the record's alias; absent: the column of that name. */
+  sql?: (a: string) => string
+  lookup?: Lookup
+  /** The column whose opposite order this is. */
+  opposite_of?: string
+  /** Still filtered by, named nowhere. */
+  archived?: true
+}
+
+/** What can be filtered and sorted by, by name. */
+export type FilterFields = Record<string, FilterField>
+
+const text: FilterField = { type: 'text' }
+const name: FilterField = { type: 'text', required: true }
+const id: FilterField = { type: 'uuid', required: true }
+const reference: FilterField = { type: 'uuid' }
+const member: FilterField = { type: 'uuid', member: true }
+const number: FilterField = { type: 'number' }
+const time: FilterField = { type: 'time' }
+const moment: FilterField = { type: 'time', required: true }
+const archived: FilterField = { type: 'boolean', sql: (a) => `(${a}.archived_at is not null)` }
+
+const ofStage = (type: FieldType, column: (v: string) => string): FilterField => ({
+  type,
+  lookup: { table: 'stages', on: (v, a) => `${v}.id = ${a}.stage_id`, column },
+})
+
+const ofOpportunity = (type: FieldType, table: string, column: string): FilterField => ({
+  type,
+  lookup: {
+    table,
+    on: (v, a) => `${v}.opportunity_id = ${a}.id`,
+    column: (v) => `${v}.${column}`,
+    id: 'opportunity_id',
+  },
+})
+
+const ownerName: FilterField = {
+  type: 'text',
+  lookup: {
+    table: 'identity.users',
+    on: (v, a) => `${v}.id = ${a}.owner_id`,
+    column: (v) => `${v}.name`,
+    shared: true,
+  },
+}
+
+/** Fields whose present value was found outside, by reading. */
+const enrichedFields: FilterField = {
+  type: 'tags',
+  lookup: {
+    table: 'record_origins',
+    on: (v, a) =>
+      `${v}.record_kind = ${a}.kind and ${v}.record_id = ${a}.id and ${v}.origin->>'kind' = 'url'`,
+    column: (v) => `${v}.field`,
+  },
+}
+
+const people: FilterFields = {
+  owner_id: member,
+  owner_name: ownerName,
+  phone: text,
+  city: text,
+  state: text,
+  country: text,
+  source: text,
+  tags: { type: 'tags', required: true },
+  external_id: text,
+  archived,
+  archived_at: time,
+  created_at: moment,
+  updated_at: moment,
+}
+
+/** Leads and deals. */
+export const opportunityFields: FilterFields = {
+  id,
+  kind: name,
+  name,
+  contact_name: text,
+  company_name: text,
+  title: text,
+  email: text,
+  website: text,
+  industry: text,
+  message: text,
+  pipeline_id: id,
+  stage_id: id,
+  stage_kind: ofStage('text', (v) => `${v}.kind`),
+  stage_label: ofStage('text', (v) => `${v}.label`),
+  stage_position: ofStage('number', (v) => `${v}.position`),
+  close_probability: ofStage('number', (v) => `${v}.close_probability`),
+  is_open: ofStage('boolean', (v) => `(${v}.kind = 'open')`),
+  stage_entered_at: moment,
+  /** Whole days since it entered its stage. */
+  days_in_stage: {
+    type: 'number',
+    required: true,
+    sql: (a) => `floor(extract(epoch from now() - ${a}.stage_entered_at) / 86400)::int8`,
+    opposite_of: 'stage_entered_at',
+  },
+  /** Open, and longer in its stage than the stage's `rot_days`. */
+  stuck: {
+    type: 'boolean',
+    sql: (a) => `exists (select from stages stuck_in where stuck_in.organization_id = ${a}.organization_id
+      and stuck_in.id = ${a}.stage_id and stuck_in.kind = 'open'
+      and ${a}.stage_entered_at < now() - stuck_in.rot_days * interval '1 day')`,
+  },
+  campaign: text,
+  campaign_id: reference,
+  landing_page: text,
+  /** The door it came in by; never changes, unlike `source`. */
+  door: { type: 'text', sql: (a) => `(${a}.origin->>'door')` },
+  value_minor: number,
+  currency: name,
+  base_value_minor: number,
+  forecast_category: text,
+  expected_close_on: { type: 'date' },
+  expected_close_slips: { type: 'number', required: true },
+  score: ofOpportunity('number', 'opportunity_scores', 'score'),
+  verdict: ofOpportunity('text', 'opportunity_scores', 'verdict'),
+  enriched_at: ofOpportunity('time', 'enrichments', 'read_at'),
+  enriched_fields: enrichedFields,
+  sent_at: time,
+  accepted_at: time,
+  qualifying_started_at: time,
+  qualified_at: time,
+  scheduled_at: time,
+  won_at: time,
+  lost_at: time,
+  discard_reason_id: reference,
+  discard_note: text,
+  source_lead_id: reference,
+  agents_paused: { type: 'boolean' },
+  /** Approvals on it that wait for a person. */
+  pending_approvals: {
+    type: 'number',
+    required: true,
+    sql: (a) => `(select count(*) from approvals waiting where waiting.organization_id = ${a}.organization_id
+      and waiting.subject_kind = ${a}.kind and waiting.subject_id = ${a}.id
+      and waiting.status in ('pending', 'stale', 'outcome_unknown'))`,
+  },
+  ...people,
+}
+
+/** Companies. */
+export const accountFields: FilterFields = {
+  id,
+  name,
+  website: text,
+  domain: text,
+  description: text,
+  lifecycle: name,
+  segment: text,
+  industry: text,
+  size: number,
+  revenue_minor: number,
+  currency: name,
+  health: number,
+  ...people,
+}
+
+/** People. */
+export const contactFields: FilterFields = {
+  id,
+  name,
+  title: text,
+  email: text,
+  description: text,
+  lifecycle: name,
+  ...people,
+}
+
+const madeAndArchived: FilterFields = { id, archived, created_at: moment, updated_at: moment }
+
+export const taskFields: FilterFields = {
+  ...madeAndArchived,
+  title: name,
+  description: text,
+  status: name,
+  priority: name,
+  due_at: time,
+  remind_at: time,
+  completed_at: time,
+  assignee_kind: text,
+  assignee_id: { type: 'text', member: true },
+  is_open: { type: 'boolean', sql: (a) => `(${a}.status = 'open')` },
+  overdue: {
+    type: 'boolean',
+    sql: (a) => `(${a}.status = 'open' and ${a}.due_at is not null and ${a}.due_at < now())`,
+  },
+}
+
+export const noteFields: FilterFields = {
+  ...madeAndArchived,
+  body: name,
+  subject_kind: name,
+  author_kind: { type: 'text', sql: (a) => `(${a}.author->>'kind')` },
+  author_id: { type: 'text', member: true, sql: (a) => `(${a}.author->>'id')` },
+}
+
+export const activityFields: FilterFields = {
+  id,
+  type: name,
+  occurred_at: moment,
+  actor_kind: name,
+  actor_id: { type: 'text', required: true, member: true },
+  actor_name: name,
+  reason: text,
+  run_id: reference,
+}
+
+export const fileFields: FilterFields = {
+  ...madeAndArchived,
+  name,
+  media_type: name,
+  size: { type: 'number', required: true },
+  text_status: name,
+  subject_kind: name,
+}
+
+export const submissionFields: FilterFields = {
+  id,
+  door: name,
+  status: name,
+  source_id: reference,
+  received_at: moment,
+  processed_at: time,
+}

@@ -18,6 +18,7 @@ export const permissions = [
   'intake:write',
   'messages:read',
   'activities:read',
+  'activities:write',
   'tasks:read',
   'tasks:write',
   'notes:read',
@@ -31,7 +32,14 @@ export type Permission = (typeof permissions)[number]
 export const EVERYTHING = '*'
 
 const reads = permissions.filter((permission) => permission.endsWith(':read'))
-const work: Permission[] = ['leads:write', 'tasks:write', 'notes:write', 'runs:write', 'approvals:decide']
+const work: Permission[] = [
+  'leads:write',
+  'tasks:write',
+  'notes:write',
+  'runs:write',
+  'activities:write',
+  'approvals:decide',
+]
 const organization: Permission[] = ['settings:write', 'agents:write', 'keys:write']
 
 const granted: Record<Role, readonly Permission[]> = {

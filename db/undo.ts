@@ -32,24 +32,31 @@ export const isUndoable = (activity: Activity): boolean =>
  * @throws {DomainError} `activity_not_found`, `already_undone`, `not_undoable` with `because`, `changed_since` naming the
  * fields that are not what the act left (nothing is taken back then), and whatever the record refuses
  */
-export const undoActivity = async (
-  ctx: Ctx,
-  id: string,
-  options: { reason?: string | undefined } = {},
-): Promise<Activity> => (await takeBack(ctx, id, options)).activity
+export const undoActivity = async (ctx: Ctx, id: string, options: Undo = {}): Promise<Activity> =>
+  (await takeBack(ctx, id, options)).activity
+
+/** How something is taken back. */
+export type Undo = {
+  reason?: string | undefined
+  /** Throws where the caller may not change what the act changed. */
+  allow?: ((activity: Activity) => void) | undefined
+  /** Whether what nobody changed since is taken back although something else was; else all of an act or nothing. */
+  rest?: boolean | undefined
+}
 
 /** A value that somebody changed after the act: it stays. */
 export type ChangedSince = { field: string; left: unknown; now: unknown }
 
-/** As `undoActivity`; with `rest`, what nobody changed since is taken back although the rest cannot be, and `kept` names it. */
+/** As `undoActivity`; answers beside the line what somebody changed since and was kept, where `rest` let it. */
 export const takeBack = (
   ctx: Ctx,
   id: string,
-  { reason, rest = false }: { reason?: string | undefined; rest?: boolean },
+  { reason, allow, rest = false }: Undo,
 ): Promise<{ activity: Activity; kept: ChangedSince[] }> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
     const activity = await lockActivity(ctx, id)
+    allow?.(activity)
     requireUndoable(activity)
     const { recorded, result: kept } = await recordingOf(
       ctx,
@@ -71,6 +78,10 @@ export const takeBack = (
     await tx`update activities set undone_by = ${undone} where organization_id = ${organization_id} and id = ${id}`
     return { activity: await lockActivity(ctx, undone), kept }
   })
+
+/** Whether this line only says what happened. */
+export const changedNothing = (activity: Activity): boolean =>
+  ['changed_nothing', 'part_of_undo'].includes(hindranceOf(activity)?.because ?? '')
 
 /** @throws {DomainError} `already_undone` or `not_undoable` */
 const requireUndoable = (activity: Activity): void => {
@@ -117,8 +128,9 @@ const hindranceOf = (
 const IRREVERSIBLE: Partial<Record<ActivityType, string>> = {
   email_sent: 'An e-mail that was sent cannot be called back.',
   qualified: 'A score is computed again, not taken back; it changes nothing else.',
-  lead_imported: 'What came in is not taken back; archive the lead instead.',
-  submission_joined: 'What came in is not taken back.',
+  approved: 'What was approved is carried out; take that back instead.',
+  rejected: 'A rejection is taken back in the queue, within five minutes.',
+  settings_changed: 'A setting is changed back where it is set.',
   email_opted_out: 'Only the person who asked not to be written to can take that back.',
   undone: 'What this took back cannot be done again by itself.',
 }

@@ -35,6 +35,7 @@ export const rolesMatrix: Record<string, `${0 | 1}${0 | 1}${0 | 1}${0 | 1}${0 | 
   'GET /api/runs/{id}': '11111',
   'POST /api/runs/{id}/retry': '11110',
   'POST /api/runs/{id}/cancel': '11110',
+  'POST /api/runs/{id}/undo': '11110',
   'GET /api/failures': '11111',
   'POST /api/failures/{id}/retry': '11110',
 
@@ -69,4 +70,5 @@ export const rolesMatrix: Record<string, `${0 | 1}${0 | 1}${0 | 1}${0 | 1}${0 | 
   'GET /api/tasks/{id}': '11111',
   'POST /api/tasks/{id}/complete': '11110',
   'GET /api/activities': '11111',
+  'POST /api/activities/{id}/undo': '11110',
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { listActivities, type Activity } from '../../db/activities.ts'
 import type { Page } from '../../db/page.ts'
+import { isUndoable } from '../../db/undo.ts'
 import { Paged, route } from '../route.ts'
 import { Actor, Anything, Id, listOf, Subject, Time } from '../shapes.ts'
 
@@ -34,9 +35,12 @@ export const TimelineQuery = Paged.extend({
   run_id: z.uuid().optional(),
 })
 
+/** One line as it is answered. */
+export const presentActivity = (activity: Activity) => ({ ...activity, undoable: isUndoable(activity) })
+
 /** A page of a timeline as it is answered. */
 export const presentTimeline = ({ data, next_cursor }: Page<Activity>) => ({
-  data: data.map((activity) => ({ ...activity, undoable: false })),
+  data: data.map(presentActivity),
   next_cursor,
 })
 

@@ -18,6 +18,7 @@ import { settings } from './settings.ts'
 import { submissions } from './submissions.ts'
 import { tasks } from './tasks.ts'
 import { tools } from './tools.ts'
+import { undo } from './undo.ts'
 
 /** Every operation below `/api` that takes and answers JSON. What is not listed here is not served. */
 export const routes: readonly Route[] = [
@@ -40,4 +41,5 @@ export const routes: readonly Route[] = [
   ...notes,
   ...tasks,
   ...activities,
+  ...undo,
 ]

@@ -100,10 +100,12 @@ describe.each(switches)('while %s are off and on again', (_, set, reason) => {
     const muted = await comesIn()
     const asked_again = await comesIn()
     const untouched = await comesIn()
+    const synced = await comesIn()
     await work()
 
     const sync: Ctx = { ...ctx, actor: { kind: 'system', id: 'sync', name: 'sync' } }
     await updateLead(ctx, taken_up, { title: 'Buyer' })
+    await updateLead(sync, synced, { title: 'Buyer' })
     const { stages } = await getPipeline(ctx, (await getOpportunity(ctx, closed)).pipeline_id)
     await moveOpportunity(sync, closed, { stage_id: stages.find(({ kind }) => kind === 'lost')?.id ?? '' })
     await inTx(ctx, ({ tx }) => tx`update opportunities set archived_at = now() where id = ${archived}`)
@@ -114,7 +116,7 @@ describe.each(switches)('while %s are off and on again', (_, set, reason) => {
 
     await set(true)
     const { data } = await listRuns(ctx, { status: 'queued', limit: 20 })
-    expect(data.map(({ subject }) => subject.id)).toEqual([untouched])
+    expect(data.map(({ subject }) => subject.id)).toEqual([synced, untouched])
   })
 })
 

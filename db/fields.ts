@@ -32,16 +32,27 @@ export type CustomField = {
   version: number
 }
 
-/** The organization's fields in their order, archived ones among them; read once per transaction. */
-export const customFields = (ctx: Ctx): Promise<readonly CustomField[]> =>
-  inTx(ctx, ({ tx, organization_id }) => {
-    const known = read.get(tx)
-    if (known) return known
-    const fields = tx<CustomField[]>`
-      select id, record_kind, key, label, description, type, options, position, archived_at, created_at, updated_at, version
-      from fields where organization_id = ${organization_id} order by record_kind, position collate "C", id`.execute()
+/** In which column of `custom_values` the values of a type are. */
+export const valueColumns = {
+  short_text: 'text_value',
+  long_text: 'long_value',
+  integer: 'number_value',
+  decimal: 'number_value',
+  date: 'date_value',
+  select: 'text_value',
+  multi_select: 'text_value',
+} as const satisfies Record<CustomType, string>
+
+/** The organization's fields, or those of one kind, in their order and with archived ones; read once per transaction. */
+export const customFields = (ctx: Ctx, record_kind?: RecordKind): Promise<readonly CustomField[]> =>
+  inTx(ctx, async ({ tx, organization_id }) => {
+    const fields =
+      read.get(tx) ??
+      tx<CustomField[]>`
+        select id, record_kind, key, label, description, type, options, position, archived_at, created_at, updated_at, version
+        from fields where organization_id = ${organization_id} order by record_kind, position collate "C", id`.execute()
     read.set(tx, fields)
-    return fields
+    return (await fields).filter((field) => !record_kind || field.record_kind === record_kind)
   })
 
 /** What a transaction has read already; a change forgets it. */

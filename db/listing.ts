@@ -48,8 +48,9 @@ export type ListSource = {
  */
 export const listRecords = <T>(ctx: Ctx, source: ListSource, query: ListQuery): Promise<Page<T>> =>
   inTx(ctx, async (ctx) => {
-    const scope = await filterScope(ctx, source.kind)
-    const sort = parseSort(scope.fieldsOf(source.kind), query.sort ?? source.default_sort)
+    const wanted = { filter: query.filter, sort: query.sort ?? source.default_sort }
+    const scope = await filterScope(ctx, source.kind, wanted)
+    const sort = parseSort(scope.fieldsOf(source.kind), wanted.sort)
     const position = query.cursor === undefined ? undefined : unpackCursor(query.cursor, sort)
     const { alias } = filterKinds[source.kind]
     const search = await searchCondition(ctx, source.kind, query.q, alias)
@@ -87,7 +88,7 @@ export const matching = async (
   query: Pick<ListQuery, 'filter' | 'q'>,
   alias: string = filterKinds[kind].alias,
 ): Promise<{ condition: Fragment }> => {
-  const scope = await filterScope(ctx, kind)
+  const scope = await filterScope(ctx, kind, { filter: query.filter })
   const search = await searchCondition(ctx, kind, query.q, alias)
   const { rows, live } = kindCondition(scope, query.filter, alias)
   const { tx } = ctx

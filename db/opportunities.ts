@@ -1,5 +1,6 @@
 import type { PendingQuery, Row } from 'postgres'
 import { z } from 'zod'
+import { selectCustom } from './custom-values.ts'
 import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, notFound } from './errors.ts'
 import type { StageKind } from './pipelines.ts'
@@ -135,7 +136,7 @@ export const selectOpportunity = (tx: TxCtx['tx'], extra?: SqlPart) => tx`
     case when u.id is not null then jsonb_build_object('id', u.id, 'name', u.name) end as owner,
     o.source, o.campaign, o.campaign_id, o.landing_page, o.origin, o.value_minor, o.currency, o.forecast_category,
     o.expected_close_on, o.expected_close_slips, o.exchange_rate, o.base_value_minor, sc.score, coalesce(sc.reasons, '[]') as score_reasons, sc.verdict, sc.verdict_reason,
-    o.tags, ${customOf(tx, tx`o.organization_id`, tx`o.id`)} as custom, o.extra, o.warnings,
+    o.tags, ${selectCustom(tx, tx`o.organization_id`, tx`o.id`)} as custom, o.extra, o.warnings,
     case when e.opportunity_id is not null then
       jsonb_build_object('website', e.website, 'summary', e.summary, 'facts', e.facts, 'read_at', e.read_at) end as enrichment,
     o.sent_at, o.accepted_at, o.qualifying_started_at, o.qualified_at, o.scheduled_at, o.won_at, o.lost_at,
@@ -159,24 +160,6 @@ export const selectOpportunity = (tx: TxCtx['tx'], extra?: SqlPart) => tx`
   left join enrichments e on e.organization_id = o.organization_id and e.opportunity_id = o.id
   left join discard_reasons d on d.organization_id = o.organization_id and d.id = o.discard_reason_id
   left join identity.users u on u.id = o.owner_id`
-
-/** The custom values of a record as `{key: value}`, each in the type of its field; those of archived fields are hidden. */
-export const customOf = (tx: TxCtx['tx'], organization_id: SqlPart, record_id: SqlPart) => tx`
-  coalesce((
-    select jsonb_object_agg(each.key, each.value) from (
-      select f.key, case f.type
-        when 'multi_select' then jsonb_agg(v.text_value order by v.n)
-        when 'integer' then to_jsonb(min(v.number_value))
-        when 'decimal' then to_jsonb(min(v.number_value))
-        when 'date' then to_jsonb(min(v.date_value))
-        when 'long_text' then to_jsonb(min(v.long_value))
-        else to_jsonb(min(v.text_value)) end as value
-      from custom_values v
-      join fields f on f.organization_id = v.organization_id and f.id = v.field_id and f.archived_at is null
-      where v.organization_id = ${organization_id} and v.record_id = ${record_id}
-      group by f.id, f.key, f.type
-    ) as each
-  ), '{}')`
 
 /** A piece of SQL that others are put together from. */
 export type SqlPart = PendingQuery<Row[]>

@@ -1,0 +1,208 @@
+import type { PendingQuery, Row, TransactionSql } from 'postgres'
+import { z } from 'zod'
+import type { Change } from './activities.ts'
+import { sendStatement, type TxCtx } from './context.ts'
+import { DomainError, type Fault } from './errors.ts'
+import { customFields, valueColumns, type CustomField, type CustomType } from './fields.ts'
+import { nearest } from './filters.ts'
+import { Line, Lines } from './lead-fields.ts'
+import type { RecordKind } from './records.ts'
+
+type SqlPart = PendingQuery<Row[]>
+
+/** A custom value as it is answered: several choices are a list. */
+export type CustomValue = string | number | string[]
+
+/**
+ * The custom values of a record as `{key: value}`, each in the type of its field, for a `select`. Values of archived fields
+ * are hidden unless `archived`.
+ */
+export const selectCustom = (
+  tx: TransactionSql,
+  organization_id: SqlPart,
+  record_id: SqlPart,
+  { archived = false }: { archived?: boolean } = {},
+) => tx`
+  coalesce((
+    select jsonb_object_agg(each.key, each.value) from (
+      select f.key, case f.type
+        when 'multi_select' then jsonb_agg(v.text_value order by v.n)
+        when 'integer' then to_jsonb(min(v.number_value))
+        when 'decimal' then to_jsonb(min(v.number_value))
+        when 'date' then to_jsonb(min(v.date_value))
+        when 'long_text' then to_jsonb(min(v.long_value))
+        else to_jsonb(min(v.text_value)) end as value
+      from custom_values v
+      join fields f on f.organization_id = v.organization_id and f.id = v.field_id
+        ${archived ? tx`` : tx`and f.archived_at is null`}
+      where v.organization_id = ${organization_id} and v.record_id = ${record_id}
+      group by f.id, f.key, f.type
+    ) as each
+  ), '{}')`
+
+/** The custom values of one record, by key; those of archived fields too when `archived`. */
+export const readCustomValues = async (
+  { tx, organization_id }: TxCtx,
+  record_id: string,
+  options: { archived?: boolean } = {},
+): Promise<Record<string, CustomValue>> => {
+  const [row] = await tx<{ custom: Record<string, CustomValue> }[]>`
+    select ${selectCustom(tx, tx`${organization_id}::uuid`, tx`${record_id}::uuid`, options)} as custom`
+  return row?.custom ?? {}
+}
+
+/**
+ * Sets custom values of a record by the keys of its kind's fields; null, an empty text and an empty list clear one.
+ * Answers what changed, as the caller's activity says it: `custom.<key>`. The caller holds the record's lock and raises
+ * its version.
+ * @param made whether the record was made in this transaction: there is nothing to compare with then
+ * @throws {DomainError} `invalid_custom_value` with every wrong value, its type and what is accepted; `unknown_field`
+ * naming the nearest key
+ */
+export const writeCustomValues = async (
+  ctx: TxCtx,
+  record_kind: RecordKind,
+  record_id: string,
+  values: Record<string, unknown>,
+  { made = false }: { made?: boolean } = {},
+): Promise<Change[]> => {
+  const given = Object.entries(values).filter(([, value]) => value !== undefined)
+  if (given.length === 0) return []
+  const { tx, organization_id } = ctx
+  const fields = await customFields(ctx, record_kind)
+  const before = made ? {} : await readCustomValues(ctx, record_id, { archived: true })
+  const parsed = parseCustomValues(record_kind, fields, given, before)
+  const changed = parsed.filter(
+    ({ field, value }) => JSON.stringify(before[field.key] ?? null) !== JSON.stringify(value),
+  )
+  if (changed.length === 0) return []
+  const ids = changed.map(({ field }) => field.id)
+  if (!made)
+    sendStatement(
+      ctx,
+      tx`delete from custom_values where organization_id = ${organization_id} and record_id = ${record_id}
+        and field_id = any(${ids}::uuid[])`,
+    )
+  const rows = changed.flatMap(({ field, value }) => rowsOf(field, value))
+  if (rows.length > 0)
+    sendStatement(
+      ctx,
+      tx`insert into custom_values ${tx(rows.map((row) => ({ organization_id, record_id, ...row })))}`,
+    )
+  return changed.map(({ field, value }) => ({
+    field: `custom.${field.key}`,
+    before: before[field.key] ?? null,
+    after: value,
+  }))
+}
+
+type Parsed = { field: CustomField; value: CustomValue | null }
+
+const parseCustomValues = (
+  record_kind: RecordKind,
+  fields: readonly CustomField[],
+  given: [key: string, value: unknown][],
+  before: Record<string, CustomValue>,
+): Parsed[] => {
+  const faults: (Fault & { code: string })[] = []
+  const parsed = given.flatMap(([key, value]): Parsed[] => {
+    const pointer = `/custom/${key}`
+    const field = fields.find((one) => one.key === key)
+    if (!field || field.archived_at) {
+      faults.push({ ...unknownKey(record_kind, fields, key, field), pointer })
+      return []
+    }
+    const result = schemaOf(field, before[key]).safeParse(value === '' ? null : value)
+    if (result.success) return [{ field, value: result.data }]
+    const accepted = acceptedBy(field)
+    const message = `“${field.label}” takes ${TYPES[field.type].name}${accepted ? ` of ${accepted.join(', ')}` : ''}; this is ${nameOf(value)}.`
+    faults.push({
+      code: 'invalid_custom_value',
+      pointer,
+      message,
+      accepted: accepted ?? TYPES[field.type].name,
+    })
+    return []
+  })
+  const [first] = faults
+  if (!first) return parsed
+  throw new DomainError('invalid', first.code, first.message, {
+    errors: faults.map(({ code: _, ...fault }) => fault),
+  })
+}
+
+const unknownKey = (
+  record_kind: RecordKind,
+  fields: readonly CustomField[],
+  key: string,
+  archived: CustomField | undefined,
+): Omit<Fault, 'pointer'> & { code: string } => {
+  if (archived)
+    return {
+      code: 'field_archived',
+      message: `“${archived.label}” is archived: restore the field before you set it.`,
+    }
+  const known = fields.filter(({ archived_at }) => !archived_at).map((field) => field.key)
+  const meant = nearest(known, key)
+  return {
+    code: 'unknown_field',
+    message: `A ${record_kind} has no custom field “${key}”.${meant ? ` Did you mean “${meant}”?` : ''}`,
+    accepted: known,
+  }
+}
+
+/** What is told about a type, and how its values are read; one that is kept already may be sent back, retired or not. */
+const TYPES: Record<CustomType, { name: string; schema: (options: Set<string>) => z.ZodType<CustomValue> }> =
+  {
+    short_text: { name: 'a short text (at most 300 characters, one line)', schema: () => Line() },
+    long_text: { name: 'a text (at most 20,000 characters)', schema: () => Lines() },
+    integer: { name: 'a whole number', schema: () => z.number().int() },
+    decimal: { name: 'a number', schema: () => z.number() },
+    date: {
+      name: 'a date as YYYY-MM-DD',
+      schema: () => z.iso.date().refine((date) => !date.startsWith('0000')),
+    },
+    select: { name: 'one', schema: (options) => choice(options) },
+    multi_select: { name: 'a list', schema: (options) => z.array(choice(options)).max(100) },
+  }
+
+const choice = (options: Set<string>) => z.string().refine((value) => options.has(value))
+
+const schemaOf = (field: CustomField, kept: CustomValue | undefined): z.ZodType<CustomValue | null> => {
+  const values = [
+    ...field.options.filter(({ retired }) => !retired).map(({ value }) => value),
+    ...[kept ?? []].flat(),
+  ]
+  const order = field.options.map(({ value }) => value)
+  return TYPES[field.type]
+    .schema(new Set(values.map(String)))
+    .nullable()
+    .transform((value) => {
+      if (value === '') return null
+      if (!Array.isArray(value)) return value
+      // In the order of the field's choices, each once: the same choices are the same value.
+      const chosen = [...new Set(value)].toSorted((a, b) => order.indexOf(a) - order.indexOf(b))
+      return chosen.length > 0 ? chosen : null
+    })
+}
+
+const acceptedBy = ({ type, options }: CustomField): string[] | undefined =>
+  type === 'select' || type === 'multi_select'
+    ? options.filter(({ retired }) => !retired).map(({ value }) => value)
+    : undefined
+
+const nameOf = (value: unknown): string => {
+  if (value === null) return 'nothing'
+  if (Array.isArray(value)) return 'a list'
+  if (typeof value === 'string') return value.length > 60 ? 'a text' : `the text “${value}”`
+  if (typeof value === 'number') return `the number ${value}`
+  return typeof value === 'boolean' ? String(value) : 'an object'
+}
+
+/** Every row names every column, so that one insert takes rows of different types. */
+const EMPTY = { text_value: null, long_value: null, number_value: null, date_value: null }
+
+const rowsOf = ({ id, type }: CustomField, value: CustomValue | null) => {
+  if (value === null) return []
+  return [value].flat().map((one, n) => ({ field_id: id, n, ...EMPTY, [valueColumns[type]]: one }))
+}

@@ -11,4 +11,21 @@ export type Agent = {
   tools: readonly string[]
   /** Caps of one run; an organization may set others. */
   budget: Budget
+  /** What a run of it must not end without. */
+  owes?: Owed
 }
+
+/** Something that a run must have done in the end, whatever its model makes of it. */
+export type Owed = {
+  /** What is missing, as the beginning of a sentence in the trace. */
+  missing: string
+  /** Name of the file in prompts/ that asks the model for it once more. */
+  prompt: string
+  /** The tools that settle it. Where policy keeps one of them from the agent, nothing is owed. */
+  tools: readonly string[]
+  /** Whether it is missing after these calls of the run. */
+  isMissing: (calls: readonly CallMade[]) => boolean
+}
+
+/** One call of a run and what it was answered, as the journal holds it. */
+export type CallMade = { tool: string; output: Record<string, unknown> }

@@ -4,7 +4,7 @@ import { log } from '../log.ts'
 import type { Ctx, Lease } from '../db/context.ts'
 import { inTx, LeaseLost } from '../db/context.ts'
 import { readAgentSettings, readModelPrice } from '../db/models.ts'
-import { agentActor, readStanding } from '../db/policies.ts'
+import { agentActor, readStanding, type Standing } from '../db/policies.ts'
 import { runLimits, type Run } from '../db/runs.ts'
 import {
   beginRun,
@@ -20,12 +20,13 @@ import { listSteps } from '../db/run-journal.ts'
 import { loadPrompt } from '../prompts/load.ts'
 import { tools } from '../tools/index.ts'
 import type { Outside } from '../tools/tool.ts'
-import type { Agent } from './agent.ts'
+import type { Agent, Owed } from './agent.ts'
 import { lead_worker } from './lead_worker.ts'
 import { explainModelError, isTransient, openModel, type ModelPrice, type OpenedModel } from './model.ts'
 import { rulesModel } from './rules-model.ts'
 import { ModelFault } from './journal.ts'
-import { think, ToolFault } from './run.ts'
+import { think } from './run.ts'
+import { ToolFault } from './run-acts.ts'
 
 /** Who can be woken. */
 const agents: Readonly<Record<string, Agent>> = { lead_worker }
@@ -212,9 +213,17 @@ const thinkAs = async (
     steps,
     outside: worker.outside,
     signal,
+    owes: owedBy(agent, run, standing.levels),
     turn_timeout_ms: worker.turn_timeout_ms ?? workerLimits.turn_timeout_ms,
   })
 }
+
+/** Nothing beyond what a person asked for, and nothing that policy keeps from the agent. */
+const owedBy = (agent: Agent, { trigger }: Run, levels: Standing['levels']): Owed | undefined =>
+  (trigger.ask ?? 'work') === 'work' &&
+  agent.owes?.tools.every((name) => ['act', 'suggest'].includes(levels[name] ?? 'off'))
+    ? agent.owes
+    : undefined
 
 const openModelOf = (worker: AgentWorker, spec: string, price: ModelPrice | undefined): OpenedModel => {
   try {

@@ -5,7 +5,8 @@ import type {
 } from '@ai-sdk/provider'
 import { z } from 'zod'
 import type { Budget } from '../db/models.ts'
-import { journalStep, type RunStep, type TaintSource } from '../db/run-journal.ts'
+import { journalStep, type NewStep, type RunStep, type TaintSource } from '../db/run-journal.ts'
+import type { CallMade } from './agent.ts'
 import { costOf, type OpenedModel } from './model.ts'
 import type { Run } from '../db/runs.ts'
 import type { Ctx } from '../db/context.ts'
@@ -19,7 +20,14 @@ export class ModelFault extends Error {
 }
 
 /** The model of a run, with the caps it must keep and the context its turns are written in. */
-type Model = { ctx: Ctx; model: OpenedModel; budget: Budget }
+type Model = {
+  ctx: Ctx
+  model: OpenedModel
+  /** Absent: it costs nothing, so that it is neither capped nor counted, and its turns say whose they are. */
+  budget?: Budget
+  /** Why it is asked, where that is not the run's request: stands beside its first turn. */
+  because?: string
+}
 
 /** A cap of the run was reached before the next model turn. */
 export class BudgetReached extends Error {
@@ -30,26 +38,33 @@ export class BudgetReached extends Error {
   }
 }
 
-const ModelTurn = z.object({ content: z.array(z.unknown()), finishReason: z.unknown(), usage: z.unknown() })
+const ModelTurn = z.object({
+  content: z.array(z.unknown()),
+  finishReason: z.unknown(),
+  usage: z.unknown(),
+  model: z.string().optional(),
+})
 
 /** What an earlier worker wrote down, and where the next step goes. */
 export class Journal {
-  readonly #turns: LanguageModelV4GenerateResult[]
+  /** Turns that an earlier worker had: of the run's own model, and of one that stood in for it, under its name. */
+  readonly #turns: { turn: LanguageModelV4GenerateResult; model: string | undefined }[]
   readonly #answers: Map<string, Record<string, unknown>>
   readonly tainted_by: TaintSource[]
   used: { input_tokens: number; output_tokens: number }
   readonly #call_ids = new Set<string>()
+  /** Every call so far, in order, those of an earlier worker included. */
+  readonly calls: CallMade[] = []
   #next: number
-  #replayed = 0
 
   constructor({ steps, run }: { steps: RunStep[]; run: Run }) {
     // Our own journal wrote these turns as the SDK gave them; the schema guards the shape that the loop relies on.
     this.#turns = steps
       .filter(({ kind }) => kind === 'model')
-      .map(
-        ({ output }) =>
-          ({ ...ModelTurn.parse(output), warnings: [] }) as unknown as LanguageModelV4GenerateResult,
-      )
+      .map(({ output }) => {
+        const { model, ...turn } = ModelTurn.parse(output)
+        return { turn: { ...turn, warnings: [] } as unknown as LanguageModelV4GenerateResult, model }
+      })
     this.#answers = new Map(
       steps.flatMap(({ call_id, output }) =>
         call_id ? [[call_id, Object(output) as Record<string, unknown>]] : [],
@@ -60,11 +75,10 @@ export class Journal {
     this.#next = steps.length
   }
 
-  /** The next turn that is known already, if any. */
-  replayTurn(): LanguageModelV4GenerateResult | undefined {
-    const turn = this.#turns[this.#replayed]
-    if (turn) this.#replayed += 1
-    return turn
+  /** The next turn that is known already, if any: of the run's own model, or of the one that stands in for it. */
+  replayTurn(of?: string): LanguageModelV4GenerateResult | undefined {
+    const at = this.#turns.findIndex(({ model }) => model === of)
+    return at < 0 ? undefined : this.#turns.splice(at, 1)[0]?.turn
   }
 
   /** Gives every call an id of its own within the run: some servers count from one again with each turn. */
@@ -89,35 +103,52 @@ export class Journal {
 }
 
 /** The model, with every turn written down before the loop sees it. */
-export const journalled = ({ ctx, model, budget }: Model, journal: Journal): LanguageModelV4 => ({
-  ...model.model,
-  specificationVersion: 'v4',
-  provider: model.model.provider,
-  modelId: model.model.modelId,
-  supportedUrls: model.model.supportedUrls,
-  doStream: (options) => model.model.doStream(options),
-  doGenerate: async (options) => {
-    const known = journal.replayTurn()
-    if (known) return journal.withOwnIds(known)
-    const cap = reachedCap(budget, journal.used, model)
-    if (cap) throw new BudgetReached(cap)
-    const started_at = new Date()
-    const turn = journal.withOwnIds(await ask(model.model, options))
-    const usage = {
-      input_tokens: turn.usage.inputTokens.total ?? 0,
-      output_tokens: turn.usage.outputTokens.total ?? 0,
-    }
-    journal.used.input_tokens += usage.input_tokens
-    journal.used.output_tokens += usage.output_tokens
-    await journalStep(ctx, journal.nextStep(), {
-      kind: 'model',
-      output: { content: turn.content, finishReason: turn.finishReason, usage: turn.usage },
-      usage: { ...usage, ...priced(journal.used, usage, model) },
-      started_at,
-    })
-    return turn
-  },
-})
+export const journalled = ({ ctx, model, budget, because }: Model, journal: Journal): LanguageModelV4 => {
+  const stands_in = budget ? undefined : model.spec
+  let turns = 0
+  return {
+    ...model.model,
+    specificationVersion: 'v4',
+    provider: model.model.provider,
+    modelId: model.model.modelId,
+    supportedUrls: model.model.supportedUrls,
+    doStream: (options) => model.model.doStream(options),
+    doGenerate: async (options) => {
+      turns += 1
+      const known = journal.replayTurn(stands_in)
+      if (known) return journal.withOwnIds(known)
+      const cap = budget && reachedCap(budget, journal.used, model)
+      if (cap) throw new BudgetReached(cap)
+      const started_at = new Date()
+      const turn = journal.withOwnIds(await ask(model.model, options))
+      await journalStep(ctx, journal.nextStep(), {
+        kind: 'model',
+        output: {
+          content: turn.content,
+          finishReason: turn.finishReason,
+          usage: turn.usage,
+          ...(stands_in ? { model: stands_in } : {}),
+          ...(because && turns === 1 ? { because } : {}),
+        },
+        ...(budget ? { usage: count(turn, journal, model) } : {}),
+        started_at,
+      })
+      return turn
+    },
+  }
+}
+
+/** Adds a turn to what the run has used, and answers what it was and cost. */
+const count = (
+  { usage: said }: LanguageModelV4GenerateResult,
+  { used }: Journal,
+  model: OpenedModel,
+): NonNullable<NewStep['usage']> => {
+  const usage = { input_tokens: said.inputTokens.total ?? 0, output_tokens: said.outputTokens.total ?? 0 }
+  used.input_tokens += usage.input_tokens
+  used.output_tokens += usage.output_tokens
+  return { ...usage, ...priced(used, usage, model) }
+}
 
 const ask = async (
   model: LanguageModelV4,

@@ -1,4 +1,5 @@
 import type { Agent } from './agent.ts'
+import { leadAnswer } from './lead-answer.ts'
 
 /** Works a new lead: reads, enriches, qualifies, moves, proposes, drafts. */
 export const lead_worker: Agent = {
@@ -16,4 +17,5 @@ export const lead_worker: Agent = {
     'add_note',
   ],
   budget: { max_steps: 16, max_input_tokens: 200_000, max_output_tokens: 20_000 },
+  owes: leadAnswer,
 }

@@ -1,21 +1,16 @@
-import type { LeadRead } from './rules-lead.ts'
+import { unfinishedIn } from '../tools/draft_email.ts'
+import type { LeadRead } from './lead-answer.ts'
 
 /** What a message is about, in words that fit into a sentence; `buys` when it is a step towards an order. */
 export type Topic = { noun: string; noun_de: string; buys: boolean }
 
 /** The first topic that a message names; without one it is simply a request. */
-export const topicOf = (message: string | null): Topic => {
-  const text = message ?? ''
-  const found = TOPICS.map((topic) => ({ topic, at: text.search(topic.pattern) }))
-    .filter(({ at }) => at >= 0)
-    .toSorted((a, b) => a.at - b.at)[0]?.topic
-  return found ?? { noun: 'your request', noun_de: 'Ihre Anfrage', buys: false }
-}
+export const topicOf = (message: string | null): Topic => namedIn(message ?? '') ?? REQUEST
 
 /**
- * An answer to a lead's message, ready to send: says what was asked, cites one fact from the website word for word,
+ * An answer to a lead's message, ready to send: says everything that was asked, cites one fact from the website word for word,
  * promises nothing that is not known, and asks for the next step.
- * @param plain leaves out what may have been refused before: the quoted question
+ * @param plain leaves out what may have been refused before: the quoted questions
  * @param declines says a friendly no: the sender wants to sell, or wants nothing
  */
 export const composeReply = (
@@ -23,9 +18,10 @@ export const composeReply = (
   { plain, declines }: { plain: boolean; declines: boolean },
 ): { subject: string; body: string } => {
   const german = isGerman(read.message ?? '')
-  const topic = topicOf(read.message)
-  const question = plain ? undefined : questionOf(read.message ?? '')
-  const answered = german ? inGerman(read, topic, question) : inEnglish(read, topic, question)
+  const asked = asksOf(read.message ?? '')
+  const topics = asked.length > 1 ? topicsOf(asked) : [topicOf(read.message)]
+  const quoted = plain ? [] : quotesOf(asked)
+  const answered = german ? inGerman(read, topics, quoted) : inEnglish(read, topics, quoted)
   const words = declines ? declined(answered, read, german) : answered
   const signature =
     read.sender.name === read.sender.organization
@@ -42,6 +38,8 @@ export const composeReply = (
     ].join('\n'),
   }
 }
+
+const REQUEST: Topic = { noun: 'your request', noun_de: 'Ihre Anfrage', buys: false }
 
 const TOPICS: (Topic & { pattern: RegExp })[] = [
   {
@@ -97,25 +95,25 @@ const TOPICS: (Topic & { pattern: RegExp })[] = [
 
 type Words = { subject: string; greeting: string; paragraphs: string[]; closing: string }
 
-const inEnglish = (read: LeadRead, topic: Topic, question: string | undefined): Words => {
+const inEnglish = (read: LeadRead, topics: Topic[], quoted: string[]): Words => {
   const fact = factOf(read)
-  const about = topic.noun === 'your request' ? '' : ` about ${topic.noun}`
+  const named = topics.filter((topic) => topic !== REQUEST).map(({ noun }) => noun)
+  const about = named.length > 0 ? ` about ${listed(named, 'and')}` : ''
   return {
-    subject:
-      topic.noun === 'your request'
-        ? `Your message to ${read.sender.organization}`
-        : `Your question about ${topic.noun}`,
+    subject: about
+      ? `Your question${named.length > 1 ? 's' : ''}${about}`
+      : `Your message to ${read.sender.organization}`,
     greeting: `Hello ${firstName(read.lead.name) ?? 'there'},`,
     paragraphs: [
       read.message
-        ? `thank you for your message${about}.${question ? ` You wrote: “${question}”` : echo(read.message, (words) => ` You mention “${words}”.`)}`
+        ? `thank you for your message${about}.${quote(' You wrote:', quoted, (words) => `“${words}”`) || echo(read.message, (words) => ` You mention “${words}”.`)}`
         : `thank you for your interest in ${read.sender.organization}.`,
       ...(fact
         ? [
             `I had a look at ${fact.host} and read: “${fact.value}”. That helps me to answer for your situation rather than in general.`,
           ]
         : []),
-      topic.buys
+      topics.some(({ buys }) => buys)
         ? 'So that you get a firm answer instead of a guess, two things would help: when you would like to start, and who else should be part of the conversation.'
         : 'So that you get a useful answer, it would help to know what you would like to reach, and by when.',
       'Would a short call this week suit you? Reply with a time, or simply answer this e-mail.',
@@ -124,20 +122,21 @@ const inEnglish = (read: LeadRead, topic: Topic, question: string | undefined): 
   }
 }
 
-const inGerman = (read: LeadRead, topic: Topic, question: string | undefined): Words => {
+const inGerman = (read: LeadRead, topics: Topic[], quoted: string[]): Words => {
   const fact = factOf(read)
+  const named = topics.filter((topic) => topic !== REQUEST).map(({ noun_de }) => noun_de)
   return {
     subject:
-      topic.noun === 'your request'
-        ? `Ihre Nachricht an ${read.sender.organization}`
-        : `Ihre Frage: ${topic.noun_de}`,
+      named.length > 0
+        ? `Ihre Frage${named.length > 1 ? 'n' : ''}: ${listed(named, 'und')}`
+        : `Ihre Nachricht an ${read.sender.organization}`,
     greeting: read.lead.name ? `Guten Tag ${read.lead.name},` : 'Guten Tag,',
     paragraphs: [
-      `vielen Dank für Ihre Nachricht.${question ? ` Sie schreiben: „${question}“` : echo(read.message ?? '', (words) => ` Sie erwähnen „${words}“.`)}`,
+      `vielen Dank für Ihre Nachricht.${quote(' Sie schreiben:', quoted, (words) => `„${words}“`) || echo(read.message ?? '', (words) => ` Sie erwähnen „${words}“.`)}`,
       ...(fact
         ? [`Auf ${fact.host} habe ich gelesen: „${fact.value}“. Das hilft mir, auf Ihre Lage einzugehen.`]
         : []),
-      topic.buys
+      topics.some(({ buys }) => buys)
         ? 'Damit Sie eine verbindliche Antwort statt einer Schätzung bekommen, helfen zwei Angaben: wann Sie beginnen möchten und wer noch mitentscheidet.'
         : 'Damit die Antwort Ihnen nützt, hilft es zu wissen, was Sie erreichen möchten und bis wann.',
       'Passt Ihnen diese Woche ein kurzes Telefonat? Antworten Sie gern mit einem Termin oder direkt auf diese E-Mail.',
@@ -167,20 +166,48 @@ const echo = (message: string, say: (words: string) => string): string => {
   return word ? say(word) : ''
 }
 
-const questionOf = (message: string): string | undefined => {
-  const asked = sentencesOf(message).filter((sentence) => !STEERS.test(sentence))
-  const best =
-    asked.find((sentence) => sentence.endsWith('?')) ??
-    asked.find((sentence) => TOPICS.some(({ pattern }) => pattern.test(sentence)))
-  return best && shorten(best, 240)
+/** How many of its questions a lead is quoted. */
+const MOST_QUOTED = 4
+
+/** What a message asks, in its order: its questions, and sentences that name what none of the questions does. */
+const asksOf = (message: string): string[] => {
+  const sentences = sentencesOf(message).filter((sentence) => !STEERS.test(sentence))
+  const questions = sentences.filter((sentence) => sentence.endsWith('?'))
+  const named = new Set(questions.map(namedIn))
+  const asked = new Set(questions)
+  for (const sentence of sentences) {
+    const topic = namedIn(sentence)
+    if (topic && !named.has(topic)) asked.add(sentence)
+    named.add(topic)
+  }
+  return sentences.filter((sentence) => asked.has(sentence))
 }
+
+const topicsOf = (asked: string[]): Topic[] =>
+  [...new Set(asked.map((sentence) => namedIn(sentence) ?? REQUEST))].slice(0, MOST_QUOTED)
+
+const quotesOf = (asked: string[]): string[] =>
+  asked.slice(0, MOST_QUOTED).map((sentence) => shorten(sentence, asked.length > 1 ? 160 : 240))
+
+/** One question within the sentence, several one below the other. */
+const quote = (opening: string, quoted: string[], mark: (words: string) => string): string => {
+  const lines = quoted.map(mark)
+  if (lines.length < 2) return lines[0] ? `${opening} ${lines[0]}` : ''
+  return [opening, ...lines.map((line) => `– ${line}`)].join('\n')
+}
+
+const listed = (words: string[], and: string): string =>
+  words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} ${and} ${words.at(-1)}`
+
+/** The first topic that a text names. */
+const namedIn = (text: string): Topic | undefined =>
+  TOPICS.map((topic) => ({ topic, at: text.search(topic.pattern) }))
+    .filter(({ at }) => at >= 0)
+    .toSorted((a, b) => a.at - b.at)[0]?.topic
 
 /** A sentence that tries to steer an agent, or that names a tool, is not repeated to anybody. */
 const STEERS =
-  /\b(?:ignor\w*|disregard|override|bypass|negeer|vergiss|pretend|bcc|system prompt|(?:previous|prior|above|your|all) (?:instructions?|rules|guidelines)|anweisung\w*|consignes|instrucciones|istruzioni|instruções|instructies|you are (?:now|an? (?:ai|admin\w*|assistant|agent))|approve (?:all|this|everything)|(?:e-?mail|mail|send|forward|envoyez|envía|schick\w*) (?:all|our|every|the|tous|todos|alle)\b.{0,20}\b(?:contacts?|leads?|customers?|pipeline|data\w*|records?|contactos|kontakte)|lorem ipsum|xxx+)\b|\w_\w/i
-
-/** Capitals only: “todo” is an ordinary word in Spanish. */
-const UNFINISHED = /\b(?:TBD|TBC|TODO|FIXME)\b/
+  /\b(?:ignor\w*|disregard|override|bypass|negeer|vergiss|pretend|bcc|system prompt|(?:previous|prior|above|your|all) (?:instructions?|rules|guidelines)|anweisung\w*|consignes|instrucciones|istruzioni|instruções|instructies|you are (?:now|an? (?:ai|admin\w*|assistant|agent))|approve (?:all|this|everything)|(?:e-?mail|mail|send|forward|envoyez|envía|schick\w*) (?:all|our|every|the|tous|todos|alle)\b.{0,20}\b(?:contacts?|leads?|customers?|pipeline|data\w*|records?|contactos|kontakte))\b|\w_\w/i
 
 /** Addresses and markup are left out: nothing of a stranger's is passed on that somebody could follow. */
 const sentencesOf = (text: string): string[] =>
@@ -189,7 +216,7 @@ const sentencesOf = (text: string): string[] =>
     .replaceAll(/[^\S\n]+/g, ' ')
     .split(/(?<=[.?!])\s+|\n+/)
     .map((sentence) => sentence.trim())
-    .filter((sentence) => sentence.length > 3 && !UNFINISHED.test(sentence))
+    .filter((sentence) => sentence.length > 3 && unfinishedIn(sentence).length === 0)
 
 /** Facts that say something about a company, the most telling first. */
 const TELLING = ['description', 'offer', 'industry', 'city', 'founded_year', 'employee_count', 'company_name']
@@ -199,7 +226,8 @@ const UNTOLD = ['technology', 'social_link', 'email', 'phone']
 
 const factOf = (read: LeadRead): { value: string; host: string } | undefined => {
   const usable = read.facts.filter(
-    ({ key, value }) => !UNTOLD.includes(key) && value.length >= 3 && !STEERS.test(value),
+    ({ key, value }) =>
+      !UNTOLD.includes(key) && value.length >= 3 && !STEERS.test(value) && unfinishedIn(value).length === 0,
   )
   for (const key of [...TELLING, undefined]) {
     const fact = usable.find((candidate) => key === undefined || candidate.key === key)

@@ -1,25 +1,7 @@
 import { z } from 'zod'
+import { LeadRead, mayBeWrittenTo } from './lead-answer.ts'
 import { composeReply, topicOf } from './rules-email.ts'
 import type { RulesDecision, RulesSituation } from './rules-model.ts'
-
-const LeadRead = z.object({
-  lead: z.object({
-    id: z.string(),
-    name: z.string().nullable(),
-    company: z.string().nullable(),
-    email: z.string().nullable(),
-    phone: z.string().nullable(),
-    website: z.string().nullable(),
-    stage: z.object({ id: z.string(), label: z.string(), kind: z.string() }),
-  }),
-  message: z.string().nullable(),
-  facts: z.array(z.object({ key: z.string(), value: z.string(), source_url: z.string() })),
-  stages: z.array(z.object({ id: z.string(), label: z.string(), kind: z.string() })),
-  waiting: z.array(z.object({ tool: z.string(), summary: z.string() })),
-  sender: z.object({ name: z.string(), organization: z.string() }),
-})
-/** The lead as `read_lead` showed it, with what was found since. */
-export type LeadRead = z.infer<typeof LeadRead>
 
 const Enriched = z.object({
   found: z.boolean(),
@@ -56,7 +38,8 @@ export const decideLeadWork = (situation: RulesSituation): RulesDecision => {
     qualified: lastOutput(situation, 'qualify', Qualified),
   }
   const wanted = /asked for: (enrich|suggest)/.exec(situation.request)?.[1]
-  for (const step of wanted ? shortened[wanted as keyof typeof shortened] : everything) {
+  const whole = read.wish === 'left_alone' ? leftAlone : everything
+  for (const step of wanted ? shortened[wanted as keyof typeof shortened] : whole) {
     const decision = steps[step](situation, known)
     if (decision && situation.offered.has(step)) return { call: { tool: step, input: decision } }
   }
@@ -71,28 +54,37 @@ const everything = [
   'draft_email',
   'add_note',
 ] as const
+/** Whoever asks to be left alone is neither looked up nor written to: a person hears of it. */
+const leftAlone = ['qualify', 'move_stage', 'create_task', 'add_note'] as const
 const shortened = {
   enrich: ['enrich_lead', 'qualify'],
   suggest: ['qualify', 'suggest_next_actions'],
 } as const satisfies Record<string, readonly (typeof everything)[number][]>
+type StepName = (typeof everything)[number] | (typeof leftAlone)[number]
 
 type Step = (situation: RulesSituation, known: Known) => Record<string, unknown> | undefined
 
-const steps: Record<(typeof everything)[number], Step> = {
+const steps: Record<StepName, Step> = {
   enrich_lead: (situation, { lead_id }) => once(situation, 'enrich_lead', { lead_id }),
   qualify: (situation, { lead_id }) => once(situation, 'qualify', { lead_id }),
   move_stage: (situation, known) => {
     const { read, qualified, lead_id } = known
     const open = read.stages.filter(({ kind }) => kind === 'open')
     if (!qualified || read.lead.stage.kind !== 'open') return undefined
-    if (qualified.verdict === 'unqualified' && REFUSES.test(qualified.verdict_reason)) {
+    const lost_because =
+      read.wish === 'left_alone'
+        ? 'It asks to be left alone.'
+        : qualified.verdict === 'unqualified' && REFUSES.test(qualified.verdict_reason)
+          ? `Not a buyer: ${qualified.verdict_reason}`
+          : undefined
+    if (lost_because) {
       const lost = read.stages.find(({ kind }) => kind === 'lost')
       return (
         lost &&
         once(situation, 'move_stage', {
           lead_id,
           stage_id: lost.id,
-          reason: `Not a buyer: ${qualified.verdict_reason}`,
+          reason: lost_because,
         })
       )
     }
@@ -114,17 +106,23 @@ const steps: Record<(typeof everything)[number], Step> = {
       : undefined
   },
   draft_email: (situation, { read, qualified, lead_id }) => {
-    if (!read.lead.email || read.lead.stage.kind !== 'open') return undefined
+    if (!mayBeWrittenTo(read)) return undefined
     const attempts = situation.calls.filter(({ tool }) => tool === 'draft_email')
     if (attempts.length > 1 || attempts.some(({ output }) => output['refused'] !== true)) return undefined
     return {
       lead_id,
       ...composeReply(read, {
         plain: attempts.length > 0,
-        declines: REFUSES.test(qualified?.verdict_reason ?? ''),
+        declines: REFUSES.test(qualified?.verdict_reason ?? read.lead.verdict_reason ?? ''),
       }),
       purpose: 'reply',
     }
+  },
+  create_task: (situation, { read, lead_id }) => {
+    const task = optOutTask(read)
+    return read.opted_out !== null || read.activities.some((line) => line.includes(task.title))
+      ? undefined
+      : once(situation, 'create_task', { lead_id, ...task })
   },
   add_note: (situation, known) =>
     once(situation, 'add_note', { lead_id: known.lead_id, body: noteOf(situation, known) }),
@@ -140,8 +138,14 @@ type Action = {
   evidence: { label: string; url?: string; snippet?: string }[]
 }
 
+const optOutTask = ({ lead, message }: LeadRead): { title: string; description: string; due_at: string } => ({
+  title: `Record that ${(lead.name ?? lead.company ?? 'the lead').slice(0, 60)} asks to be left alone`,
+  description: `It wrote: “${(message ?? '').slice(0, 300)}”. If that is meant, see to it that nobody writes to ${lead.email ?? 'it'} again, and close the lead. No agent records an opt-out by itself.`,
+  due_at: workingDay(1),
+})
+
 const nextActions = ({ read, qualified, enriched }: Known): Action[] => {
-  if (qualified?.verdict === 'unqualified') return []
+  if (qualified?.verdict === 'unqualified' || read.wish === 'left_alone') return []
   const who = read.lead.name ?? read.lead.company ?? 'the lead'
   const topic = topicOf(read.message)
   const message = read.message ? [{ label: 'What the lead wrote', snippet: read.message.slice(0, 300) }] : []
@@ -201,8 +205,12 @@ const nextActions = ({ read, qualified, enriched }: Known): Action[] => {
 }
 
 const noteOf = (situation: RulesSituation, { read, enriched, qualified }: Known): string => {
+  const scored = qualified ? `Scored ${qualified.verdict_reason}` : 'Not scored.'
+  if (read.wish === 'left_alone') {
+    return `It asks to be left alone, so nothing was drafted; recording the opt-out is up to a person.\n${scored}`
+  }
   const lines = [
-    qualified ? `Scored ${qualified.verdict_reason}` : 'Not scored.',
+    scored,
     enriched?.found
       ? `Website: ${enriched.summary}`
       : `Website not read: ${sentence(enriched?.problem?.message ?? 'it was not tried')}`,
@@ -210,6 +218,7 @@ const noteOf = (situation: RulesSituation, { read, enriched, qualified }: Known)
   const draft = situation.calls.findLast(({ tool }) => tool === 'draft_email')
   if (draft && draft.output['refused'] !== true) lines.push('An answer is drafted and waits for approval.')
   else if (!read.lead.email) lines.push('No e-mail address, so nothing was drafted.')
+  else if (read.opted_out !== null) lines.push('The address opted out, so nothing was drafted.')
   const move = situation.calls.findLast(({ tool }) => tool === 'move_stage')
   if (move?.output['parked'] === true) lines.push('Closing it as lost waits for a decision.')
   return lines.join('\n')

@@ -1,7 +1,9 @@
 import { listTimeline } from './activities.ts'
 import { listApprovals } from './approvals.ts'
 import { inTx, type Ctx } from './context.ts'
+import { wishOf, type Wish } from './lead-wish.ts'
 import { getOpportunity } from './opportunities.ts'
+import { findOptOut } from './opt-outs.ts'
 import { getPipeline, type StageKind } from './pipelines.ts'
 import { readSettings } from './settings.ts'
 import { clip, visibleText } from './text.ts'
@@ -13,6 +15,11 @@ const limits = { message: 6_000, fact: 300, facts: 25, activities: 20, activity:
 export type LeadForPrompt = {
   lead: Record<string, unknown>
   message: string | null
+  wish: Wish
+  /** Why its address must not be written to, if so. */
+  opted_out: string | null
+  /** Whether an e-mail to it was ever put before a person, whatever became of it. */
+  email_proposed: boolean
   facts: { key: string; value: string; source_url: string }[]
   stages: { id: string; label: string; kind: StageKind }[]
   waiting: { tool: string; summary: string }[]
@@ -23,13 +30,17 @@ export type LeadForPrompt = {
 /** Renders a lead for a model; its length is bounded whatever came in. */
 export const leadForPrompt = (ctx: Ctx, id: string): Promise<LeadForPrompt> =>
   inTx(ctx, async (ctx) => {
-    const [lead, { data: waiting }, { data: activities }, settings] = await Promise.all([
+    const [lead, { data: waiting }, { data: mails }, { data: activities }, settings] = await Promise.all([
       getOpportunity(ctx, id, 'lead'),
       listApprovals(ctx, { subject_id: id, status: ['pending', 'stale'], limit: 20 }),
+      listApprovals(ctx, { subject_id: id, tool: 'send_email', limit: 1 }),
       listTimeline(ctx, { kind: 'lead', id }, { limit: limits.activities }),
       readSettings(ctx),
     ])
-    const { stages } = await getPipeline(ctx, lead.pipeline_id)
+    const [{ stages }, opted_out] = await Promise.all([
+      getPipeline(ctx, lead.pipeline_id),
+      lead.email ? findOptOut(ctx, lead.email) : undefined,
+    ])
     const show = (text: string | null, length = 300): string | null =>
       text === null ? null : clip(visibleText(text), length)
     return {
@@ -50,6 +61,9 @@ export const leadForPrompt = (ctx: Ctx, id: string): Promise<LeadForPrompt> =>
         verdict_reason: show(lead.verdict_reason, 600),
       },
       message: show(lead.message, limits.message),
+      wish: wishOf(lead.message),
+      opted_out: opted_out ?? null,
+      email_proposed: mails.length > 0,
       facts: (lead.enrichment?.facts ?? []).slice(0, limits.facts).map(({ key, value, source_url }) => ({
         key,
         value: clip(visibleText(value), limits.fact),

@@ -1,9 +1,10 @@
 import { inTx, type Ctx } from './context.ts'
 import { companyDomain, isMailboxProvider } from './lead-duplicates.ts'
+import { leftAloneIn } from './lead-wish.ts'
 import type { Opportunity, ScoreReason } from './opportunities.ts'
 
 /** Raised whenever a factor or its points change; stored beside every score. */
-export const SCORE_FORMULA = 'lead-score/1'
+export const SCORE_FORMULA = 'lead-score/2'
 
 export type Verdict = 'qualified' | 'nurture' | 'unqualified'
 export type LeadScore = { score: number; reasons: ScoreReason[]; verdict: Verdict; verdict_reason: string }
@@ -166,7 +167,7 @@ const factors: Factor[] = [
   {
     factor: 'no_interest',
     judge: ({ message }) => {
-      const word = message ? DECLINES.exec(message)?.[0] : undefined
+      const word = leftAloneIn(message) ?? DECLINES.exec(message ?? '')?.[0]
       return word ? [-35, `Says no: “${word}”`] : undefined
     },
   },
@@ -194,8 +195,7 @@ const URGENCY =
   /\b(?:asap|urgent\w*|immediately|this week|next week|this month|by (?:monday|tuesday|wednesday|thursday|friday)|deadline|as soon as possible|dringend|sofort|schnellstm[öo]glich)\b/i
 const SOLICITS =
   /\b(?:seo services?|backlinks?|guest post|link building|rank(?:ing)? (?:on|your) |web design services|increase your traffic|crypto|casino|loan offer|outsourc\w+ services|we offer|our agency|lead generation services)\b/i
-const DECLINES =
-  /\b(?:not interested|unsubscribe|remove me|stop (?:emailing|contacting|writing)|no longer interested|kein interesse|pas intéressé)\b/i
+const DECLINES = /\b(?:not interested|no longer interested|kein interesse|pas intéressé)\b/i
 const GIBBERISH = /(?:asdf|qwer|sdfg|(.)\1{6,}|[bcdfghjklmnpqrstvwxz]{9,})/i
 
 const judgeScore = (score: number, reasons: ScoreReason[]): { verdict: Verdict; verdict_reason: string } => {

@@ -18,6 +18,10 @@ let smtp: Smtp
 let openai: OpenAIServer
 /** Called before the model answers; the number is how many tool results it was shown. */
 let onTurn: ((results: number) => Promise<void>) | undefined
+/** Called before the model answers a question that came after its first ending. */
+let onSecondQuestion: (() => Promise<void>) | undefined
+/** Whether the model ends without a draft unless it is asked once more. */
+let forgetful = false
 let kills = 0
 
 const kill = async (): Promise<void> => {
@@ -30,7 +34,10 @@ beforeAll(async () => {
   smtp = await startSmtp()
   openai = await startOpenAI(async (asked) => {
     await onTurn?.(asked.messages.reduce((sum, { tool_results }) => sum + tool_results.length, 0))
-    return thinkByRules(asked)
+    const asked_again = asked.messages.filter(({ role }) => role === 'user').length > 1
+    if (asked_again) await onSecondQuestion?.()
+    if (!forgetful || asked_again) return thinkByRules(asked)
+    return thinkByRules({ ...asked, tools: asked.tools.filter(({ name }) => name !== 'draft_email') })
   })
   product = await startProduct({
     SMTP_URL: smtp.url,
@@ -42,6 +49,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   onTurn = undefined
+  onSecondQuestion = undefined
   await product.stop()
   await openai.stop()
   await smtp.stop()
@@ -142,6 +150,28 @@ test.each([0, 1, 2, 3, 4, 5, 6, 7])(
   },
 )
 
+test('killed between the model’s ending and the question for what it owes, it is asked that question and nothing else', async () => {
+  let dead: Promise<void> | undefined
+  forgetful = true
+  onSecondQuestion = async () => {
+    dead ??= kill()
+    await dead
+  }
+  const { submission_id, email } = await postLead()
+  await eventually(() => dead !== undefined, 30_000)
+  await dead
+  onSecondQuestion = undefined
+  const before = openai.requests.length
+  await product.start()
+  const lead_id = await leadOf(submission_id)
+  await expectWhole(lead_id, email)
+  forgetful = false
+  const users = openai.requests
+    .slice(before)
+    .map(({ messages }) => messages.filter(({ role }) => role === 'user').length)
+  expect(users).toEqual([2, 2])
+})
+
 test('killed while the website is read, it is read again and noted once', async () => {
   website.publish({
     '/': {
@@ -214,5 +244,5 @@ test('SIGTERM gives everything back and ends with 0', async () => {
   expect(await product.terminate()).toBe(0)
   await product.start()
   await expectWhole(lead_id, email)
-  expect(kills).toBeGreaterThanOrEqual(12)
+  expect(kills).toBeGreaterThanOrEqual(13)
 })

@@ -52,7 +52,9 @@ describe('every factor has its points and its reason', () => {
     ['value', 5, { value_minor: 1 }],
     ['value', undefined, { value_minor: 0 }],
     ['solicitation', -45, { message: 'We offer SEO services' }],
-    ['no_interest', -35, { message: 'Not interested, remove me' }],
+    ['no_interest', -35, { message: 'Not interested, thanks' }],
+    ['no_interest', -35, { message: 'Please remove me from your list' }],
+    ['no_interest', undefined, { message: 'We need an unsubscribe button' }],
     ['gibberish', -25, { message: 'asdfasdf' }],
   ])('%s: %s for %o', (factor, points, fields) => {
     expect(pointsOf(fields, factor)).toBe(points)

@@ -276,7 +276,26 @@ describe.each(['responses', 'chat'] as const)('spoken in %s', (speaks) => {
     })
     const { run } = await worked()
     expect(run).toMatchObject({ status: 'stopped', stop_reason: 'max_steps' })
-    expect(run.steps.filter(({ kind }) => kind === 'model')).toHaveLength(lead_worker.budget.max_steps)
+    expect(turn).toBe(lead_worker.budget.max_steps)
+  })
+
+  test('a model that never drafts is asked once more in the same conversation, and then the rules draft', async () => {
+    script = (asked) =>
+      thinkByRules({ ...asked, tools: asked.tools.filter(({ name }) => name !== 'draft_email') })
+    const asked = server.requests.length
+    const { lead, run } = await worked('What does it cost for 40 PINEAPPLES?')
+    expect(run).toMatchObject({ status: 'done', attempts: 1, model: 'openai:test' })
+    expect(callsOf(run).slice(-2)).toEqual(['read_lead run', 'draft_email run'])
+    expect(await mailsTo(lead)).toMatchObject([{ status: 'pending', input: { to: lead.email } }])
+    const users = server.requests
+      .slice(asked)
+      .map(({ messages }) => messages.filter(({ role }) => role === 'user').map(({ text }) => text))
+    expect(users.map(({ length }) => length)).toEqual([1, 1, 1, 1, 1, 1, 1, 2])
+    expect(users.at(-1)!.at(-1)).toContain('no answer to this lead waits')
+    // What strangers wrote is quoted to a model as a tool's answer only.
+    expect(users.flat().join('\n')).not.toContain('PINEAPPLE')
+    // The rules that stood in for it were not asked over the wire, and cost nothing.
+    expect(run.usage).toMatchObject({ input_tokens: 800, output_tokens: 160 })
   })
 
   test('a cap of money stops the run before the turn that would pass it, and the cost is on the run', async () => {

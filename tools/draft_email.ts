@@ -3,6 +3,7 @@ import { recordActivity } from '../db/activities.ts'
 import { type Evidence } from '../db/approvals.ts'
 import { DomainError, invalid } from '../db/errors.ts'
 import { findInstruction, withoutInstructions } from '../db/lead-injection.ts'
+import { leftAloneIn, wishOf } from '../db/lead-wish.ts'
 import { findOptOut } from '../db/opt-outs.ts'
 import { getOpportunity, requireOpen, type Fact, type Opportunity } from '../db/opportunities.ts'
 import { clip, visibleText } from '../db/text.ts'
@@ -40,23 +41,27 @@ export const draft_email = defineTool({
     const opted_out = await findOptOut(ctx, to)
     if (opted_out)
       throw new DomainError('conflict', 'opted_out', `${to} asked not to be written to (${opted_out}).`)
+    requireWelcome(lead.message)
     const message = { to, subject: visibleText(subject), body: visibleText(body) }
+    const asks = wishOf(lead.message) === 'answer'
     requireFinished(`${message.subject}\n${message.body}`, lead.message ?? '')
-    requireAnswer(lead, message.body)
+    if (asks) requireAnswer(lead, message.body)
     const cited = requireFact(lead.enrichment?.facts ?? [], message.body)
     const who = lead.contact_name ?? to
-    const why = lead.message ? `Answers what ${who} asked.` : `First e-mail to ${who}.`
+    const why = asks ? `Answers what ${who} asked.` : `First e-mail to ${who}.`
     await recordActivity(ctx, {
       type: 'email_drafted',
       subjects: [{ kind: 'lead', id: lead_id }],
       reason: why,
       data: { ...message, purpose, cites: cited.map(({ key, source_url }) => ({ key, source_url })) },
     })
-    const { output } = await propose(ctx, send_email, message, {
+    const { output, verdict } = await propose(ctx, send_email, message, {
       purpose,
       reason: why,
       evidence: evidenceOf(lead, cited),
     })
+    // What cannot be sent as it stands is no draft: nothing is kept of it, and the model is told what to mend.
+    if (verdict === 'invalid') throw invalid('not_sendable', '/subject', String(output['message']))
     return {
       approval_id: typeof output['approval_id'] === 'string' ? output['approval_id'] : null,
       to,
@@ -66,18 +71,30 @@ export const draft_email = defineTool({
   undo: 'withdraw_approval',
 })
 
+/** Whoever asks to be left alone gets no polite answer either. */
+const requireWelcome = (message: string | null): void => {
+  const words = leftAloneIn(message)
+  if (words)
+    throw new DomainError(
+      'conflict',
+      'left_alone',
+      `The lead asks to be left alone: “${words}”. Do not write to it; note it, and create a task for a person to record the opt-out.`,
+    )
+}
+
 /** Text that somebody was meant to replace before sending. */
 const PLACEHOLDER =
-  /\{\{[^}]*\}\}|\[(?:your|my|the|insert|name|company|first|last|date|time|link|phone|title|position|sender|recipient|x+)\b[^\]]*\]|<(?:your|insert|name|company|date|link)\b[^>]*>|\b(?:lorem ipsum|xxx+|your name here|company name here)\b/i
+  /\{\{[^}]*\}\}|\[(?:your|my|the|insert|name|company|first|last|date|time|link|phone|title|position|sender|recipient|x+)\b[^\]]*\]|<(?:your|insert|name|company|date|link)\b[^>]*>|\b(?:lorem ipsum|xxx+|your name here|company name here)\b/gi
 /** Only in capitals: “todo” is an ordinary word in Spanish and Portuguese. */
-const MARKER = /\b(?:TBD|TODO|TBC|FIXME)\b/
+const MARKER = /\b(?:TBD|TODO|TBC|FIXME)\b/g
+
+/** Every place in a text that is not finished, as it stands there. */
+export const unfinishedIn = (text: string): string[] =>
+  [PLACEHOLDER, MARKER].flatMap((pattern) => [...text.matchAll(pattern)].map(([gap]) => gap))
 
 const requireFinished = (text: string, message: string): void => {
   // What the lead wrote themselves may be quoted to them: it is theirs, not a gap of ours.
-  const found = [PLACEHOLDER, MARKER]
-    .flatMap((pattern) => [...text.matchAll(new RegExp(pattern.source, `${pattern.flags}g`))])
-    .map(([gap]) => gap)
-    .find((gap) => !visibleText(message).includes(gap))
+  const found = unfinishedIn(text).find((gap) => !visibleText(message).includes(gap))
   if (found)
     throw invalid('placeholder', '/body', `The e-mail still holds “${found}”. Write it ready to send.`)
 }

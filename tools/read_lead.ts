@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { leadForPrompt } from '../db/lead-prompt.ts'
+import { wishes } from '../db/lead-wish.ts'
 import { defineTool } from './tool.ts'
 
 const Stage = z.object({ id: z.string(), label: z.string(), kind: z.enum(['open', 'won', 'lost']) })
@@ -10,11 +11,14 @@ export const read_lead = defineTool({
   title: 'Read lead',
   effect: 'read',
   description:
-    'Reads the lead: its fields, message, score, what its website said, the stages it can move to, what waits for a person, and its latest activities.',
+    'Reads the lead: its fields, message, what the message wants, whether its address opted out, score, what its website said, the stages it can move to, what waits for a person, and its latest activities.',
   input: z.object({ lead_id: z.uuid() }),
   output: z.object({
     lead: z.record(z.string(), z.unknown()),
     message: z.string().nullable(),
+    wish: z.enum(wishes),
+    opted_out: z.string().nullable(),
+    email_proposed: z.boolean(),
     facts: z.array(z.object({ key: z.string(), value: z.string(), source_url: z.string() })),
     stages: z.array(Stage),
     waiting: z.array(z.object({ tool: z.string(), summary: z.string() })),

@@ -12,8 +12,10 @@ export const chapterOf = (step: Step): Chapter => {
   return reads.includes(step.tool ?? '') ? 'Read' : 'Did'
 }
 
-/** Model turns are how a run works, not what it did. */
-export const isPlumbing = (step: Step): boolean => step.kind === 'model'
+/** Model turns are how a run works, not what it did; one that says why it was asked is part of the story. */
+export const isPlumbing = (step: Step): boolean => step.kind === 'model' && askedBecause(step) === undefined
+
+const askedBecause = ({ output }: Step): string | undefined => textIn(output, 'because')
 
 /** Whether a step is where the run went wrong. */
 export const stepFailed = (step: Step): boolean =>
@@ -22,7 +24,10 @@ export const stepFailed = (step: Step): boolean =>
 /** A step as one past-tense sentence. */
 export const stepSentence = (step: Step): string => {
   if (step.summary) return step.summary
-  if (step.kind === 'model') return 'Thought about the next step'
+  if (step.kind === 'model') {
+    const thinker = textIn(step.output, 'model') === 'rules' ? 'The built-in rules thought' : 'Thought'
+    return askedBecause(step) ?? `${thinker} about the next step`
+  }
   const tool = step.tool ?? 'tool'
   if (step.verdict === 'park') return `Asked first: ${asks[tool]?.(step) ?? sentence(tool).toLowerCase()}`
   if (step.verdict === 'deny') return `Was refused: ${sentence(tool).toLowerCase()}`

@@ -1,0 +1,417 @@
+import { APICallError, type LanguageModelV4, type LanguageModelV4CallOptions } from '@ai-sdk/provider'
+import { afterEach, describe, expect, test } from 'vitest'
+import { workRun } from '../agents/jobs.ts'
+import { leadAnswer } from '../agents/lead-answer.ts'
+import { lead_worker } from '../agents/lead_worker.ts'
+import { rulesModel } from '../agents/rules-model.ts'
+import { listTimeline } from '../db/activities.ts'
+import { listApprovals, type Approval } from '../db/approvals.ts'
+import { updateLead, type NewLead } from '../db/leads.ts'
+import { changeAgentSettings } from '../db/models.ts'
+import { getOpportunity, type Opportunity } from '../db/opportunities.ts'
+import { moveOpportunity } from '../db/opportunity-moves.ts'
+import { optOut } from '../db/opt-outs.ts'
+import { getPipeline } from '../db/pipelines.ts'
+import { setLevel, type Level } from '../db/policies.ts'
+import { getRun, runLimits, type Run } from '../db/runs.ts'
+import type { RunStep } from '../db/run-journal.ts'
+import { callOf, openRunWorld, tracesOf, unruly } from './run-world.ts'
+import { parkEmail } from './worked-lead.ts'
+
+// What a run owes when its model ends without it: every open lead that asked for something and can be written to ends
+// its first run with exactly one e-mail that waits for a person.
+
+const world = await openRunWorld()
+const { ctx } = world
+// The caps that a test set.
+afterEach(() => changeAgentSettings(ctx, 'lead_worker', { budget: { ...lead_worker.budget } }))
+
+/** How often the model was asked for the run's work: the request, and what came after its end. */
+const timesAsked = ({ prompt }: LanguageModelV4CallOptions): number =>
+  prompt.filter(({ role }) => role === 'user').length
+
+/** Does everything but draft, until it is asked for the nth time. */
+const lazy = (until = Infinity, seen: number[] = []): LanguageModelV4 => ({
+  ...rulesModel,
+  doGenerate: (options) => {
+    const asked = timesAsked(options)
+    seen.push(asked)
+    const tools = options.tools?.filter(({ name }) => name !== 'draft_email')
+    return rulesModel.doGenerate(asked < until && tools ? { ...options, tools } : options)
+  },
+})
+
+type Worked = { lead: Opportunity; run: Run & { steps: RunStep[] }; mails: Approval[] }
+
+const mailsTo = async (lead_id: string): Promise<Approval[]> =>
+  (await listApprovals(ctx, { subject_id: lead_id, tool: 'send_email', limit: 10 })).data
+const workedBy = async (model: LanguageModelV4, fields?: Partial<NewLead>): Promise<Worked> => {
+  const lead = await world.sameLead(fields)
+  const run = await world.workToTheEnd(await world.queue(lead.id), model)
+  return { lead, run, mails: await mailsTo(lead.id) }
+}
+const turnsOf = ({ run }: Worked, by?: 'rules'): RunStep[] =>
+  run.steps.filter(({ kind, output }) => kind === 'model' && Object(output).model === by)
+const reasonsOf = ({ run }: Worked): string[] =>
+  run.steps.flatMap(({ output }) => (Object(output).because ? [Object(output).because] : []))
+const verdictsOf = ({ run }: Worked): string[] =>
+  run.steps.flatMap(({ tool, verdict }) => (tool ? [`${tool} ${verdict}`] : []))
+const ASKED = 'No answer to the lead waited for a person: the model was asked once more.'
+const STOOD_IN = 'No answer to the lead waited for a person: the built-in rules stood in for the model.'
+
+describe('a model that ends without an answer is asked once more', () => {
+  test('and when it drafts then, the answer is its own', async () => {
+    const worked = await workedBy(lazy(2))
+    expect(worked.run).toMatchObject({ status: 'done', stop_reason: 'finished', attempts: 1 })
+    expect(worked.mails).toMatchObject([{ status: 'pending', input: { to: worked.lead.email } }])
+    expect(reasonsOf(worked)).toEqual([ASKED])
+    expect(turnsOf(worked, 'rules')).toEqual([])
+  })
+
+  test('and when it does not, the rules draft through the same gate, and everybody can see that it was they', async () => {
+    const seen: number[] = []
+    const worked = await workedBy(lazy(Infinity, seen))
+    expect(worked.run).toMatchObject({ status: 'done', stop_reason: 'finished' })
+    expect(worked.mails).toMatchObject([
+      { status: 'pending', rule: 'outbound', proposed_by: { kind: 'agent', id: 'lead_worker' } },
+    ])
+    expect(new Set(seen)).toEqual(new Set([1, 2]))
+    expect(reasonsOf(worked)).toEqual([ASKED, STOOD_IN])
+    expect(verdictsOf(worked).slice(-2)).toEqual(['read_lead run', 'draft_email run'])
+    expect(turnsOf(worked, 'rules')).toHaveLength(3)
+    // The rules cost nothing, so what the run used is what its own model used.
+    expect(turnsOf(worked, 'rules').map(({ usage }) => usage)).toEqual([null, null, null])
+    expect(worked.run.usage.input_tokens).toBe(
+      turnsOf(worked).reduce((sum, { usage }) => sum + usage!.input_tokens, 0),
+    )
+    const { data } = await listTimeline(ctx, { kind: 'lead', id: worked.lead.id }, { limit: 1 })
+    expect(data).toMatchObject([{ type: 'agent_run', reason: expect.stringContaining(STOOD_IN) }])
+  })
+
+  test.each<[what: string, fields: Partial<NewLead>]>([
+    ['has no website', { website: undefined }],
+    ['has a website that cannot be reached', { website: 'http://127.0.0.1:1' }],
+    ['wrote one word', { message: 'Hi' }],
+    ['wants to sell', { message: 'We offer SEO services and backlinks to increase your traffic.' }],
+  ])('also where the lead %s', async (_, fields) => {
+    const { mails } = await workedBy(lazy(), fields)
+    expect(mails).toMatchObject([{ status: 'pending' }])
+  })
+
+  test('and one that never even read the lead', async () => {
+    const worked = await workedBy(unruly(() => [{ type: 'text', text: 'Nothing to do.' }]))
+    expect(worked.run).toMatchObject({ status: 'done' })
+    expect(verdictsOf(worked)).toEqual(['read_lead run', 'draft_email run'])
+    expect(worked.mails).toHaveLength(1)
+  })
+
+  test('a second run owes nothing: what a person made of the first answer stands', async () => {
+    const { lead } = await workedBy(lazy(2))
+    const again = await world.workToTheEnd(await world.queue(lead.id), lazy())
+    expect(again).toMatchObject({ status: 'done' })
+    expect(again.steps.filter(({ tool }) => tool === 'draft_email')).toEqual([])
+    expect(await mailsTo(lead.id)).toHaveLength(1)
+  })
+})
+
+describe('a model whose drafts are refused', () => {
+  const draft = (subject: string, body: string) => (lead_id: string) =>
+    callOf('draft_email', JSON.stringify({ lead_id, subject, body }))
+  const badly = async (
+    given: ReturnType<typeof draft>,
+    fields: Partial<NewLead> = { website: undefined },
+  ): Promise<Worked> => {
+    const lead = await world.sameLead(fields)
+    // It reads, tries twice, gives up, is asked once more, tries again, and gives up for good.
+    const model = unruly((turn) => {
+      if (turn === 0) return [callOf('read_lead', JSON.stringify({ lead_id: lead.id }))]
+      return [1, 2, 4].includes(turn) ? [given(lead.id)] : [{ type: 'text', text: 'I give up.' }]
+    })
+    const run = await world.workToTheEnd(await world.queue(lead.id), model)
+    return { lead, run, mails: await mailsTo(lead.id) }
+  }
+
+  test.each([
+    ['placeholder', draft('Your question', 'Hello [Your Name], the cost for 40 seats follows.')],
+    ['does_not_answer', draft('Hello', 'We wish everybody a very good morning today.')],
+    [
+      'not_sendable',
+      draft('Your\nquestion', 'What it costs for 40 seats depends on the start. Shall we talk?'),
+    ],
+    ['invalid_input', draft('', 'x')],
+  ])('for %s, twice, and again', async (rule, given) => {
+    const worked = await badly(given)
+    expect(worked.run).toMatchObject({ status: 'done' })
+    expect(worked.run.steps.filter((step) => step.rule === rule)).toHaveLength(3)
+    expect(reasonsOf(worked)).toEqual([ASKED, STOOD_IN])
+    expect(worked.mails).toMatchObject([{ status: 'pending' }])
+    expect(String(worked.mails[0]!.input['body'])).toContain('40 seats')
+    // Nothing is kept of a draft that was refused.
+    const { data } = await listTimeline(ctx, { kind: 'lead', id: worked.lead.id }, { limit: 50 })
+    expect(data.filter(({ type }) => type === 'email_drafted')).toHaveLength(1)
+  })
+
+  test('what no better words would change is not asked for again', async () => {
+    const lead = await world.sameLead()
+    const seen: number[] = []
+    const model = unruly((turn, asked) => {
+      seen.push(asked)
+      if (turn === 0) return [callOf('read_lead', JSON.stringify({ lead_id: lead.id }))]
+      return turn === 1
+        ? [draft('Your question', 'What it costs for 40 seats depends.')(lead.id)]
+        : [{ type: 'text', text: 'Done.' }]
+    })
+    const id = await world.queue(lead.id)
+    // The address opts out between the reading and the drafting.
+    const model_of_one_turn: LanguageModelV4 = {
+      ...model,
+      doGenerate: async (options) => {
+        if (seen.length === 1) await optOut(ctx, lead.email!, 'asked by telephone')
+        return model.doGenerate(options)
+      },
+    }
+    try {
+      const run = await world.workToTheEnd(id, model_of_one_turn)
+      expect(run.steps.map(({ rule }) => rule)).toContain('opted_out')
+      expect(seen).toEqual([1, 1, 1])
+      expect(await mailsTo(lead.id)).toEqual([])
+    } finally {
+      await forget(lead.email!)
+    }
+  })
+})
+
+const forget = (email: string) =>
+  world.db.sql.begin(async (tx) => {
+    await tx`select set_config('app.organization_id', ${ctx.organization_id}, true)`
+    await tx`delete from opt_outs where email = ${email}`
+  })
+
+describe('caps hold, whoever is asked', () => {
+  const forever = (lead_id: () => string) =>
+    unruly(() => [callOf('read_lead', JSON.stringify({ lead_id: lead_id() }))])
+
+  test('at the cap of steps the model is not asked again; the rules draft, and the run is still stopped', async () => {
+    await changeAgentSettings(ctx, 'lead_worker', { budget: { max_steps: 3 } })
+    const lead = await world.sameLead()
+    const run = await world.workToTheEnd(
+      await world.queue(lead.id),
+      forever(() => lead.id),
+    )
+    const worked = { lead, run, mails: await mailsTo(lead.id) }
+    expect(run).toMatchObject({ status: 'stopped', stop_reason: 'max_steps' })
+    expect(turnsOf(worked)).toHaveLength(3)
+    expect(reasonsOf(worked)).toEqual([STOOD_IN])
+    expect(worked.mails).toMatchObject([{ status: 'pending' }])
+  })
+
+  test('the same for the rules themselves, where their steps do not reach', async () => {
+    await changeAgentSettings(ctx, 'lead_worker', { budget: { max_steps: 2 } })
+    const worked = await workedBy(rulesModel)
+    expect(worked.run).toMatchObject({ status: 'stopped', stop_reason: 'max_steps' })
+    expect(worked.mails).toHaveLength(1)
+  })
+
+  test('asked once more, it has the steps that are left, and no more', async () => {
+    await changeAgentSettings(ctx, 'lead_worker', { budget: { max_steps: 4 } })
+    const lead = await world.sameLead()
+    const model = unruly((turn) =>
+      turn === 1
+        ? [{ type: 'text', text: 'Done.' }]
+        : [callOf('read_lead', JSON.stringify({ lead_id: lead.id }))],
+    )
+    const run = await world.workToTheEnd(await world.queue(lead.id), model)
+    const worked = { lead, run, mails: await mailsTo(lead.id) }
+    expect(run).toMatchObject({ status: 'stopped', stop_reason: 'max_steps' })
+    expect(turnsOf(worked)).toHaveLength(4)
+    expect(worked.mails).toHaveLength(1)
+  })
+
+  test.each([
+    ['length', 'model_output_cut'],
+    ['content-filter', 'model_refused'],
+  ] as const)('an answer that ended by %s is no answer to the lead either', async (unified, stop_reason) => {
+    const worked = await workedBy({
+      ...rulesModel,
+      doGenerate: async (options) => ({
+        ...(await rulesModel.doGenerate(options)),
+        content: [],
+        finishReason: { unified, raw: unified },
+      }),
+    })
+    expect(worked.run).toMatchObject({ status: 'stopped', stop_reason })
+    expect(turnsOf(worked)).toHaveLength(1)
+    expect(worked.mails).toHaveLength(1)
+  })
+
+  test.each(['max_input_tokens', 'max_output_tokens'] as const)(
+    'a cap %s that meets the model at its work is a stop, and nothing more is done',
+    async (cap) => {
+      await changeAgentSettings(ctx, 'lead_worker', { budget: { [cap]: 1 } })
+      const worked = await workedBy(lazy())
+      expect(worked.run).toMatchObject({ status: 'stopped', stop_reason: cap })
+      expect(worked.run.steps.map(({ kind, tool }) => tool ?? kind)).toEqual(['model', 'read_lead'])
+      expect(worked.mails).toEqual([])
+    },
+  )
+
+  test('one that ended by itself with nothing left to pay another question with is not asked; the rules cost nothing', async () => {
+    const spent = turnsOf(await workedBy(lazy())).filter(({ output }) => !Object(output).because)
+    const own = spent.slice(0, spent.findIndex(({ output }) => isText(output)) + 1)
+    const max_output_tokens = own.reduce((sum, { usage }) => sum + usage!.output_tokens, 0)
+    await changeAgentSettings(ctx, 'lead_worker', { budget: { max_output_tokens } })
+    const worked = await workedBy(lazy())
+    expect(worked.run).toMatchObject({ status: 'done', stop_reason: 'finished' })
+    expect(turnsOf(worked)).toHaveLength(own.length)
+    expect(reasonsOf(worked)).toEqual([STOOD_IN])
+    expect(worked.mails).toHaveLength(1)
+  })
+
+  const isText = (output: unknown): boolean =>
+    Object(output).content.every(({ type }: { type: string }) => type === 'text')
+})
+
+describe('nothing is owed', () => {
+  const ends = async (lead: Opportunity, ask?: 'suggest'): Promise<{ seen: number[]; run: Run }> => {
+    const seen: number[] = []
+    const run = await world.workToTheEnd(await world.queue(lead.id, ask), lazy(Infinity, seen))
+    expect(run.steps.filter(({ output }) => Object(output).because || Object(output).model)).toEqual([])
+    return { seen, run }
+  }
+
+  test.each<[what: string, fields: Partial<NewLead>]>([
+    ['has no e-mail address', { email: undefined }],
+    ['asked for nothing', { message: undefined }],
+    ['asks to be left alone', { message: 'Please remove me from your list.' }],
+  ])('to a lead that %s', async (_, fields) => {
+    const lead = await world.sameLead(fields)
+    const { seen, run } = await ends(lead)
+    expect(run).toMatchObject({ status: 'done' })
+    expect(new Set(seen)).toEqual(new Set([1]))
+    expect(await mailsTo(lead.id)).toEqual([])
+  })
+
+  test('to a lead that opted out, is closed, or has an answer waiting', async () => {
+    const gone = await world.sameLead({ email: 'gone@brightside.example' })
+    await optOut(ctx, 'gone@brightside.example', 'unsubscribed')
+    const closed = await world.sameLead()
+    const { stages } = await getPipeline(ctx, closed.pipeline_id)
+    await moveOpportunity(ctx, closed.id, { stage_id: stages.find(({ kind }) => kind === 'lost')!.id })
+    const answered = await world.sameLead()
+    const waiting = await parkEmail(
+      world,
+      answered,
+      'Hello Ana, the cost for 40 seats depends on when you would like to start. Shall we talk?',
+    )
+    for (const lead of [gone, closed, answered]) {
+      expect((await ends(lead)).run).toMatchObject({ status: 'done' })
+      expect((await mailsTo(lead.id)).map(({ id }) => id)).toEqual(lead === answered ? [waiting.id] : [])
+    }
+  })
+
+  test('where a person asked for something else', async () => {
+    const lead = await world.sameLead()
+    const { seen } = await ends(lead, 'suggest')
+    expect(new Set(seen)).toEqual(new Set([1]))
+    expect(await mailsTo(lead.id)).toEqual([])
+  })
+
+  test.each<[tool: string, level: Level]>([
+    ['draft_email', 'off'],
+    ['draft_email', 'deny'],
+    ['send_email', 'off'],
+    ['send_email', 'deny'],
+    ['read_lead', 'deny'],
+  ])('where policy sets %s to %s', async (tool, level) => {
+    const before = { draft_email: 'act', send_email: 'suggest', read_lead: 'act' } as const
+    await setLevel(ctx, { agent: 'lead_worker', tool, level })
+    try {
+      const lead = await world.sameLead()
+      await ends(lead)
+      expect(await mailsTo(lead.id)).toEqual([])
+    } finally {
+      await setLevel(ctx, { agent: 'lead_worker', tool, level: before[tool as keyof typeof before] })
+    }
+  })
+
+  test('by an agent that is off: from the start, or thrown when the model ended', async () => {
+    const paused = await world.sameLead()
+    await updateLead(ctx, paused.id, { agents_paused: true })
+    expect((await ends(paused)).run).toMatchObject({ status: 'stopped', stop_reason: 'record_off' })
+
+    const lead = await world.sameLead()
+    const model = unruly(() => [{ type: 'text', text: 'Done.' }])
+    const run = await world.workToTheEnd(await world.queue(lead.id), {
+      ...model,
+      doGenerate: async (options) => {
+        if (timesAsked(options) === 1) await updateLead(ctx, lead.id, { agents_paused: true })
+        return model.doGenerate(options)
+      },
+    })
+    expect(run).toMatchObject({ status: 'stopped', stop_reason: 'record_off' })
+    expect(await mailsTo(lead.id)).toEqual([])
+    expect((await getOpportunity(ctx, lead.id)).score).toBeNull()
+  })
+})
+
+describe('the second question fails', () => {
+  const answered = (statusCode: number): APICallError =>
+    new APICallError({ message: 'no', url: 'http://model.example', requestBodyValues: {}, statusCode })
+  const failing = (fault: () => Error | undefined): LanguageModelV4 => {
+    const thinker = lazy()
+    return {
+      ...thinker,
+      doGenerate: async (options) => {
+        const error = timesAsked(options) === 2 ? fault() : undefined
+        if (error) throw error
+        return thinker.doGenerate(options)
+      },
+    }
+  }
+
+  test('in passing: it is asked again later, and nothing is done twice', async () => {
+    Object.assign(runLimits, { backoff_ms: 5 })
+    let faults = 0
+    const worked = await workedBy(failing(() => (faults++ === 0 ? answered(503) : undefined)))
+    expect(worked.run).toMatchObject({ status: 'done', attempts: 2, error: null })
+    const calls = verdictsOf(worked)
+    expect(calls.filter((call) => call === 'add_note run')).toHaveLength(1)
+    expect(calls.filter((call) => call === 'draft_email run')).toHaveLength(1)
+    expect(worked.mails).toHaveLength(1)
+  })
+
+  test('for good: the model had ended by itself, and the rules draft', async () => {
+    const worked = await workedBy(failing(() => answered(400)))
+    expect(worked.run).toMatchObject({ status: 'done', attempts: 1, error: null })
+    expect(reasonsOf(worked)).toEqual([STOOD_IN])
+    expect(worked.mails).toHaveLength(1)
+  })
+})
+
+test('a worker that dies anywhere on the way to the answer is replaced, and nothing happens twice', async () => {
+  const undisturbed = await workedBy(lazy())
+  const wanted = await tracesOf(ctx, undisturbed.lead.id, undisturbed.run.id)
+  const turns = turnsOf(undisturbed).length
+  const calls = verdictsOf(undisturbed).length
+  // Seven turns of work, one more question, and the two calls of the rules.
+  expect([turns, calls]).toEqual([8, 8])
+
+  Object.assign(runLimits, { lease_ms: 150, heartbeat_ms: 60_000 })
+  const boundaries = [
+    ...[turns - 1, turns].map((n) => ['turn', n] as const),
+    ...[calls - 2, calls - 1, calls].map((n) => ['call', n] as const),
+  ]
+  for (const [kind, n] of boundaries) {
+    const lead = await world.sameLead()
+    const run_id = await world.queue(lead.id)
+    const claimed = await world.claim(run_id)
+    await new Promise<void>((died, survived) => {
+      world
+        .dieBefore(claimed, { kind, n, died }, { owes: leadAnswer, model: { model: lazy(), spec: 'rules' } })
+        .then(() => survived(new Error(`it ended before ${kind} ${n}`)), survived)
+    })
+    await workRun(world.worker(lazy()), await world.claim(run_id, 'second'))
+    expect(await getRun(ctx, run_id)).toMatchObject({ status: 'done', attempts: 2 })
+    expect([kind, n, await tracesOf(ctx, lead.id, run_id)]).toEqual([kind, n, wanted])
+  }
+})

@@ -17,6 +17,7 @@ export type ActivityType =
   | 'submission_joined'
   | 'instruction_found'
   | 'stage_changed'
+  | 'milestone_reached'
   | 'record_created'
   | 'record_updated'
   | 'record_archived'

@@ -12,7 +12,9 @@ export const describeActivity = (type: ActivityType, data: Record<string, unknow
     case 'instruction_found':
       return `found text that is aimed at an agent, in ${text('where')}: “${text('snippet')}”`
     case 'stage_changed':
-      return `moved it from ${text('from_label')} to ${text('to_label')}`
+      return stageChange(data)
+    case 'milestone_reached':
+      return `noted the milestone “${text('milestone').replace(/_at$/, '').replaceAll('_', ' ')}”`
     case 'record_created':
       return `created ${named(data)}`
     case 'record_archived':
@@ -116,6 +118,21 @@ export const describeActivity = (type: ActivityType, data: Record<string, unknow
     case 'settings_changed':
       return `changed ${text('what')}${data['resumed_runs'] ? `; ${count(data['resumed_runs'], 'run')} that it had stopped began anew` : ''}`
   }
+}
+
+/** Won, lost and reopened are said as such, the rest is a move. */
+const stageChange = (data: Record<string, unknown>): string => {
+  const text = (key: string): string => (typeof data[key] === 'string' ? data[key] : '')
+  const from = text('from_label')
+  const to = text('to_label')
+  if (text('outcome') !== '') {
+    const { label } = (data['discard_reason'] ?? {}) as { label?: string }
+    return `closed it as ${text('outcome')} (${to})${label ? `: ${label}` : ''}`
+  }
+  if (text('reopened') !== '') return `reopened it, from ${from} to ${to}`
+  return text('from_pipeline') === text('to_pipeline')
+    ? `moved it from ${from} to ${to}`
+    : `moved it from ${from} in ${text('from_pipeline')} to ${to} in ${text('to_pipeline')}`
 }
 
 /** The kind and name of the record that an entry is about. */

@@ -2,6 +2,7 @@ import { hashPassword } from 'better-auth/crypto'
 import { v7 as uuidv7 } from 'uuid'
 import { connect, type Database } from './client.ts'
 import { inTx, systemCtx, type Ctx } from './context.ts'
+import { createDefaultReasons } from './discard-reasons.ts'
 import { invalid, notFound } from './errors.ts'
 import { identityStorage } from './identity-storage.ts'
 import { hashToken, newToken } from './keys.ts'
@@ -21,7 +22,7 @@ export const identityAdapter = (appUrl: string) => {
   return { adapter: identityStorage(sql), close: () => sql.end({ timeout: 1 }) }
 }
 
-/** Makes an organization with its settings and the two pipelines that every one starts with. */
+/** Makes an organization with its settings, the two pipelines and the discard reasons that every one starts with. */
 export const createOrganization = async (db: Database, name: string): Promise<Organization> => {
   const id = uuidv7()
   const base =
@@ -37,6 +38,7 @@ export const createOrganization = async (db: Database, name: string): Promise<Or
     await tx`insert into settings (organization_id, business_hours) values (${id}, ${tx.json(OFFICE_HOURS)})`
     await createPipeline(ctx, { template: 'agent_funnel', is_default: true, position: 'a0' })
     await createPipeline(ctx, { template: 'opportunities', is_default: true, position: 'a1' })
+    await createDefaultReasons(ctx)
     return { id, name, slug }
   })
 }

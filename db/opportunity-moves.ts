@@ -1,67 +1,85 @@
 import { z } from 'zod'
-import { recordActivity } from './activities.ts'
-import { recheckApprovals } from './approval-reads.ts'
-import { inTx, type Ctx } from './context.ts'
-import { invalid, notFound, staleVersion } from './errors.ts'
-import { getOpportunity, lastPosition, type Opportunity } from './opportunities.ts'
-import { getPipeline, getStage } from './pipelines.ts'
+import { inTx, type Ctx, type TxCtx } from './context.ts'
+import { invalid, staleVersion } from './errors.ts'
+import { closeInto, Discard } from './opportunity-closings.ts'
+import { reopenInto } from './opportunity-reopenings.ts'
+import { lockOpportunity, type Opportunity } from './opportunities.ts'
+import {
+  enterStage,
+  positionIn,
+  readLane,
+  requireApproval,
+  requireReason,
+  requireSameKind,
+  type Lane,
+} from './opportunity-stages.ts'
+import { getPipeline } from './pipelines.ts'
+import { Place } from './positions.ts'
 
 export const MoveOpportunity = z.object({
   stage_id: z.uuid(),
+  /** The stage says it; given, the two must agree. */
+  pipeline_id: z.uuid().optional(),
+  /** Where in the column: right before or after this card; neither is at the end. */
+  ...Place.shape,
+  ...Discard.shape,
   reason: z.string().trim().min(1).max(2_000).optional(),
   version: z.number().int().positive().optional(),
 })
 export type MoveOpportunity = z.infer<typeof MoveOpportunity>
 
 /**
- * Moves a card to another stage of its pipeline. The one move there is, whatever door it comes through.
- * Entering a won or lost stage sets `won_at` or `lost_at`; leaving one clears it, the timeline keeps both.
- * @throws {DomainError} `stage_of_other_pipeline`, `reason_required` (agents always give one), stale on a version mismatch
+ * Moves a card to a stage of its pipeline, or of another one for the same kind of record: the one move there is, whatever
+ * door it comes through. Onto a won or lost stage it closes the card, out of one it reopens it, by the rules of those acts.
+ * To the stage it is in, it only takes its place there, which nothing else is told of.
+ * @throws {DomainError} `stage_not_found`, `stage_of_other_kind`, `stage_of_other_pipeline`, `reason_required` (agents always
+ * give one), `approval_required`, what closing refuses, stale on a version mismatch
  */
 export const moveOpportunity = (ctx: Ctx, id: string, input: MoveOpportunity): Promise<Opportunity> =>
   inTx(ctx, async (ctx) => {
-    const { tx, organization_id } = ctx
-    const [locked] = await tx<{ version: number }[]>`
-      select version from opportunities where organization_id = ${organization_id} and id = ${id} for update`
-    if (!locked) throw notFound('opportunity', id)
-    const before = await getOpportunity(ctx, id)
+    const [before, lane] = await Promise.all([
+      lockOpportunity(ctx, id),
+      readLane(ctx, { id: input.stage_id }),
+    ])
     if (input.version !== undefined && input.version !== before.version) throw staleVersion(before)
-    const stage = await getStage(ctx, input.stage_id)
-    if (stage.pipeline_id !== before.pipeline_id) {
-      const { stages } = await getPipeline(ctx, before.pipeline_id)
-      throw invalid(
-        'stage_of_other_pipeline',
-        '/stage_id',
-        `“${stage.label}” belongs to another pipeline.`,
-        stages.map(({ id, label }) => ({ id, label })),
-      )
-    }
-    if (ctx.actor.kind === 'agent' && !input.reason) {
-      throw invalid('reason_required', '/reason', 'Say why: an agent moves nothing without a reason.')
-    }
-    if (stage.id === before.stage_id) return before
-    const at = new Date()
-    await tx`
-      update opportunities set stage_id = ${stage.id}, stage_entered_at = ${at}, position = ${await lastPosition(ctx, stage.id)},
-        won_at = ${stage.kind === 'won' ? at : null}, lost_at = ${stage.kind === 'lost' ? at : null},
-        version = version + 1, updated_at = ${at}
-      where organization_id = ${organization_id} and id = ${id}`
-    await recordActivity(ctx, {
-      type: 'stage_changed',
-      subjects: [{ kind: before.kind, id }],
+    await requireLane(ctx, before, lane, input.pipeline_id)
+    requireReason(ctx, input.reason)
+    const place = { before_id: input.before_id, after_id: input.after_id }
+    if (lane.id === before.stage_id) return takePlace(ctx, before, place)
+    const from = before.stage.kind
+    if (lane.kind !== 'open' && lane.kind !== from) return closeInto(ctx, before, lane, input, place)
+    if (lane.kind === 'open' && from !== 'open') return reopenInto(ctx, before, lane, input, place)
+    // Between the closed stages of two pipelines it stays as closed as it was.
+    if (from !== 'open') requireApproval(ctx, 'moves a closed card')
+    return enterStage(ctx, before, lane, {
       reason: input.reason,
-      record_version: before.version + 1,
-      data: {
-        from: before.stage_id,
-        to: stage.id,
-        from_label: before.stage.label,
-        to_label: stage.label,
-        from_kind: before.stage.kind,
-        to_kind: stage.kind,
-        changes: [{ field: 'stage', before: before.stage.label, after: stage.label }],
-        undo: { tool: 'move_stage', input: { lead_id: id, stage_id: before.stage_id } },
-      },
+      place,
+      undo: { tool: 'move_stage', input: { opportunity_id: id, stage_id: before.stage_id } },
     })
-    await recheckApprovals(ctx, { kind: before.kind, id })
-    return getOpportunity(ctx, id)
   })
+
+const requireLane = async (
+  ctx: TxCtx,
+  before: Opportunity,
+  lane: Lane,
+  pipeline_id: string | undefined,
+): Promise<void> => {
+  await requireSameKind(ctx, before, lane)
+  if (pipeline_id === undefined || pipeline_id === lane.pipeline_id) return
+  const { name, stages } = await getPipeline(ctx, pipeline_id)
+  throw invalid(
+    'stage_of_other_pipeline',
+    '/stage_id',
+    `“${lane.label}” belongs to “${lane.pipeline}”, not to “${name}”.`,
+    stages.map(({ id, label }) => ({ id, label })),
+  )
+}
+
+const takePlace = async (ctx: TxCtx, card: Opportunity, place: Place): Promise<Opportunity> => {
+  if (place.before_id === undefined && place.after_id === undefined) return card
+  const { tx, organization_id } = ctx
+  await tx`
+    update opportunities set position = ${await positionIn(ctx, card.stage_id, place)}
+    where organization_id = ${organization_id} and id = ${card.id}`
+  return card
+}

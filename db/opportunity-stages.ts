@@ -1,0 +1,161 @@
+import { recordActivity, type Change, type Inverse } from './activities.ts'
+import { recheckApprovals } from './approval-reads.ts'
+import { sendStatement, type Ctx, type TxCtx } from './context.ts'
+import { DomainError, invalid, notFound } from './errors.ts'
+import { getOpportunity, type Opportunity } from './opportunities.ts'
+import { getPipeline, type StageKind } from './pipelines.ts'
+import { positionAt, type Place } from './positions.ts'
+
+/** A stage that a card is about to enter, with what its pipeline says. */
+export type Lane = {
+  id: string
+  label: string
+  kind: StageKind
+  pipeline_id: string
+  pipeline: string
+  record_kind: 'lead' | 'deal'
+  lost_reason: 'required' | 'optional'
+}
+
+/** Which stage, by its id or as the won or lost one of a pipeline. */
+type Which = { id: string } | { pipeline_id: string; kind: 'won' | 'lost' }
+
+/**
+ * A stage to enter: nobody deletes it, or its pipeline, until the transaction ends.
+ * @throws {DomainError} `stage_not_found`, also when its pipeline is archived
+ */
+export const readLane = async (ctx: TxCtx, which: Which): Promise<Lane> => {
+  const { tx, organization_id } = ctx
+  const named =
+    'id' in which
+      ? tx`s.id = ${which.id}`
+      : tx`s.pipeline_id = ${which.pipeline_id} and s.kind = ${which.kind}`
+  // Read in a statement of its own, after the lock: whoever held it has written by then.
+  sendStatement(
+    ctx,
+    tx`select 1 from stages s where s.organization_id = ${organization_id} and ${named} for key share`,
+  )
+  const [lane] = await tx<Lane[]>`
+    select s.id, s.label, s.kind, s.pipeline_id, p.name as pipeline, p.record_kind, p.lost_reason
+    from stages s join pipelines p on p.organization_id = s.organization_id and p.id = s.pipeline_id
+    where s.organization_id = ${organization_id} and ${named} and p.archived_at is null`
+  if (!lane) throw notFound('stage', 'id' in which ? which.id : undefined)
+  return lane
+}
+
+/**
+ * Cards stay among their kind: a lead does not become a deal by being moved.
+ * @throws {DomainError} `stage_of_other_kind`
+ */
+export const requireSameKind = async (ctx: Ctx, card: Opportunity, lane: Lane): Promise<void> => {
+  if (lane.record_kind === card.kind) return
+  const { stages } = await getPipeline(ctx, card.pipeline_id)
+  throw invalid(
+    'stage_of_other_kind',
+    '/stage_id',
+    `“${lane.label}” belongs to “${lane.pipeline}”, a pipeline for ${lane.record_kind}s; this is a ${card.kind}.`,
+    stages.map(({ id, label }) => ({ id, label })),
+  )
+}
+
+/** An agent changes no stage without saying why. */
+export const requireReason = (ctx: Ctx, reason: string | undefined): void => {
+  if (ctx.actor.kind !== 'agent' || reason) return
+  throw invalid('reason_required', '/reason', 'Say why: an agent moves nothing without a reason.')
+}
+
+/** What an agent does only when a person has said yes. */
+export const requireApproval = (ctx: Ctx, act: string): void => {
+  if (ctx.actor.kind !== 'agent' || ctx.approval_id !== undefined) return
+  throw new DomainError(
+    'forbidden',
+    'approval_required',
+    `An agent ${act} only when a person has approved it.`,
+  )
+}
+
+/** What comes with a card's entering a stage. */
+export type Entering = {
+  reason?: string | undefined
+  place?: Place
+  at?: Date
+  /** Columns of the card beside its stage. */
+  set?: Record<string, unknown>
+  changes?: Change[]
+  /** What the timeline keeps beside the stages. */
+  data?: Record<string, unknown>
+  undo: Inverse
+}
+
+/** Writes that a card enters a stage: the one place where a card changes its stage, with the one line that says so. */
+export const enterStage = async (
+  ctx: TxCtx,
+  before: Opportunity,
+  lane: Lane,
+  { reason, place, at = new Date(), set = {}, changes = [], data = {}, undo }: Entering,
+): Promise<Opportunity> => {
+  const { tx, organization_id } = ctx
+  const moved = lane.pipeline_id !== before.pipeline_id
+  const [position, from] = await Promise.all([
+    positionIn(ctx, lane.id, place),
+    moved ? pipelineName(ctx, before.pipeline_id) : lane.pipeline,
+  ])
+  sendStatement(
+    ctx,
+    tx`
+      update opportunities set ${tx({ ...set, pipeline_id: lane.pipeline_id, stage_id: lane.id, stage_entered_at: at, position })},
+        version = version + 1, updated_at = ${at}
+      where organization_id = ${organization_id} and id = ${before.id}`,
+  )
+  await recordActivity(ctx, {
+    type: 'stage_changed',
+    subjects: [{ kind: before.kind, id: before.id }],
+    reason,
+    record_version: before.version + 1,
+    data: {
+      from: before.stage_id,
+      to: lane.id,
+      from_label: before.stage.label,
+      to_label: lane.label,
+      from_kind: before.stage.kind,
+      to_kind: lane.kind,
+      from_pipeline_id: before.pipeline_id,
+      to_pipeline_id: lane.pipeline_id,
+      from_pipeline: from,
+      to_pipeline: lane.pipeline,
+      /** How long it was in the stage that it leaves. */
+      seconds_in_stage: Math.max(0, Math.round((at.getTime() - before.stage_entered_at.getTime()) / 1000)),
+      ...data,
+      changes: [
+        ...(moved ? [{ field: 'pipeline', before: from, after: lane.pipeline }] : []),
+        { field: 'stage', before: before.stage.label, after: lane.label },
+        ...changes,
+      ],
+      undo,
+    },
+  })
+  const [, after] = await Promise.all([
+    recheckApprovals(ctx, { kind: before.kind, id: before.id }),
+    getOpportunity(ctx, before.id),
+  ])
+  return after
+}
+
+/** The position of a place in a column of the board. */
+export const positionIn = (
+  { tx, organization_id }: TxCtx,
+  stage_id: string,
+  place?: Place,
+): Promise<string> =>
+  positionAt(
+    tx,
+    tx`from opportunities where organization_id = ${organization_id} and stage_id = ${stage_id}`,
+    place,
+  )
+
+const pipelineName = async ({ tx, organization_id }: TxCtx, id: string): Promise<string> => {
+  const [row] = await tx<{ name: string }[]>`
+    select name from pipelines where organization_id = ${organization_id} and id = ${id}`
+  if (!row) throw notFound('pipeline', id)
+  return row.name
+}

@@ -161,7 +161,7 @@ const readLabels = (ctx: Ctx, records: readonly RecordRef[]): Promise<RecordLabe
 const keyOf = ({ kind, id }: RecordRef): string => `${kind} ${id}`
 
 /** Where records of a kind are kept: leads and deals share a table. */
-const tableOf = {
+export const tableOf = {
   lead: 'opportunities',
   deal: 'opportunities',
   account: 'accounts',

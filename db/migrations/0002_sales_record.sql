@@ -91,7 +91,10 @@ CREATE TABLE "stage_probabilities" (
 	"organization_id" uuid NOT NULL,
 	"stage_id" uuid NOT NULL,
 	"since" timestamp with time zone NOT NULL,
+	"until" timestamp with time zone,
 	"pipeline_id" uuid NOT NULL,
+	"label" text NOT NULL,
+	"kind" text NOT NULL,
 	"close_probability" integer NOT NULL,
 	"actor" jsonb NOT NULL,
 	CONSTRAINT "stage_probabilities_organization_id_stage_id_since_pk" PRIMARY KEY("organization_id","stage_id","since")

@@ -178,6 +178,27 @@ FOR EACH STATEMENT EXECUTE FUNCTION count_removed_cards();
 CREATE TRIGGER count_changed AFTER UPDATE ON opportunities REFERENCING OLD TABLE AS removed NEW TABLE AS added
 FOR EACH STATEMENT EXECUTE FUNCTION count_changed_cards();
 --> statement-breakpoint
+-- An archived pipeline holds no open card. Whoever archives one locks its stages, so that what adds a card meanwhile waits
+-- at its foreign key; this runs after that key was checked, and sees what was committed by then.
+CREATE FUNCTION refuse_archived_pipelines() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+  IF EXISTS (
+    SELECT FROM (SELECT DISTINCT organization_id, pipeline_id, stage_id FROM added) AS a
+    JOIN stages s ON s.organization_id = a.organization_id AND s.id = a.stage_id AND s.kind = 'open'
+    JOIN pipelines p ON p.organization_id = a.organization_id AND p.id = a.pipeline_id AND p.archived_at IS NOT NULL
+  ) THEN
+    RAISE EXCEPTION 'an open card cannot enter an archived pipeline'
+      USING ERRCODE = 'check_violation', CONSTRAINT = 'opportunities_pipeline_in_use', TABLE = 'opportunities';
+  END IF;
+  RETURN NULL;
+END $$;
+--> statement-breakpoint
+CREATE TRIGGER refuse_archived_on_insert AFTER INSERT ON opportunities REFERENCING NEW TABLE AS added
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_archived_pipelines();
+--> statement-breakpoint
+CREATE TRIGGER refuse_archived_on_update AFTER UPDATE ON opportunities REFERENCING NEW TABLE AS added
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_archived_pipelines();
+--> statement-breakpoint
 -- The owner is behind the policies too, unless it is a superuser; what follows is about every organization.
 ALTER TABLE opportunities NO FORCE ROW LEVEL SECURITY;
 --> statement-breakpoint
@@ -188,8 +209,8 @@ INSERT INTO stage_totals (organization_id, id, pipeline_id, stage_id, currency, 
 SELECT organization_id, gen_random_uuid(), pipeline_id, stage_id, currency, count(*), coalesce(sum(value_minor), 0)
 FROM opportunities WHERE archived_at IS NULL GROUP BY organization_id, pipeline_id, stage_id, currency;
 --> statement-breakpoint
-INSERT INTO stage_probabilities (organization_id, stage_id, since, pipeline_id, close_probability, actor)
-SELECT organization_id, id, created_at, pipeline_id, close_probability, '{"kind": "system", "id": "migration", "name": "migration"}'
+INSERT INTO stage_probabilities (organization_id, stage_id, since, pipeline_id, label, kind, close_probability, actor)
+SELECT organization_id, id, created_at, pipeline_id, label, kind, close_probability, '{"kind": "system", "id": "migration", "name": "migration"}'
 FROM stages;
 --> statement-breakpoint
 ALTER TABLE opportunities FORCE ROW LEVEL SECURITY;
@@ -201,6 +222,11 @@ ALTER TABLE stages FORCE ROW LEVEL SECURITY;
 ALTER TABLE opportunities ALTER COLUMN position TYPE text COLLATE "C";
 --> statement-breakpoint
 ALTER TABLE pipelines ALTER COLUMN position TYPE text COLLATE "C";
+--> statement-breakpoint
+-- A column of the board in its order, out of the index alone: archived cards are passed over without being read.
+DROP INDEX opportunities_stage_position;
+--> statement-breakpoint
+CREATE INDEX opportunities_stage_position ON opportunities USING btree (organization_id, stage_id, position, id, archived_at);
 --> statement-breakpoint
 ALTER TABLE discard_reasons ALTER COLUMN position TYPE text COLLATE "C";
 --> statement-breakpoint

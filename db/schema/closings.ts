@@ -135,7 +135,12 @@ export const stage_probabilities = pgTable(
     organization_id: uuid().notNull(),
     stage_id: uuid().notNull(),
     since: at('since').notNull(),
+    /** Null while it holds; set when another one took its place, or the stage was deleted. */
+    until: at('until'),
     pipeline_id: uuid().notNull(),
+    /** As the stage was called then: it outlives the stage. */
+    label: text().notNull(),
+    kind: text().notNull(),
     close_probability: integer().notNull(),
     actor: jsonb().notNull(),
   },

@@ -45,7 +45,7 @@ const start = (environment: Record<string, string>, ...args: string[]): Started 
       eventually(() => {
         if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}:\n${printed}`)
         return /is ready: (\S+)/.exec(printed)?.[1]
-      }, 45_000),
+      }, 60_000),
     ended: () => exit,
   }
 }
@@ -122,7 +122,7 @@ describe('with nothing set', () => {
     expect(await leads(last)).toBeUndefined()
     cookie.cookie = renewedSignIn.cookie
     expect(await leads(last)).toHaveLength(before.length)
-  }, 90_000)
+  }, 180_000)
 
   test('one part alone is refused, and so is a part that does not exist', async () => {
     for (const part of ['api', 'worker']) {
@@ -144,7 +144,7 @@ describe('with nothing set', () => {
     expect(second.printed()).toContain(PORT)
     expect(second.printed()).toContain('PORT')
     expect(existsSync(path.join(DATA_DIR, 'pg', 'postmaster.pid'))).toBe(false)
-  }, 60_000)
+  }, 120_000)
 })
 
 test('an API and a worker of their own on one database share the work', async () => {
@@ -188,4 +188,4 @@ test('an API and a worker of their own on one database share the work', async ()
     )
     return body.data.some(({ tool }: any) => tool === 'send_email')
   }, 30_000)
-}, 90_000)
+}, 180_000)

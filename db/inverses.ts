@@ -7,7 +7,7 @@ import { LeadChange, lockLead, updateLead } from './leads.ts'
 import { archiveNote } from './notes.ts'
 import { moveOpportunity } from './opportunity-moves.ts'
 import { archiveRecord, recordKinds, type RecordRef, requireRecord, restoreRecord } from './records.ts'
-import { archiveTask } from './tasks.ts'
+import { archiveTask } from './task-states.ts'
 
 /** A verb that takes an act back. */
 export type Verb = {

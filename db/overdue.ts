@@ -9,16 +9,22 @@ const BATCH = 100
 /** Promised work that no job has done in time, over all organizations: the safety net under the queue. */
 export const findOverdueWork = async (
   db: Database,
-): Promise<{ submissions: Overdue[]; messages: Overdue[]; approved: Overdue[]; expiring: Overdue[] }> => {
-  const [submissions, messages, approvals] = await Promise.all([
+): Promise<
+  Record<'submissions' | 'messages' | 'approved' | 'expiring' | 'reminders' | 'files', Overdue[]>
+> => {
+  const [submissions, messages, approvals, reminders, files] = await Promise.all([
     db.sql<Overdue[]>`select * from finder.overdue_submissions(${BATCH})`,
     db.sql<Overdue[]>`select * from finder.overdue_messages(${BATCH})`,
     db.sql<(Overdue & { status: string })[]>`select * from finder.overdue_approvals(${BATCH})`,
+    db.sql<Overdue[]>`select * from finder.due_reminders(${BATCH})`,
+    db.sql<Overdue[]>`select * from finder.overdue_files(${BATCH})`,
   ])
   return {
     submissions: [...submissions],
     messages: [...messages],
     approved: approvals.filter(({ status }) => status === 'approved'),
     expiring: approvals.filter(({ status }) => status !== 'approved'),
+    reminders: [...reminders],
+    files: [...files],
   }
 }

@@ -9,8 +9,9 @@ import { listSteps, type RunStep, type TaintSource } from './run-journal.ts'
 export type RunStatus = 'queued' | 'running' | 'paused' | 'done' | 'failed' | 'stopped' | 'cancelled' | 'dead'
 
 export type RunTrigger = {
-  kind: 'submission' | 'request' | 'retry'
+  kind: 'submission' | 'request' | 'retry' | 'task'
   submission_id?: string
+  task_id?: string
   ask?: 'enrich' | 'suggest' | 'work'
 }
 

@@ -1,147 +1,300 @@
 import { v7 as uuidv7 } from 'uuid'
 import { z } from 'zod'
-import { recordActivity, type Subject } from './activities.ts'
-import { inTx, type Actor, type Ctx } from './context.ts'
+import { recordActivity, type Change, type Subject } from './activities.ts'
+import { inTx, type Actor, type Ctx, type TxCtx } from './context.ts'
+import { notFound, staleVersion } from './errors.ts'
+import { comparisonsOf } from './filters.ts'
 import { Line, Lines } from './lead-fields.ts'
-import { notFound } from './errors.ts'
-import { getOpportunity } from './opportunities.ts'
-import { page, type Page } from './page.ts'
+import { listRecords, type ListQuery } from './listing.ts'
+import type { Page } from './page.ts'
+import { RecordRef, requireRecords } from './records.ts'
+import { Assignee, requireAssignee, wakeAssignee } from './task-assignees.ts'
+import { Recurrence, startSeries } from './task-recurrence.ts'
 
 export const taskPriorities = ['low', 'normal', 'high', 'urgent'] as const
+export const taskStatuses = ['open', 'done', 'cancelled'] as const
+
+/** Each record once: a task is linked to it or not. */
+const Subjects = z
+  .array(RecordRef)
+  .max(20)
+  .transform((subjects) => [...new Map(subjects.map((one) => [`${one.kind} ${one.id}`, one])).values()])
+
+const Moment = z.iso.datetime({ offset: true })
 
 export const NewTask = z.object({
   title: Line().pipe(z.string().min(1)),
   description: Lines(5_000).optional(),
   priority: z.enum(taskPriorities).default('normal'),
-  due_at: z.iso.datetime({ offset: true }).optional(),
-  assignee: z.object({ kind: z.enum(['user', 'agent']), id: z.string().min(1).max(100) }).optional(),
-  subjects: z
-    .array(z.object({ kind: z.literal('lead'), id: z.uuid() }))
-    .min(1)
-    .max(20),
+  due_at: Moment.optional(),
+  remind_at: Moment.optional(),
+  recurrence: Recurrence.optional(),
+  assignee: Assignee.optional(),
+  subjects: Subjects.default([]),
 })
 export type NewTask = z.infer<typeof NewTask>
+
+export const TaskChange = z
+  .object({
+    title: Line().pipe(z.string().min(1)),
+    description: Lines(5_000).nullable(),
+    priority: z.enum(taskPriorities),
+    due_at: Moment.nullable(),
+    remind_at: Moment.nullable(),
+    recurrence: Recurrence.nullable(),
+    assignee: Assignee.nullable(),
+    subjects: Subjects,
+  })
+  .partial()
+export type TaskChange = z.infer<typeof TaskChange>
 
 export type Task = {
   id: string
   title: string
   description: string | null
-  status: 'open' | 'done' | 'cancelled'
+  status: (typeof taskStatuses)[number]
   priority: (typeof taskPriorities)[number]
   due_at: Date | null
-  assignee: { kind: string; id: string } | null
+  remind_at: Date | null
+  /** When the reminder was given. */
+  reminded_at: Date | null
+  recurrence: Recurrence | null
+  /** The task that this one repeats, and the one that repeats this. */
+  repeats_id: string | null
+  next_id: string | null
+  assignee: Assignee | null
   subjects: Subject[]
   created_by: Actor
   completed_at: Date | null
+  archived_at: Date | null
   created_at: Date
+  updated_at: Date
   version: number
 }
 
-/** Puts one follow-up on a list, linked to the records it is about. */
-export const createTask = (ctx: Ctx, input: NewTask): Promise<Task> =>
+/**
+ * Puts one follow-up on a list, linked to the records it is about; an agent that gets it is woken.
+ * @throws {DomainError} `assignee_unknown`, `recurrence_without_due`, `<kind>_not_found`
+ */
+export const createTask = (ctx: Ctx, input: z.input<typeof NewTask>): Promise<Task> =>
+  inTx(ctx, async (ctx) => {
+    const { subjects, assignee, recurrence, ...task } = NewTask.parse(input)
+    const series = startSeries(recurrence, task.due_at)
+    await Promise.all([requireRecords(ctx, subjects), assignee && requireAssignee(ctx, assignee)])
+    return addTask(ctx, { ...task, subjects, assignee, recurrence: series })
+  })
+
+/** Stores a task of which everything was checked. */
+export const addTask = async (
+  ctx: TxCtx,
+  task: Pick<NewTask, 'title' | 'priority' | 'subjects' | 'assignee'> & {
+    description?: string | null | undefined
+    due_at?: string | Date | null | undefined
+    remind_at?: string | Date | null | undefined
+    recurrence: object | undefined
+    repeats_id?: string
+  },
+): Promise<Task> => {
+  const { tx, organization_id } = ctx
+  const id = uuidv7()
+  await tx`
+    insert into tasks ${tx({
+      organization_id,
+      id,
+      title: task.title,
+      description: task.description ?? null,
+      priority: task.priority,
+      due_at: task.due_at ?? null,
+      remind_at: task.remind_at ?? null,
+      recurrence: task.recurrence ? tx.json(task.recurrence as never) : null,
+      repeats_id: task.repeats_id ?? null,
+      assignee_kind: task.assignee?.kind ?? null,
+      assignee_id: task.assignee?.id ?? null,
+      created_by: tx.json(ctx.actor),
+    })}`
+  await linkTask(ctx, id, task.subjects)
+  await recordActivity(ctx, {
+    type: 'task_created',
+    subjects: [...task.subjects, { kind: 'task', id }],
+    data: {
+      task_id: id,
+      title: task.title,
+      ...(task.due_at ? { due_at: task.due_at } : {}),
+      ...(task.repeats_id ? { repeats_id: task.repeats_id } : {}),
+      undo: { tool: 'archive_task', input: { task_id: id } },
+    },
+  })
+  // One that comes again wakes its agent when it is due.
+  if (task.assignee && !task.repeats_id) await wakeAssignee(ctx, id, task.assignee, task.subjects)
+  return getTask(ctx, id)
+}
+
+/**
+ * Changes a task that was read at `version`; a reminder that is set anew is given anew, and an agent that gets the task
+ * is woken.
+ * @throws {DomainError} stale, `assignee_unknown`, `recurrence_without_due`, `<kind>_not_found`
+ */
+export const updateTask = (
+  ctx: Ctx,
+  id: string,
+  { version, changes: change }: { version?: number; changes: TaskChange },
+): Promise<Task> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
-    for (const { id, kind } of input.subjects) await getOpportunity(ctx, id, kind)
-    const id = uuidv7()
+    const before = await lockTask(ctx, id)
+    if (version !== undefined && version !== before.version) throw staleVersion(before)
+    const changes = changesOf(before, change)
+    if (changes.length === 0) return before
+    const isChanged = (field: keyof TaskChange): boolean => changes.some((one) => one.field === field)
+    const { assignee, subjects, recurrence, ...plain } = change
+    if (assignee && isChanged('assignee')) await requireAssignee(ctx, assignee)
+    if (subjects && isChanged('subjects')) {
+      await requireRecords(ctx, subjects)
+      await tx`delete from task_subjects where organization_id = ${organization_id} and task_id = ${id}`
+      await linkTask(ctx, id, subjects)
+    }
+    const due_at = change.due_at === undefined ? before.due_at : change.due_at
+    const repeats = recurrence === undefined ? before.recurrence : recurrence
+    const series = startSeries(repeats ?? undefined, due_at ?? undefined)
+    const values = Object.fromEntries(
+      Object.entries(plain).filter(([field]) => isChanged(field as keyof TaskChange)),
+    )
     await tx`
-      insert into tasks ${tx({
-        organization_id,
-        id,
-        title: input.title,
-        description: input.description ?? null,
-        priority: input.priority,
-        due_at: input.due_at ?? null,
-        assignee_kind: input.assignee?.kind ?? null,
-        assignee_id: input.assignee?.id ?? null,
-        created_by: tx.json(ctx.actor),
-      })}`
-    await tx`
-      insert into task_subjects ${tx(input.subjects.map((subject) => ({ organization_id, task_id: id, kind: subject.kind, subject_id: subject.id })))}`
+      update tasks set ${tx({
+        ...values,
+        updated_at: new Date(),
+        version: before.version + 1,
+        ...(isChanged('remind_at') ? { reminded_at: null } : {}),
+        ...(isChanged('recurrence') || isChanged('due_at')
+          ? { recurrence: series ? tx.json(series as never) : null }
+          : {}),
+        ...(isChanged('assignee')
+          ? { assignee_kind: assignee?.kind ?? null, assignee_id: assignee?.id ?? null }
+          : {}),
+      })} where organization_id = ${organization_id} and id = ${id}`
+    const after = await getTask(ctx, id)
     await recordActivity(ctx, {
-      type: 'task_created',
-      subjects: [...input.subjects, { kind: 'task', id }],
+      type: 'task_updated',
+      subjects: everySubject(before, after),
+      record_version: after.version,
       data: {
         task_id: id,
-        title: input.title,
-        ...(input.due_at ? { due_at: input.due_at } : {}),
-        undo: { tool: 'archive_task', input: { task_id: id } },
+        title: after.title,
+        changes,
+        undo: {
+          tool: 'update_task',
+          input: {
+            task_id: id,
+            values: Object.fromEntries(changes.map((one) => [one.field, one.before])),
+          },
+        },
       },
     })
-    return getTask(ctx, id)
-  })
-
-/** Marks a task done; the timeline says so. Twice is once. */
-export const completeTask = (ctx: Ctx, id: string): Promise<Task> =>
-  inTx(ctx, async (ctx) => {
-    const { tx, organization_id } = ctx
-    const rows = await tx`
-      update tasks set status = 'done', completed_at = now(), version = version + 1, updated_at = now()
-      where organization_id = ${organization_id} and id = ${id} and status = 'open' returning id`
-    const task = await getTask(ctx, id)
-    if (rows.length > 0) {
-      await recordActivity(ctx, {
-        type: 'task_completed',
-        subjects: [...task.subjects, { kind: 'task', id }],
-        data: { task_id: id, title: task.title },
-      })
-    }
-    return task
-  })
-
-/** Takes a task off every list. Twice is once. */
-export const archiveTask = (ctx: Ctx, id: string): Promise<void> =>
-  inTx(ctx, async (ctx) => {
-    const { tx, organization_id } = ctx
-    const archived = await tx`
-      update tasks set archived_at = now(), version = version + 1, updated_at = now()
-      where organization_id = ${organization_id} and id = ${id} and archived_at is null returning id`
-    if (archived.length === 0) return
-    const task = await getTask(ctx, id)
-    await recordActivity(ctx, {
-      type: 'undone',
-      subjects: [...task.subjects, { kind: 'task', id }],
-      data: { summary: `the task “${task.title}”`, task_id: id },
-    })
+    if (assignee && isChanged('assignee') && after.status === 'open')
+      await wakeAssignee(ctx, id, assignee, after.subjects)
+    return after
   })
 
 /** One task with what it is about. */
-export const getTask = (ctx: Ctx, id: string): Promise<Task> =>
-  inTx(ctx, async ({ tx, organization_id }) => {
-    const [row] = await tx<
-      Task[]
-    >`${selectTask(tx)} where t.organization_id = ${organization_id} and t.id = ${id}`
-    if (!row) throw notFound('task', id)
-    return row
-  })
+export const getTask = (ctx: Ctx, id: string): Promise<Task> => readTask(ctx, id, false)
 
-/** Tasks that are not archived, newest first. */
-export const listTasks = (
-  ctx: Ctx,
-  filter: {
-    status?: Task['status'] | undefined
-    subject_id?: string | undefined
-    cursor?: string | undefined
-    limit: number
-  },
-): Promise<Page<Task>> =>
-  inTx(ctx, async ({ tx, organization_id }) => {
-    const rows = await tx<Task[]>`
-      ${selectTask(tx)} where t.organization_id = ${organization_id} and t.archived_at is null
-        ${filter.status ? tx`and t.status = ${filter.status}` : tx``}
+/** The same, held until the transaction ends. */
+export const lockTask = (ctx: Ctx, id: string): Promise<Task> => readTask(ctx, id, true)
+
+export type ListTasks = ListQuery & {
+  /** Absent: open ones, unless the filter speaks of the state. */
+  status?: Task['status'] | 'any' | undefined
+  priority?: Task['priority'] | undefined
+  assignee_kind?: Assignee['kind'] | undefined
+  assignee_id?: string | undefined
+  subject_kind?: string | undefined
+  subject_id?: string | undefined
+  overdue?: boolean | undefined
+  due_from?: string | undefined
+  /** Not included. */
+  due_to?: string | undefined
+}
+
+/** Tasks, newest first unless sorted; closed and archived ones only where they are asked for. */
+export const listTasks = (ctx: Ctx, query: ListTasks): Promise<Page<Task>> => {
+  const { status = speaksOfState(query) ? 'any' : 'open', priority, overdue } = query
+  const { assignee_kind, assignee_id, subject_kind, subject_id, due_from, due_to } = query
+  return listRecords<Task>(
+    ctx,
+    {
+      kind: 'task',
+      default_sort: '-created_at',
+      select: (tx, more) => tx`select ${taskColumns(tx)}, ${more} from tasks t`,
+      where: (tx) => tx`true
+        ${status === 'any' ? tx`` : tx`and t.status = ${status}`}
+        ${priority ? tx`and t.priority = ${priority}` : tx``}
+        ${assignee_kind ? tx`and t.assignee_kind = ${assignee_kind}` : tx``}
+        ${assignee_id ? tx`and t.assignee_id = ${assignee_id}` : tx``}
+        ${overdue === undefined ? tx`` : tx`and (t.status = 'open' and t.due_at is not null and t.due_at < now()) = ${overdue}`}
+        ${due_from ? tx`and t.due_at >= ${due_from}` : tx``}
+        ${due_to ? tx`and t.due_at < ${due_to}` : tx``}
         ${
-          filter.subject_id
-            ? tx`and exists (select 1 from task_subjects s where s.organization_id = t.organization_id
-                and s.task_id = t.id and s.subject_id = ${filter.subject_id})`
+          subject_id || subject_kind
+            ? tx`and exists (select from task_subjects s where s.organization_id = t.organization_id and s.task_id = t.id
+                ${subject_id ? tx`and s.subject_id = ${subject_id}` : tx``}
+                ${subject_kind ? tx`and s.kind = ${subject_kind}` : tx``})`
             : tx``
-        }
-        ${filter.cursor ? tx`and t.id < ${filter.cursor}` : tx``}
-      order by t.id desc limit ${filter.limit + 1}`
-    return page([...rows], filter.limit, (task) => task.id)
+        }`,
+    },
+    query,
+  )
+}
+
+/** The records of both, each once, and the task itself. */
+const everySubject = (before: Task, after: Task): Subject[] => {
+  const all = [...after.subjects, ...before.subjects, { kind: 'task', id: after.id }]
+  return [...new Map(all.map((subject) => [`${subject.kind} ${subject.id}`, subject])).values()]
+}
+
+const speaksOfState = ({ filter }: ListTasks): boolean =>
+  filter !== undefined && comparisonsOf(filter).some(({ field }) => STATE_FIELDS.has(field))
+
+const STATE_FIELDS = new Set(['status', 'is_open', 'completed_at'])
+
+const readTask = (ctx: Ctx, id: string, lock: boolean): Promise<Task> =>
+  inTx(ctx, async ({ tx, organization_id }) => {
+    const [task] = await tx<Task[]>`
+      select ${taskColumns(tx)} from tasks t where t.organization_id = ${organization_id} and t.id = ${id}
+      ${lock ? tx`for update of t` : tx``}`
+    if (!task) throw notFound('task', id)
+    return task
   })
 
-const selectTask = (tx: NonNullable<Ctx['tx']>) => tx`
-  select t.id, t.title, t.description, t.status, t.priority, t.due_at, t.created_by, t.completed_at, t.created_at, t.version,
-    case when t.assignee_kind is not null then jsonb_build_object('kind', t.assignee_kind, 'id', t.assignee_id) end as assignee,
-    coalesce((select jsonb_agg(jsonb_build_object('kind', s.kind, 'id', s.subject_id)) from task_subjects s
-      where s.organization_id = t.organization_id and s.task_id = t.id), '[]') as subjects
-  from tasks t`
+const linkTask = async ({ tx, organization_id }: TxCtx, task_id: string, subjects: Subject[]) => {
+  if (subjects.length === 0) return
+  await tx`
+    insert into task_subjects ${tx(subjects.map(({ kind, id }) => ({ organization_id, task_id, kind, subject_id: id })))}`
+}
+
+const changesOf = (before: Task, change: TaskChange): Change[] =>
+  Object.entries(change).flatMap(([field, after]) => {
+    const was = comparable(before[field as keyof TaskChange])
+    return after === undefined || JSON.stringify(was) === JSON.stringify(comparable(after))
+      ? []
+      : [{ field, before: was, after }]
+  })
+
+/** A moment written in any zone is one moment, and the order of links says nothing. */
+const comparable = (value: unknown): unknown => {
+  if (value instanceof Date) return value.toISOString()
+  if (typeof value === 'string' && Moment.safeParse(value).success) return new Date(value).toISOString()
+  if (Array.isArray(value))
+    return (value as Subject[])
+      .map(({ kind, id }) => ({ kind, id }))
+      .toSorted((a, b) => `${a.kind} ${a.id}`.localeCompare(`${b.kind} ${b.id}`))
+  return value ?? null
+}
+
+const taskColumns = (tx: TxCtx['tx']) => tx`
+  t.id, t.title, t.description, t.status, t.priority, t.due_at, t.remind_at, t.reminded_at, t.repeats_id,
+  t.created_by, t.completed_at, t.archived_at, t.created_at, t.updated_at, t.version,
+  t.recurrence - 'from' - 'nth' as recurrence,
+  (select next.id from tasks next where next.organization_id = t.organization_id and next.repeats_id = t.id) as next_id,
+  case when t.assignee_kind is not null then jsonb_build_object('kind', t.assignee_kind, 'id', t.assignee_id) end as assignee,
+  coalesce((select jsonb_agg(jsonb_build_object('kind', s.kind, 'id', s.subject_id) order by s.kind, s.subject_id)
+    from task_subjects s where s.organization_id = t.organization_id and s.task_id = t.id), '[]') as subjects`

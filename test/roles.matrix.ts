@@ -68,7 +68,12 @@ export const rolesMatrix: Record<string, `${0 | 1}${0 | 1}${0 | 1}${0 | 1}${0 | 
   'GET /api/tasks': '11111',
   'POST /api/tasks': '11110',
   'GET /api/tasks/{id}': '11111',
+  'PATCH /api/tasks/{id}': '11110',
+  'DELETE /api/tasks/{id}': '11110',
   'POST /api/tasks/{id}/complete': '11110',
+  'POST /api/tasks/{id}/reopen': '11110',
+  'POST /api/tasks/{id}/cancel': '11110',
+  'POST /api/tasks/{id}/restore': '11110',
   'GET /api/activities': '11111',
   'POST /api/activities/{id}/undo': '11110',
 }

@@ -5,6 +5,7 @@ import type { Database } from '../db/client.ts'
 import { systemCtx } from '../db/context.ts'
 import { findOverdueWork, type Overdue } from '../db/overdue.ts'
 import { processSubmission } from '../db/submissions.ts'
+import { remindOfTask } from '../db/task-reminders.ts'
 import { executeApproval } from './approvals.ts'
 import { deliverMessage } from './messages.ts'
 import type { Outside } from './tool.ts'
@@ -49,6 +50,9 @@ export const sweep = async (db: Database, outside: Outside): Promise<void> => {
   await each(overdue.approved, ({ organization_id, id }) => executeApproval(db, organization_id, id, outside))
   await each(overdue.expiring, ({ organization_id, id }) =>
     expireApproval(systemCtx(db, organization_id, 'expiry'), id),
+  )
+  await each(overdue.reminders, ({ organization_id, id }) =>
+    remindOfTask(systemCtx(db, organization_id, 'reminders'), id),
   )
 }
 

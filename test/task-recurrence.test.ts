@@ -1,0 +1,161 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { listTimeline } from '../db/activities.ts'
+import type { Ctx } from '../db/context.ts'
+import { listRuns } from '../db/runs.ts'
+import { changeSettings, readSettings } from '../db/settings.ts'
+import { remindOfTask } from '../db/task-reminders.ts'
+import { cancelTask, completeTask, reopenTask } from '../db/task-states.ts'
+import { createTask, getTask, listTasks, updateTask, type Task } from '../db/tasks.ts'
+import { makeLead } from './worked-lead.ts'
+import { openWorld, type World } from './world.ts'
+
+let world: World
+let ctx: Ctx
+beforeAll(async () => {
+  world = await openWorld()
+  ctx = world.ctx
+  const { version } = await readSettings(ctx)
+  await changeSettings(ctx, { version, changes: { timezone: 'Europe/Berlin' } })
+})
+afterAll(() => world.stop())
+
+type Unit = 'day' | 'week' | 'month' | 'year'
+const repeating = (
+  due_at: string,
+  n: number,
+  unit: Unit,
+  more: Partial<Parameters<typeof createTask>[1]> = {},
+) => createTask(ctx, { title: 'Call Ana', due_at, recurrence: { every: { n, unit } }, ...more })
+
+/** Completes a task and answers the one that came of it. */
+const follow = async ({ id }: Task): Promise<Task | undefined> => {
+  const { next_id } = await completeTask(ctx, id)
+  return next_id === null ? undefined : getTask(ctx, next_id)
+}
+
+/** When the next `count` of a series are due. */
+const datesOf = async (first: Task, count: number): Promise<string[]> => {
+  const dates: string[] = []
+  for (let task = await follow(first); task && dates.length < count; task = await follow(task))
+    dates.push(task.due_at!.toISOString())
+  return dates
+}
+
+test('F50: completing a task that comes again makes the next one, with everything that it had', async () => {
+  const lead = await makeLead(ctx)
+  const first = await repeating('2027-02-01T09:00:00+01:00', 1, 'week', {
+    description: 'Ask about the order.',
+    priority: 'high',
+    remind_at: '2027-01-31T18:00:00+01:00',
+    assignee: { kind: 'user', id: world.owner.user_id },
+    subjects: [{ kind: 'lead', id: lead.id }],
+  })
+  const next = await follow(first)
+  expect(next).toMatchObject({
+    title: 'Call Ana',
+    description: 'Ask about the order.',
+    status: 'open',
+    priority: 'high',
+    due_at: new Date('2027-02-08T08:00:00Z'),
+    remind_at: new Date('2027-02-07T17:00:00Z'),
+    reminded_at: null,
+    assignee: { kind: 'user', id: world.owner.user_id },
+    subjects: [{ kind: 'lead', id: lead.id }],
+    recurrence: { every: { n: 1, unit: 'week' } },
+    repeats_id: first.id,
+    version: 1,
+  })
+  const { data } = await listTimeline(ctx, { kind: 'lead', id: lead.id }, { limit: 2 })
+  expect(data).toMatchObject([
+    { type: 'task_created', data: { task_id: next!.id, repeats_id: first.id } },
+    { type: 'task_completed', data: { task_id: first.id } },
+  ])
+})
+
+test('F50: the next one is made exactly once, however often and at the same time the first is completed', async () => {
+  const { id } = await repeating('2027-02-01T09:00:00Z', 1, 'day')
+  await Promise.all(Array.from({ length: 8 }, () => completeTask(ctx, id)))
+  await reopenTask(ctx, id)
+  await completeTask(ctx, id)
+  const followers = (await listTasks(ctx, { status: 'any', limit: 200 })).data.filter(
+    ({ repeats_id }) => repeats_id === id,
+  )
+  expect(followers).toHaveLength(1)
+})
+
+test('a month that ends early gives its last day, and the next one the day that was meant', async () => {
+  const monthly = await repeating('2027-01-31T09:00:00+01:00', 1, 'month')
+  expect(await datesOf(monthly, 4)).toEqual([
+    '2027-02-28T08:00:00.000Z',
+    // Summer time begins on this very day: nine o’clock stays nine o’clock.
+    '2027-03-31T07:00:00.000Z',
+    '2027-04-30T07:00:00.000Z',
+    '2027-05-31T07:00:00.000Z',
+  ])
+  const leap = await repeating('2028-02-29T12:00:00+01:00', 1, 'year')
+  expect((await datesOf(leap, 4)).map((at) => at.slice(0, 10))).toEqual([
+    '2029-02-28',
+    '2030-02-28',
+    '2031-02-28',
+    '2032-02-29',
+  ])
+})
+
+test('every few days and weeks, across a change of clocks', async () => {
+  expect(await datesOf(await repeating('2027-03-26T08:00:00+01:00', 2, 'day'), 2)).toEqual([
+    '2027-03-28T06:00:00.000Z',
+    '2027-03-30T06:00:00.000Z',
+  ])
+  expect(await datesOf(await repeating('2027-10-20T08:00:00+02:00', 2, 'week'), 2)).toEqual([
+    '2027-11-03T07:00:00.000Z',
+    '2027-11-17T07:00:00.000Z',
+  ])
+})
+
+test('the last one is the last that is due by the day that was given, that day included', async () => {
+  const until = (day: string) =>
+    repeating('2027-03-01T23:30:00+01:00', 1, 'day', {
+      recurrence: { every: { n: 1, unit: 'day' }, until: day },
+    })
+  expect(await datesOf(await until('2027-03-03'), 9)).toHaveLength(2)
+  expect(await datesOf(await until('2027-03-01'), 9)).toEqual([])
+})
+
+test('another due date begins the series anew; without one, or cancelled, nothing comes again', async () => {
+  const moved = await repeating('2027-01-31T09:00:00Z', 1, 'month')
+  await updateTask(ctx, moved.id, { changes: { due_at: '2027-02-15T09:00:00Z' } })
+  expect((await follow(moved))?.due_at).toEqual(new Date('2027-03-15T09:00:00Z'))
+
+  const once = await repeating('2027-01-31T09:00:00Z', 1, 'month')
+  await updateTask(ctx, once.id, { changes: { recurrence: null } })
+  expect(await follow(once)).toBeUndefined()
+
+  const cancelled = await repeating('2027-01-31T09:00:00Z', 1, 'month')
+  expect(await cancelTask(ctx, cancelled.id)).toMatchObject({ next_id: null })
+
+  for (const attempt of [
+    createTask(ctx, { title: 'x', recurrence: { every: { n: 1, unit: 'day' } } }),
+    updateTask(ctx, (await repeating('2027-01-31T09:00:00Z', 1, 'day')).id, { changes: { due_at: null } }),
+  ])
+    await expect(attempt).rejects.toMatchObject({ kind: 'invalid', code: 'recurrence_without_due' })
+})
+
+test('an agent whose task comes again goes to work when it is due, not when the last one was done', async () => {
+  const lead = await makeLead(ctx)
+  const due_at = new Date(Date.now() - 86_400_000).toISOString()
+  const first = await repeating(due_at, 1, 'day', {
+    assignee: { kind: 'agent', id: 'lead_worker' },
+    subjects: [{ kind: 'lead', id: lead.id }],
+  })
+  const tasksOfRuns = async () =>
+    (await listRuns(ctx, { subject_id: lead.id, limit: 5 })).data.map(({ trigger }) => trigger.task_id)
+  expect(await tasksOfRuns()).toEqual([first.id])
+  await world.db.sql.begin(async (tx) => {
+    await tx`select set_config('app.organization_id', ${ctx.organization_id}, true)`
+    await tx`update runs set status = 'done', finished_at = now() where subject_id = ${lead.id}`
+  })
+  const next = await follow(first)
+  expect(await tasksOfRuns()).toEqual([first.id])
+  await remindOfTask(ctx, next!.id)
+  expect(await tasksOfRuns()).toEqual([next!.id, first.id])
+})

@@ -72,6 +72,45 @@ export const deleteExchangeRate = (ctx: Ctx, currency: string): Promise<void> =>
     await recordRate(ctx, currency, gone.rate, null)
   })
 
+/**
+ * Follows the organization to another currency of its own: rates are said in the new one, by what it was worth in the old
+ * one. Without a rate for it they would all be wrong, so they are forgotten. What is closed keeps what it was frozen at.
+ */
+export const rebaseRates = async (ctx: TxCtx, before: string, after: string): Promise<void> => {
+  if (before === after) return
+  const { tx, organization_id } = ctx
+  const old = await tx<{ currency: string; rate: number }[]>`
+    delete from exchange_rates where organization_id = ${organization_id} returning currency, rate`
+  if (old.length === 0) return
+  const worth = old.find(({ currency }) => currency === after)?.rate
+  const rates =
+    worth === undefined
+      ? []
+      : [{ currency: before, rate: 1 }, ...old.filter(({ currency }) => currency !== after)].map(
+          ({ currency, rate }) => ({ currency, rate: Number((rate / worth).toPrecision(12)) }),
+        )
+  if (rates.length > 0) {
+    const updated_by = tx.json(ctx.actor)
+    await tx`
+      insert into exchange_rates ${tx(rates.map((rate) => ({ organization_id, ...rate, updated_by })))}`
+  }
+  const currencies = [...new Set([...old, ...rates].map(({ currency }) => currency))].toSorted()
+  const rateIn = (list: readonly { currency: string; rate: number }[], currency: string): number | null =>
+    list.find((each) => each.currency === currency)?.rate ?? null
+  await recordActivity(ctx, {
+    type: 'settings_changed',
+    subjects: [{ kind: 'organization', id: organization_id }],
+    data: {
+      what: `exchange rates, which are in ${after} now`,
+      changes: currencies.map((currency) => ({
+        field: `exchange_rate.${currency}`,
+        before: rateIn(old, currency),
+        after: rateIn(rates, currency),
+      })),
+    },
+  })
+}
+
 /** An amount in the organization's currency on the day it was frozen. */
 export type Frozen = { exchange_rate: number | null; base_currency: string; base_value_minor: number | null }
 
@@ -81,16 +120,18 @@ export const freezeValue = async (
   { value_minor, currency }: { value_minor: number | null; currency: string },
 ): Promise<Frozen> => {
   const [base_currency, known] = await Promise.all([baseCurrency(ctx), findRate(ctx, currency)])
-  const exchange_rate = currency === base_currency ? 1 : known
-  return {
-    exchange_rate,
-    base_currency,
-    base_value_minor:
-      exchange_rate === null || value_minor === null
-        ? null
-        : exchangeMinor(value_minor, currency, exchange_rate, base_currency),
-  }
+  const at = { exchange_rate: currency === base_currency ? 1 : known, base_currency }
+  return { ...at, base_value_minor: worthOf({ value_minor, currency }, at) }
 }
+
+/** What an amount is worth at a rate that is frozen already; null without a rate or an amount. */
+export const worthOf = (
+  { value_minor, currency }: { value_minor: number | null; currency: string },
+  { exchange_rate, base_currency }: Omit<Frozen, 'base_value_minor'>,
+): number | null =>
+  exchange_rate === null || value_minor === null
+    ? null
+    : exchangeMinor(value_minor, currency, exchange_rate, base_currency)
 
 /**
  * Minor units of one currency as minor units of another, halves rounded up: exact for the rate as it is written in

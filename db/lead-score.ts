@@ -1,6 +1,7 @@
 import { inTx, type Ctx } from './context.ts'
 import { companyDomain, isMailboxProvider } from './lead-duplicates.ts'
 import { leftAloneIn } from './lead-wish.ts'
+import { reachMilestone } from './milestones.ts'
 import type { Opportunity, ScoreReason } from './opportunities.ts'
 
 /** Raised whenever a factor or its points change; stored beside every score. */
@@ -34,9 +35,10 @@ export const scoreLead = (lead: ScorableLead): LeadScore => {
   return { score, reasons, ...judgeScore(score, reasons) }
 }
 
-/** Stores a score beside the lead; derived, so the lead's version stays. Sets `qualifying_started_at` and, when qualified, `qualified_at` once. */
+/** Stores a score beside the lead; derived, so the lead's version stays. Reaches `qualifying_started_at` and, when qualified, `qualified_at`. */
 export const saveScore = (ctx: Ctx, lead_id: string, scored: LeadScore): Promise<void> =>
-  inTx(ctx, async ({ tx, organization_id }) => {
+  inTx(ctx, async (ctx) => {
+    const { tx, organization_id } = ctx
     await tx`
       insert into opportunity_scores ${tx({
         organization_id,
@@ -49,10 +51,8 @@ export const saveScore = (ctx: Ctx, lead_id: string, scored: LeadScore): Promise
       })}
       on conflict (organization_id, opportunity_id) do update set score = excluded.score, reasons = excluded.reasons,
         formula = excluded.formula, verdict = excluded.verdict, verdict_reason = excluded.verdict_reason, scored_at = now()`
-    await tx`
-      update opportunities set qualifying_started_at = coalesce(qualifying_started_at, now()),
-        qualified_at = coalesce(qualified_at, ${scored.verdict === 'qualified' ? new Date() : null})
-      where organization_id = ${organization_id} and id = ${lead_id}`
+    await reachMilestone(ctx, lead_id, 'qualifying_started_at')
+    if (scored.verdict === 'qualified') await reachMilestone(ctx, lead_id, 'qualified_at')
   })
 
 export type ScorableLead = Pick<

@@ -4,6 +4,7 @@ import { getApproval } from './approvals.ts'
 import type { Database } from './client.ts'
 import { type Ctx, inTx, systemCtx, type TxCtx } from './context.ts'
 import { type Message, type MessageRow, type MessageStatus, toMessage } from './messages.ts'
+import { reachMilestone } from './milestones.ts'
 import { enqueue } from './queue.ts'
 
 /** How often and how long a delivery is tried, and how long a sending may be silent before its outcome is unknown. */
@@ -160,11 +161,8 @@ const recordSent = async (
   message: Message,
   how: { transport: string; response: string },
 ): Promise<void> => {
-  const { tx, organization_id } = ctx
-  await tx`
-    update opportunities set sent_at = coalesce(sent_at, now())
-    where organization_id = ${organization_id} and id = ${message.record.id}`
   const authored = await authorOf(ctx, message)
+  await reachMilestone(authored, message.record.id, 'sent_at')
   await recordActivity(authored, {
     type: 'email_sent',
     subjects: [message.record, { kind: 'message', id: message.id }],

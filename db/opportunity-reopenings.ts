@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import type { Change } from './activities.ts'
+import { recordCloseDateMove } from './close-dates.ts'
 import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, invalid, staleVersion } from './errors.ts'
-import type { Frozen } from './exchange-rates.ts'
+import { freezeValue, worthOf, type Frozen } from './exchange-rates.ts'
 import { getOpportunity, lockOpportunity, type Opportunity } from './opportunities.ts'
 import {
   enterStage,
@@ -27,17 +28,30 @@ export type ReopenOpportunity = z.infer<typeof ReopenOpportunity>
 export type Cleared = { field: string; value: unknown }
 export type Reopened = Opportunity & { cleared: Cleared[] }
 
+/** Values that a closing may set with it. */
+export const ClosingValues = z.object({
+  value_minor: z.number().nullable().optional(),
+  expected_close_on: z.string().nullable().optional(),
+})
+export type ClosingValues = z.infer<typeof ClosingValues>
+
 /**
  * Opens a closed card again and answers what that cleared; the closing stays, with who reopened it and when.
+ * @param values what the closing had changed beside it, when that is taken back, too
  * @throws {DomainError} `opportunity_open` with the state, `stage_closed`, `reason_required`, `approval_required`, stale on a
  * version mismatch
  */
-export const reopenOpportunity = (ctx: Ctx, id: string, input: ReopenOpportunity): Promise<Reopened> =>
+export const reopenOpportunity = (
+  ctx: Ctx,
+  id: string,
+  input: ReopenOpportunity,
+  values: ClosingValues = {},
+): Promise<Reopened> =>
   inTx(ctx, async (ctx) => {
     const before = await lockOpportunity(ctx, id)
     if (input.version !== undefined && input.version !== before.version) throw staleVersion(before)
     const lane = await laneOfReopening(ctx, before, input.stage_id)
-    return { ...(await reopenInto(ctx, before, lane, input)), cleared: clearedBy(before) }
+    return { ...(await reopenInto(ctx, before, lane, { ...input, values })), cleared: clearedBy(before) }
   })
 
 /** What reopening would clear, and where the card would go on. */
@@ -56,39 +70,46 @@ export const reopenInto = async (
   ctx: TxCtx,
   before: Opportunity,
   lane: Lane,
-  { reason }: { reason?: string | undefined },
+  { reason, values = {} }: { reason?: string | undefined; values?: ClosingValues },
   place?: Place,
 ): Promise<Opportunity> => {
   requireReason(ctx, reason)
   requireApproval(ctx, 'reopens a card')
   const closing_id = await reopenClosing(ctx, before.id)
+  const facts = { ...OPEN, ...values }
+  if (values.expected_close_on !== undefined)
+    recordCloseDateMove(ctx, before.id, before.expected_close_on, values.expected_close_on)
   return enterStage(ctx, before, lane, {
     reason,
     ...(place ? { place } : {}),
-    set: { ...OPEN, warnings: ctx.tx.json(withoutRate(before)) },
-    changes: changesOf(before, OPEN),
+    set: { ...facts, warnings: ctx.tx.json(withoutRate(before)) },
+    changes: changesOf(before, facts),
     data: { reopened: before.stage.kind, cleared: clearedBy(before) },
     undo: closing_id
-      ? { tool: 'restore_closing', input: { opportunity_id: before.id, closing_id } }
+      ? {
+          tool: 'restore_closing',
+          input: { opportunity_id: before.id, closing_id, ...valuesBefore(before, values) },
+        }
       : { tool: 'move_stage', input: { opportunity_id: before.id, stage_id: before.stage_id } },
   })
 }
 
-/** Takes a reopening back: the card is closed again as that closing says, at its time and its rate. */
+/**
+ * Takes a reopening back: the card is closed again as that closing says, at its time and its rate.
+ * @throws {DomainError} `closing_stands` when it was never taken back
+ */
 export const restoreClosing = (
   ctx: Ctx,
   id: string,
   closing_id: string,
-  reason?: string,
+  { reason, values = {} }: { reason?: string | undefined; values?: ClosingValues | undefined } = {},
 ): Promise<Opportunity> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
     const before = await lockOpportunity(ctx, id)
     requireApproval(ctx, 'closes a card')
-    const [closing] = await tx<
-      (Frozen & Record<string, unknown> & { outcome: string; stage_id: string; closed_at: Date })[]
-    >`
-      select outcome, stage_id, discard_reason_id, note, exchange_rate, base_currency, base_value_minor, closed_at from closings
+    const [closing] = await tx<Closed[]>`
+      select outcome, stage_id, discard_reason_id, note, currency, exchange_rate, base_currency, closed_at from closings
       where organization_id = ${organization_id} and id = ${closing_id} and opportunity_id = ${id} and reopened_at is not null`
     if (!closing) {
       throw new DomainError('conflict', 'closing_stands', 'This closing was never taken back.', {
@@ -103,14 +124,26 @@ export const restoreClosing = (
         update closings set reopened_at = null, reopened_by = null
         where organization_id = ${organization_id} and id = ${closing_id}`,
     )
+    const { value_minor, currency } = { ...before, ...values }
+    // In another currency by now, its rate says nothing.
+    const frozen =
+      currency === closing.currency
+        ? {
+            exchange_rate: closing.exchange_rate,
+            base_value_minor: worthOf({ value_minor, currency }, closing),
+          }
+        : await freezeValue(ctx, { value_minor, currency })
     const facts = {
       won_at: closing.outcome === 'won' ? closing.closed_at : null,
       lost_at: closing.outcome === 'lost' ? closing.closed_at : null,
-      discard_reason_id: closing['discard_reason_id'],
-      discard_note: closing['note'],
-      exchange_rate: closing.exchange_rate,
-      base_value_minor: closing.base_value_minor,
+      discard_reason_id: closing.discard_reason_id,
+      discard_note: closing.note,
+      exchange_rate: frozen.exchange_rate,
+      base_value_minor: frozen.base_value_minor,
+      ...values,
     }
+    if (values.expected_close_on !== undefined)
+      recordCloseDateMove(ctx, id, before.expected_close_on, values.expected_close_on)
     return enterStage(ctx, before, lane, {
       reason,
       set: facts,
@@ -118,9 +151,28 @@ export const restoreClosing = (
       data: { outcome: closing.outcome, closing_id },
       undo: replaced
         ? { tool: 'restore_closing', input: { opportunity_id: id, closing_id: replaced } }
-        : { tool: 'reopen_opportunity', input: { opportunity_id: id, stage_id: before.stage_id } },
+        : {
+            tool: 'reopen_opportunity',
+            input: { opportunity_id: id, stage_id: before.stage_id, ...valuesBefore(before, values) },
+          },
     })
   })
+
+type Closed = Omit<Frozen, 'base_value_minor'> & {
+  outcome: 'won' | 'lost'
+  stage_id: string
+  discard_reason_id: string | null
+  note: string | null
+  currency: string
+  closed_at: Date
+}
+
+const valuesBefore = (before: Opportunity, values: ClosingValues): { values?: ClosingValues } => {
+  const fields = Object.keys(values) as (keyof ClosingValues)[]
+  return fields.length > 0
+    ? { values: Object.fromEntries(fields.map((field) => [field, before[field]])) }
+    : {}
+}
 
 /** What a card that is open has none of. */
 const OPEN = {

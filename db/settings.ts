@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { recordActivity } from './activities.ts'
 import { inTx, type Ctx } from './context.ts'
 import { notFound, staleVersion } from './errors.ts'
+import { rebaseRates } from './exchange-rates.ts'
 import { Currency } from './lead-fields.ts'
 import { resumeStoppedRuns } from './runs.ts'
 
@@ -84,6 +85,7 @@ export const changeSettings = (
         update settings set ${tx(values)}, version = version + 1, updated_at = now()
         where organization_id = ${organization_id} and version = ${input.version} returning version`
       if (updated.length === 0) throw staleVersion(before)
+      if (input.changes.currency) await rebaseRates(ctx, before.currency, input.changes.currency)
       const resumed_runs = input.changes.ai_enabled && !before.ai_enabled ? await resumeStoppedRuns(ctx) : 0
       await recordActivity(ctx, {
         type: 'settings_changed',

@@ -1,5 +1,5 @@
 declare module 'autocannon' {
-  type Request = { method: 'POST'; headers: Record<string, string>; body: string }
+  type Request = { method: 'GET' | 'POST'; headers: Record<string, string>; body?: string }
   type Options = {
     url: string
     connections: number

@@ -73,4 +73,22 @@ export const median = (values: number[]): number => {
   return Number.isInteger(middle) ? (upper + (sorted[middle - 1] ?? upper)) / 2 : upper
 }
 
+/** The value that 95 of 100 do not exceed. */
+export const p95 = (values: number[]): number => {
+  const value = values.toSorted((a, b) => a - b)[Math.ceil(values.length * 0.95) - 1]
+  if (value === undefined) throw new Error('there is no 95th percentile of nothing')
+  return value
+}
+
+/** Does it so many times, one after the other; how long each took, in ms. */
+export const latencies = async (times: number, work: (n: number) => Promise<unknown>): Promise<number[]> => {
+  const took: number[] = []
+  for (let n = 0; n < times; n++) {
+    const started = performance.now()
+    await work(n)
+    took.push(performance.now() - started)
+  }
+  return took
+}
+
 const rounded = (value: number): number => Number(value.toPrecision(4))

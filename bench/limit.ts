@@ -5,7 +5,9 @@ import { z } from 'zod'
 import { startEmbedded } from '../db/embedded.ts'
 import { serveBareIntake } from './bare-intake.ts'
 import { openBareLoop } from './bare-loop.ts'
+import { openBareMove } from './bare-move.ts'
 import { openBareRelay } from './bare-relay.ts'
+import { serveStatements, Statement } from './captured.ts'
 import { openRecord } from './database.ts'
 
 // What the product is compared with: what the same machine does at best in the same run, with prepared statements
@@ -28,6 +30,17 @@ const Order = z.discriminatedUnion('limit', [
   z.object({ limit: z.literal('relay'), url: z.string(), deliveries: z.number(), pause_ms: z.number() }),
   /** Starts PostgreSQL on a folder up to its first answer; answers ms. */
   z.object({ limit: z.literal('postgres'), dir: z.string() }),
+  /** Starts a bare HTTP server that sends these statements for each request; answers its port. */
+  z.object({ limit: z.literal('statements'), url: z.string(), statements: z.array(Statement) }),
+  /** Moves cards with as little as there can be; answers moves per second. */
+  z.object({
+    limit: z.literal('moves'),
+    app_url: z.string(),
+    organization_id: z.string(),
+    stage_id: z.string(),
+    cards: z.array(z.string()),
+    at_once: z.number(),
+  }),
   /** Answers the resident memory of the limit's process in MB. */
   z.object({ limit: z.literal('memory') }),
 ])
@@ -90,6 +103,11 @@ const carryOut = async (order: Order): Promise<number> => {
       return relay(order.deliveries, order.pause_ms)
     case 'postgres':
       return startPostgres(order.dir)
+    case 'statements':
+      return serveStatements(pool(order.url), order.statements)
+    case 'moves':
+      moves ??= pool(order.app_url)
+      return ratePerSecond(order.cards, order.at_once, openBareMove(moves, order))
     case 'memory':
       return process.memoryUsage.rss() / 2 ** 20
   }
@@ -103,6 +121,7 @@ const openLoop = async (order: Extract<Order, { limit: 'loop' }>) => {
   return openBareLoop({ db, organization_id: order.organization_id, actor })
 }
 
+let moves: ReturnType<typeof pool> | undefined
 let loop: Awaited<ReturnType<typeof openLoop>> | undefined
 let relay: Awaited<ReturnType<typeof openBareRelay>> | undefined
 

@@ -4,9 +4,11 @@ import { fileURLToPath } from 'node:url'
 import autocannon from 'autocannon'
 import { z } from 'zod'
 
-/** What is posted where, over how many connections, and when it ends: after so many seconds, or so many deliveries. */
+/** Where to, over how many connections, and when it ends: after so many seconds, or so many requests. */
 const Order = z.object({
   url: z.string(),
+  /** Reads with this key instead of posting leads. */
+  read_with: z.string().optional(),
   connections: z.number(),
   duration: z.number().optional(),
   amount: z.number().optional(),
@@ -23,11 +25,16 @@ const Load = z.object({
 export type Load = z.infer<typeof Load>
 
 /** Posts leads, each another person, from a process of its own. */
-export const postLeads = (order: Order): Promise<Load> =>
+export const postLeads = (order: Omit<Order, 'read_with'>): Promise<Load> => load(order)
+
+/** Reads one address again and again, from a process of its own. */
+export const readPage = (order: Order & { read_with: string }): Promise<Load> => load(order)
+
+const load = (order: Order): Promise<Load> =>
   new Promise((resolve, reject) => {
     const child = fork(fileURLToPath(import.meta.url), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
     child.once('message', (message) => resolve(Load.parse(message)))
-    child.once('exit', (code) => reject(new Error(`the process that posts ended with ${code}`)))
+    child.once('exit', (code) => reject(new Error(`the process that loads ended with ${code}`)))
     child.send(order)
   })
 
@@ -47,22 +54,24 @@ export const someDelivery = () => {
   }
 }
 
-const post = async ({ url, connections, duration, amount }: Order): Promise<Load> => {
+const carryOut = async ({ url, read_with, connections, duration, amount }: Order): Promise<Load> => {
   const outcome = await autocannon({
     url,
     connections,
     ...(amount ? { amount } : { duration: duration ?? 5 }),
     requests: [
-      {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: '{}',
-        setupRequest: (request) => ({ ...request, body: JSON.stringify(someDelivery()) }),
-      },
+      read_with
+        ? { method: 'GET', headers: { authorization: `Bearer ${read_with}` } }
+        : {
+            method: 'POST',
+            headers: { 'content-type': 'application/json' },
+            body: '{}',
+            setupRequest: (request) => ({ ...request, body: JSON.stringify(someDelivery()) }),
+          },
     ],
   })
   const answered = Object.values(outcome.statusCodeStats).reduce((sum, stats) => sum + (stats?.count ?? 0), 0)
-  const accepted = outcome.statusCodeStats['202']?.count ?? 0
+  const accepted = outcome.statusCodeStats[read_with ? '200' : '202']?.count ?? 0
   return {
     accepted,
     refused: answered - accepted + outcome.errors + outcome.timeouts,
@@ -74,7 +83,7 @@ const post = async ({ url, connections, duration, amount }: Order): Promise<Load
 
 if (import.meta.main) {
   process.once('message', (message) => {
-    post(Order.parse(message)).then(
+    carryOut(Order.parse(message)).then(
       (load) => process.send?.(load, () => process.exit(0)),
       (error: unknown) => {
         console.error(error)

@@ -1,11 +1,22 @@
 import { z } from 'zod'
-import type { Activity } from './activities.ts'
+import type { Activity, Change } from './activities.ts'
 import { withdrawApproval } from './approval-decisions.ts'
 import { getApproval } from './approvals.ts'
 import type { TxCtx } from './context.ts'
+import {
+  DiscardReasonChange,
+  getDiscardReason,
+  restoreDiscardReason,
+  retireDiscardReason,
+  updateDiscardReason,
+} from './discard-reasons.ts'
+import { deleteExchangeRate, listExchangeRates, setExchangeRate } from './exchange-rates.ts'
 import { LeadChange, lockLead, updateLead } from './leads.ts'
+import { clearMilestone, milestones, setMilestone, type Milestone } from './milestones.ts'
 import { archiveNote } from './notes.ts'
+import { lockOpportunity } from './opportunities.ts'
 import { moveOpportunity } from './opportunity-moves.ts'
+import { ClosingValues, reopenOpportunity, restoreClosing } from './opportunity-reopenings.ts'
 import { archiveRecord, recordKinds, type RecordRef, requireRecord, restoreRecord } from './records.ts'
 import { archiveTask } from './task-states.ts'
 
@@ -70,6 +81,38 @@ const restoreLead = (
     LeadChange.parse(phone === undefined ? values : { ...values, phone: phone_original ?? phone }),
   )
 
+/** The card, locked, by what a change of its stage may leave. */
+const standingStage = async (ctx: TxCtx, id: string) => {
+  const { stage_id, value_minor, expected_close_on } = await lockOpportunity(ctx, id)
+  return { stage: stage_id, value_minor, expected_close_on }
+}
+
+const stageLeft = ({ data }: Activity): Record<string, unknown> => ({
+  stage: data['to'],
+  ...Object.fromEntries(
+    changesIn(data)
+      .filter(({ field }) => field === 'value_minor' || field === 'expected_close_on')
+      .map(({ field, after }) => [field, after]),
+  ),
+})
+
+const changesIn = (data: Record<string, unknown>): Change[] =>
+  Array.isArray(data['changes']) ? (data['changes'] as Change[]) : []
+
+const MilestoneGiven = z.object({ opportunity_id: z.uuid(), milestone: z.enum(milestones) })
+
+const standingMilestone = async (
+  ctx: TxCtx,
+  { opportunity_id, milestone }: { opportunity_id: string; milestone: Milestone },
+) => ({ [milestone]: (await lockOpportunity(ctx, opportunity_id))[milestone] })
+
+const ReasonGiven = z.object({ discard_reason_id: z.uuid() })
+
+const standingReason = async (ctx: TxCtx, { discard_reason_id }: { discard_reason_id: string }) => {
+  const { label, description, retired_at } = await getDiscardReason(ctx, discard_reason_id)
+  return { label, description, retired: retired_at !== null }
+}
+
 /** Every verb that takes an act back, by the name that `data.undo.tool` of an activity gives. */
 export const inverses = {
   /** Fields of a lead, as activities named them before there were other records: the lead is the activity's subject. */
@@ -102,13 +145,58 @@ export const inverses = {
   }),
   move_stage: inverse({
     input: MoveBack,
-    standing: async ({ tx, organization_id }, { id }) => {
-      const [card] = await tx<{ stage_id: string }[]>`
-        select stage_id from opportunities where organization_id = ${organization_id} and id = ${id} for update`
-      return { stage: card?.stage_id }
-    },
-    left: ({ data }) => ({ stage: data['to'] }),
+    standing: (ctx, { id }) => standingStage(ctx, id),
+    left: stageLeft,
     apply: (ctx, { id, stage_id }) => moveOpportunity(ctx, id, { stage_id, reason: ctx.recording?.reason }),
+  }),
+  reopen_opportunity: inverse({
+    input: z.object({ opportunity_id: z.uuid(), stage_id: z.uuid(), values: ClosingValues.optional() }),
+    standing: (ctx, { opportunity_id }) => standingStage(ctx, opportunity_id),
+    left: stageLeft,
+    apply: (ctx, { opportunity_id, stage_id, values }) =>
+      reopenOpportunity(ctx, opportunity_id, { stage_id, reason: ctx.recording?.reason }, values),
+  }),
+  restore_closing: inverse({
+    input: z.object({ opportunity_id: z.uuid(), closing_id: z.uuid(), values: ClosingValues.optional() }),
+    standing: (ctx, { opportunity_id }) => standingStage(ctx, opportunity_id),
+    left: stageLeft,
+    apply: (ctx, { opportunity_id, closing_id, values }) =>
+      restoreClosing(ctx, opportunity_id, closing_id, { reason: ctx.recording?.reason, values }),
+  }),
+  set_milestone: inverse({
+    input: MilestoneGiven.extend({ reached_at: z.string() }),
+    standing: standingMilestone,
+    apply: (ctx, { opportunity_id, ...input }) => setMilestone(ctx, opportunity_id, input),
+  }),
+  clear_milestone: inverse({
+    input: MilestoneGiven,
+    standing: standingMilestone,
+    apply: (ctx, { opportunity_id, milestone }) => clearMilestone(ctx, opportunity_id, milestone),
+  }),
+  set_exchange_rate: inverse({
+    input: z.object({ currency: z.string(), rate: z.number().nullable() }),
+    standing: async (ctx, { currency }) => {
+      const rates = await listExchangeRates(ctx)
+      const rate = rates.find((candidate) => candidate.currency === currency)?.rate ?? null
+      return { [`exchange_rate.${currency}`]: rate }
+    },
+    apply: (ctx, { currency, rate }) =>
+      rate === null ? deleteExchangeRate(ctx, currency) : setExchangeRate(ctx, currency, rate),
+  }),
+  update_discard_reason: inverse({
+    input: ReasonGiven.extend({ values: DiscardReasonChange }),
+    standing: standingReason,
+    apply: (ctx, { discard_reason_id, values }) => updateDiscardReason(ctx, discard_reason_id, values),
+  }),
+  retire_discard_reason: inverse({
+    input: ReasonGiven,
+    standing: standingReason,
+    apply: (ctx, { discard_reason_id }) => retireDiscardReason(ctx, discard_reason_id),
+  }),
+  restore_discard_reason: inverse({
+    input: ReasonGiven,
+    standing: standingReason,
+    apply: (ctx, { discard_reason_id }) => restoreDiscardReason(ctx, discard_reason_id),
   }),
   archive_note: inverse({
     input: z.object({ note_id: z.uuid() }),

@@ -118,15 +118,3 @@ export const writeKeys = (ctx: TxCtx, opportunity_id: string, keys: LeadKey[]): 
       on conflict do nothing`,
   )
 }
-
-/** The lead that has this external id, open or closed: no two that are in use share one. */
-export const holderOfExternalId = async (
-  { tx, organization_id }: TxCtx,
-  external_id: unknown,
-): Promise<{ id: string; name: string } | undefined> => {
-  if (typeof external_id !== 'string') return undefined
-  const [holder] = await tx<{ id: string; name: string }[]>`
-    select id, name from opportunities where organization_id = ${organization_id} and kind = 'lead'
-      and external_id = ${external_id} and archived_at is null`
-  return holder
-}

@@ -1,18 +1,14 @@
 import { recordActivity } from './activities.ts'
 import { type Ctx, inTx, type TxCtx } from './context.ts'
-import { findKnownLead, holderOfExternalId, keyLabels, type LeadKey } from './lead-duplicates.ts'
+import { findKnownLead, keyLabels, type LeadKey } from './lead-duplicates.ts'
 import { instructionIn, instructionWarning, recordInstruction } from './lead-injection.ts'
-import {
-  createLead,
-  type LeadOrigin,
-  lockLead,
-  type NewLead,
-  normalise,
-  originOf,
-  requireIdentity,
-  writeFields,
-} from './leads.ts'
+import { createLead, lockLead, type NewLead, requireIdentity } from './leads.ts'
 import type { Opportunity } from './opportunities.ts'
+import { OpportunityFields } from './opportunity-fields.ts'
+import { type OpportunityOrigin, writeOpportunity } from './opportunity-writing.ts'
+import { originOf } from './record-changes.ts'
+import { normaliseFields } from './record-fields.ts'
+import { holderOfExternalId } from './records.ts'
 import { readSettings } from './settings.ts'
 
 /** What came of a lead at a door: a new one, or the open one that this person already is. */
@@ -22,10 +18,10 @@ export type ReceivedLead = { lead: Opportunity; joined: boolean; matched_by?: Le
  * Takes a lead in at a door: the same person's open lead is joined, its blanks are filled, its timeline says so;
  * otherwise a new lead is made.
  */
-export const receiveLead = (ctx: Ctx, input: NewLead, origin: LeadOrigin): Promise<ReceivedLead> =>
+export const receiveLead = (ctx: Ctx, input: NewLead, origin: OpportunityOrigin): Promise<ReceivedLead> =>
   inTx(ctx, async (ctx) => {
     const settings = await readSettings(ctx)
-    const { values } = normalise(input, settings.default_country)
+    const { values } = normaliseFields(input, OpportunityFields.shape, settings.default_country)
     requireIdentity(values)
     const known = await findKnownLead(ctx, values)
     if (!known)
@@ -38,12 +34,16 @@ const joinLead = async (
   ctx: TxCtx,
   id: string,
   input: NewLead,
-  origin: LeadOrigin,
+  origin: OpportunityOrigin,
   matched_by: LeadKey['kind'],
 ): Promise<Opportunity> => {
   const before = await lockLead(ctx, id)
   const settings = await readSettings(ctx)
-  const { values } = normalise((await withoutTakenId(ctx, input, origin))[0], settings.default_country)
+  const { values } = normaliseFields(
+    (await withoutTakenId(ctx, input, origin))[0],
+    OpportunityFields.shape,
+    settings.default_country,
+  )
   const blanks = Object.entries(values).filter(([field, value]) => {
     // A number and the text that it was read from belong together.
     const current =
@@ -80,22 +80,19 @@ const joinLead = async (
       update opportunities set warnings = warnings || ${ctx.tx.json([instructionWarning(instruction)])}
       where organization_id = ${ctx.organization_id} and id = ${id}`
   }
-  return writeFields(
-    ctx,
-    before,
-    changes,
-    originOf(ctx, from),
-    'From the newer submission: blanks are filled, the message is the newest.',
-  )
+  return writeOpportunity(ctx, before, changes, {
+    origin: originOf(ctx, from),
+    reason: 'From the newer submission: blanks are filled, the message is the newest.',
+  })
 }
 
 /** A closed lead keeps its external id: a newcomer at a door with the same one goes without, and says so. */
 const withoutTakenId = async (
   ctx: TxCtx,
   input: NewLead,
-  origin: LeadOrigin,
-): Promise<[NewLead, LeadOrigin]> => {
-  const holder = await holderOfExternalId(ctx, input.external_id)
+  origin: OpportunityOrigin,
+): Promise<[NewLead, OpportunityOrigin]> => {
+  const holder = await holderOfExternalId(ctx, 'lead', input.external_id)
   if (!holder) return [input, origin]
   const { external_id, ...rest } = input
   const warning = {

@@ -33,10 +33,9 @@ export const writeChanges = async (
   const changes = [...columns, ...custom]
   if (changes.length === 0) return []
   const changed = Object.fromEntries(columns.map(({ field, after }) => [field, after]))
+  const set = { ...changed, version: before.version + 1, updated_at: new Date() }
   await tx`
-    update ${tx(tableOf[kind])} set ${columns.length > 0 ? tx`${tx(changed as never)}, ` : tx``}
-      version = version + 1, updated_at = now()
-    where organization_id = ${organization_id} and id = ${before.id}`
+    update ${tx(tableOf[kind])} set ${tx(set as never)} where organization_id = ${organization_id} and id = ${before.id}`
   writeOrigins(
     ctx,
     { kind, id: before.id },

@@ -1,17 +1,12 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { inTx, type Ctx } from '../db/context.ts'
-import {
-  companyDomain,
-  findKnownLead,
-  holderOfExternalId,
-  keysOf,
-  normaliseName,
-} from '../db/lead-duplicates.ts'
+import { companyDomain, findKnownLead, keysOf, normaliseName } from '../db/lead-duplicates.ts'
 import { updateLead, type NewLead } from '../db/leads.ts'
 import { receiveLead } from '../db/lead-intake.ts'
 import { moveOpportunity } from '../db/opportunity-moves.ts'
 import { defaultPipeline } from '../db/pipelines.ts'
+import { holderOfExternalId } from '../db/records.ts'
 import { makeLead } from './worked-lead.ts'
 import { openWorld, type World } from './world.ts'
 
@@ -158,7 +153,7 @@ describe('a person is known again', () => {
       joined: false,
       lead: { external_id: null, extra: { external_id: 'ext-7' }, warnings: [{ field: 'external_id' }] },
     })
-    expect(await inTx(ctx, (ctx) => holderOfExternalId(ctx, 'ext-7'))).toMatchObject({ id: lead.id })
+    expect(await inTx(ctx, (ctx) => holderOfExternalId(ctx, 'lead', 'ext-7'))).toMatchObject({ id: lead.id })
   })
 
   test('by the address it has now, not by the one it had', async () => {

@@ -121,7 +121,10 @@ describe('a change', () => {
             { field: 'title', before: 'CEO', after: 'CTO' },
             { field: 'city', before: null, after: 'Berlin' },
           ],
-          undo: { tool: 'update_lead', input: { title: 'CEO', city: null } },
+          undo: {
+            tool: 'update_record',
+            input: { record_kind: 'lead', record_id: lead.id, values: { title: 'CEO', city: null } },
+          },
         },
       },
     ])

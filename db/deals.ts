@@ -1,0 +1,50 @@
+import { z } from 'zod'
+import type { Ctx } from './context.ts'
+import { invalid } from './errors.ts'
+import { Line } from './lead-fields.ts'
+import type { Opportunity } from './opportunities.ts'
+import { NewOpportunity, OpportunityChange } from './opportunity-fields.ts'
+import {
+  createOpportunity,
+  type KindRules,
+  type OpportunityOrigin,
+  updateOpportunity,
+} from './opportunity-writing.ts'
+
+/** A deal with what it is about, its people and companies, and where it stands. */
+export const NewDeal = NewOpportunity.extend({ name: Line().pipe(z.string().min(1)) })
+export type NewDeal = z.infer<typeof NewDeal>
+
+export const DealChange = OpportunityChange
+export type DealChange = z.infer<typeof DealChange>
+
+/** Makes a deal; the accounts and contacts it names are linked, the first one of each as the primary. */
+export const createDeal = (ctx: Ctx, input: NewDeal, origin: OpportunityOrigin): Promise<Opportunity> =>
+  createOpportunity(ctx, rules, input, origin)
+
+/**
+ * Changes a deal: fields, stage, contacts, accounts, custom values.
+ * @throws {DomainError} stale when `version` is not the current one; `deal_unnamed`
+ */
+export const updateDeal = (ctx: Ctx, id: string, input: DealChange): Promise<Opportunity> =>
+  updateOpportunity(ctx, rules, id, input)
+
+const rules: KindRules = {
+  kind: 'deal',
+  nameOf: ({ name }) => {
+    if (typeof name === 'string' && name !== '') return name
+    throw invalid('deal_unnamed', '/name', 'A deal needs a name, such as “Machines for 12 cafés”.')
+  },
+  activityOf: ({ id, name, input, from }) => ({
+    type: 'record_created',
+    data: {
+      kind: 'deal',
+      name,
+      ...from,
+      ...(input.source ? { source: input.source } : {}),
+      ...(input.contact_ids ? { contact_ids: input.contact_ids } : {}),
+      ...(input.account_ids ? { account_ids: input.account_ids } : {}),
+      undo: { tool: 'archive_record', input: { record_kind: 'deal', record_id: id } },
+    },
+  }),
+}

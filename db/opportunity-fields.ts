@@ -1,0 +1,66 @@
+import { z } from 'zod'
+import { Currency, Email, Line, Lines, Website } from './lead-fields.ts'
+import { changeOf, CustomValues, LinkedIds, MinorUnits, Tags } from './record-fields.ts'
+
+/** How sure the close of a card is held to be. */
+export const forecastCategories = ['commit', 'best_case', 'pipeline', 'omitted'] as const
+
+/** The fields of a card, lead or deal, that people, doors and agents write. */
+export const OpportunityFields = z.object({
+  name: Line(),
+  contact_name: Line(),
+  company_name: Line(),
+  title: Line(),
+  email: Email,
+  phone: z.string().max(100),
+  website: Website,
+  city: Line(),
+  state: Line(),
+  country: Line(),
+  industry: Line(),
+  message: Lines(),
+  source: Line(),
+  campaign: Line(),
+  landing_page: Line(2_000),
+  external_id: Line(),
+  owner_id: z.uuid(),
+  value_minor: MinorUnits,
+  currency: Currency,
+  expected_close_on: z.iso.date(),
+  forecast_category: z.enum(forecastCategories),
+  tags: Tags,
+})
+export type OpportunityFields = z.infer<typeof OpportunityFields>
+
+/** What a card hangs together with: linked people and companies, the first one the primary, and the organization's own fields. */
+const beside = {
+  contact_ids: LinkedIds.optional(),
+  account_ids: LinkedIds.optional(),
+  custom: CustomValues.optional(),
+}
+
+/** Where a card goes; into a stage that is lost with why. */
+const place = {
+  pipeline_id: z.uuid().optional(),
+  stage_id: z.uuid().optional(),
+  discard_reason_id: z.uuid().optional(),
+  discard_note: z.string().trim().min(1).max(2_000).optional(),
+}
+
+/** A card that is made by hand, by the API or by an agent. */
+export const NewOpportunity = OpportunityFields.partial().extend({
+  ...beside,
+  ...place,
+})
+export type NewOpportunity = z.infer<typeof NewOpportunity>
+
+/** A change of a card: absent fields stay, null empties a field; `contact_ids` and `account_ids` replace what is linked. */
+export const OpportunityChange = changeOf(OpportunityFields).extend({
+  ...beside,
+  ...place,
+  version: z.number().int().positive().optional(),
+  /** Why, for the timeline. */
+  reason: z.string().trim().min(1).max(2_000).optional(),
+  agents_paused: z.boolean().optional(),
+})
+export type OpportunityChange = z.infer<typeof OpportunityChange>

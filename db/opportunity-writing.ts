@@ -1,0 +1,232 @@
+import { v7 as uuidv7 } from 'uuid'
+import { type Change, type NewActivity, recordActivity } from './activities.ts'
+import { recordCloseDateMove } from './close-dates.ts'
+import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
+import { writeCustomValues } from './custom-values.ts'
+import { invalid, staleVersion } from './errors.ts'
+import { exchangeMinor, freezeValue } from './exchange-rates.ts'
+import { requireMember } from './identity.ts'
+import { keysOf, writeKeys } from './lead-duplicates.ts'
+import { countryCode, type Warning } from './lead-fields.ts'
+import { linkNew, replaceLinks } from './links.ts'
+import { getOpportunity, lastPosition, lockOpportunity, type Opportunity } from './opportunities.ts'
+import { type NewOpportunity, type OpportunityChange, OpportunityFields } from './opportunity-fields.ts'
+import { type MoveOpportunity, moveOpportunity } from './opportunity-moves.ts'
+import { type Origin, writeOrigins } from './origins.ts'
+import { defaultPipeline, entryStage, getPipeline, getStage, type Pipeline, type Stage } from './pipelines.ts'
+import { originOf, writeChanges } from './record-changes.ts'
+import { normaliseFields } from './record-fields.ts'
+import { requireFreeExternalId } from './records.ts'
+import { readSettings } from './settings.ts'
+
+type Kind = Opportunity['kind']
+
+/** How a card came in; it never changes, whatever its `source` is called later. */
+export type OpportunityOrigin = {
+  door: string
+  submission_id?: string
+  source_id?: string
+  extra?: Record<string, unknown>
+  warnings?: Warning[]
+}
+
+/** What a kind of card has of its own when it is made. */
+export type KindRules = {
+  kind: Kind
+  /** What it is called; after a name was emptied, by the rest. */
+  nameOf: (values: Record<string, unknown>) => string
+  /** @throws {DomainError} when it has nothing that it could be known by */
+  requireIdentity?: (values: Record<string, unknown>) => void
+  warningsOf?: (values: Record<string, unknown>) => Warning[]
+  activityOf: (made: Made) => Pick<NewActivity, 'type' | 'data'>
+  /** What else follows from its being there. */
+  follow?: (ctx: TxCtx, made: Made) => Promise<unknown>
+}
+
+/** A card that was just made: what it was made of, and how it came in. */
+export type Made = {
+  id: string
+  name: string
+  values: Record<string, unknown>
+  input: NewOpportunity
+  from: { door: string; submission_id?: string }
+}
+
+/**
+ * Makes a card at the entry of its pipeline, or in the stage that it is given; into a closed stage it goes through the one
+ * closing there is. Linked records and custom values come with it.
+ * @throws {DomainError} `stage_of_other_pipeline`, `external_id_taken`, `owner_unknown`, `pipeline_missing`, and what the
+ * kind, the links, the custom fields and the closing refuse
+ */
+export const createOpportunity = (
+  ctx: Ctx,
+  rules: KindRules,
+  input: NewOpportunity,
+  origin: OpportunityOrigin,
+): Promise<Opportunity> =>
+  inTx(ctx, async (ctx) => {
+    const { tx, organization_id } = ctx
+    const { kind } = rules
+    const [settings, pipeline] = await Promise.all([readSettings(ctx), pipelineFor(ctx, kind, input)])
+    const { values, warnings } = normaliseFields(input, OpportunityFields.shape, settings.default_country)
+    rules.requireIdentity?.(values)
+    const name = rules.nameOf(values)
+    if (input.owner_id) await requireMember(ctx, input.owner_id)
+    await requireFreeExternalId(ctx, kind, values['external_id'])
+    const wanted = stageFor(kind, pipeline, input.stage_id)
+    const stage = wanted.kind === 'open' ? wanted : entryStage(pipeline)
+    const id = uuidv7()
+    const { extra = {}, warnings: brought = [], ...from } = origin
+    const row = {
+      ...values,
+      organization_id,
+      id,
+      kind,
+      name,
+      pipeline_id: pipeline.id,
+      stage_id: stage.id,
+      position: await lastPosition(ctx, stage.id),
+      currency: values['currency'] ?? settings.currency,
+      tags: values['tags'] ?? [],
+      origin: tx.json(from),
+      extra: tx.json(extra as never),
+      warnings: tx.json([...brought, ...warnings, ...(rules.warningsOf?.(values) ?? [])]),
+    }
+    sendStatement(ctx, tx`insert into opportunities ${tx(row as never)}`)
+    const custom = input.custom ? await writeCustomValues(ctx, kind, id, input.custom, { made: true }) : []
+    const holder = { kind, id, name, archived_at: null }
+    await linkNew(ctx, holder, 'contact', input.contact_ids)
+    await linkNew(ctx, holder, 'account', input.account_ids)
+    const written = [...Object.keys(values), ...custom.map(({ field }) => field)]
+    writeOrigins(ctx, { kind, id }, written, originOf(ctx, from))
+    if (kind === 'lead') writeKeys(ctx, id, keysOf(values))
+    const made = { id, name, values, input, from }
+    await recordActivity(ctx, { ...rules.activityOf(made), subjects: [{ kind, id }], record_version: 1 })
+    await rules.follow?.(ctx, made)
+    if (wanted !== stage) await moveOpportunity(ctx, id, placeOf({ ...input, stage_id: wanted.id }))
+    return getOpportunity(ctx, id)
+  })
+
+/**
+ * Changes a card: fields, custom values, what it is linked with and its stage, each with its line on the timeline.
+ * @throws {DomainError} stale when `version` is not the current one, and whatever creation refuses
+ */
+export const updateOpportunity = (
+  ctx: Ctx,
+  { kind, nameOf }: Pick<KindRules, 'kind' | 'nameOf'>,
+  id: string,
+  input: OpportunityChange,
+): Promise<Opportunity> =>
+  inTx(ctx, async (ctx) => {
+    const { version, agents_paused, custom, contact_ids, account_ids, stage_id, reason } = input
+    const [before, settings] = await Promise.all([lockOpportunity(ctx, id, kind), readSettings(ctx)])
+    if (version !== undefined && version !== before.version) throw staleVersion(before)
+    const { values } = normaliseFields(
+      input,
+      OpportunityFields.shape,
+      (before.country && countryCode(before.country)) ?? settings.default_country,
+    )
+    if (agents_paused !== undefined) values['agents_paused'] = agents_paused
+    if (values['external_id'] !== before.external_id)
+      await requireFreeExternalId(ctx, kind, values['external_id'], id)
+    // What a card always has is never emptied: it falls back to what it would have had without it.
+    if (values['name'] === null) values['name'] = nameOf({ ...before, ...values })
+    if (values['currency'] === null) values['currency'] = settings.currency
+    if (input.owner_id) await requireMember(ctx, input.owner_id)
+    Object.assign(values, await refrozen(ctx, before, values))
+    const after = await writeOpportunity(ctx, before, values, {
+      custom: custom && (await writeCustomValues(ctx, kind, id, custom)),
+      origin: originOf(ctx),
+      reason,
+    })
+    if (contact_ids) await replaceLinks(ctx, { kind, id }, 'contact', contact_ids, reason)
+    if (account_ids) await replaceLinks(ctx, { kind, id }, 'account', account_ids, reason)
+    if (stage_id !== undefined && stage_id !== before.stage_id)
+      return moveOpportunity(ctx, id, placeOf({ ...input, stage_id }))
+    await requireStage(ctx, before, input)
+    return contact_ids || account_ids ? getOpportunity(ctx, id) : after
+  })
+
+/** Writes values that are ready for their columns, and what follows from them: keys, slips of the expected close. */
+export const writeOpportunity = async (
+  ctx: TxCtx,
+  before: Opportunity,
+  values: Record<string, unknown>,
+  how: { custom?: Change[] | undefined; origin: Origin; reason?: string | undefined },
+): Promise<Opportunity> => {
+  const { id, kind } = before
+  const changes = await writeChanges(ctx, kind, before, { values, ...how })
+  if (changes.length === 0) return before
+  if (values['expected_close_on'] !== undefined)
+    recordCloseDateMove(ctx, id, before.expected_close_on, values['expected_close_on'] as string | null)
+  const after = await getOpportunity(ctx, id)
+  if (kind === 'lead') writeKeys(ctx, id, keysOf(after))
+  return after
+}
+
+/** The pipeline that is named, that of the stage that is named, or the default. */
+const pipelineFor = async (
+  ctx: TxCtx,
+  kind: Kind,
+  { pipeline_id, stage_id }: NewOpportunity,
+): Promise<Pipeline> => {
+  if (pipeline_id) return getPipeline(ctx, pipeline_id)
+  return stage_id ? getPipeline(ctx, (await getStage(ctx, stage_id)).pipeline_id) : defaultPipeline(ctx, kind)
+}
+
+const stageFor = (kind: Kind, pipeline: Pipeline, stage_id: string | undefined): Stage => {
+  const stage = stage_id ? pipeline.stages.find(({ id }) => id === stage_id) : entryStage(pipeline)
+  if (stage && pipeline.record_kind === kind) return stage
+  throw invalid(
+    'stage_of_other_pipeline',
+    '/stage_id',
+    `This stage does not belong to the ${kind}’s pipeline.`,
+    pipeline.record_kind === kind ? pipeline.stages.map(({ id, label }) => ({ id, label })) : undefined,
+  )
+}
+
+const placeOf = ({
+  stage_id,
+  pipeline_id,
+  discard_reason_id,
+  discard_note,
+  reason,
+}: Omit<OpportunityChange, 'stage_id'> & { stage_id: string }): MoveOpportunity => ({
+  stage_id,
+  pipeline_id,
+  discard_reason_id,
+  discard_note,
+  reason,
+})
+
+/** A pipeline without a stage says nothing of where in it, unless the card is there already. */
+const requireStage = async (
+  ctx: TxCtx,
+  before: Opportunity,
+  { stage_id, pipeline_id }: OpportunityChange,
+): Promise<void> => {
+  if (stage_id !== undefined || pipeline_id === undefined || pipeline_id === before.pipeline_id) return
+  const { name, stages } = await getPipeline(ctx, pipeline_id)
+  throw invalid(
+    'stage_required',
+    '/stage_id',
+    `Say in which stage of “${name}” the card goes on.`,
+    stages.map(({ id, label }) => ({ id, label })),
+  )
+}
+
+/** A closed card keeps the rate of its day; its value in the organization's currency follows a correction. */
+const refrozen = async (
+  ctx: TxCtx,
+  before: Opportunity,
+  { value_minor = before.value_minor, currency = before.currency }: Record<string, unknown>,
+): Promise<Record<string, unknown>> => {
+  const amount = { value_minor: value_minor as number | null, currency: currency as string }
+  const same = amount.value_minor === before.value_minor && amount.currency === before.currency
+  if (before.stage.kind === 'open' || same) return {}
+  const { exchange_rate, base_currency, base_value_minor } = await freezeValue(ctx, amount)
+  if (amount.currency !== before.currency) return { exchange_rate, base_value_minor }
+  const rate = before.exchange_rate
+  if (rate === null || amount.value_minor === null) return { base_value_minor: null }
+  return { base_value_minor: exchangeMinor(amount.value_minor, amount.currency, rate, base_currency) }
+}

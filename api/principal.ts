@@ -1,4 +1,5 @@
 import { hashToken } from '../db/keys.ts'
+import type { Editor } from '../db/authorship.ts'
 import type { Database } from '../db/client.ts'
 import type { Actor, Ctx } from '../db/context.ts'
 import { membershipsOf, resolveApiKey, touchApiKey, type Role } from '../db/identity.ts'
@@ -63,6 +64,12 @@ export const ctxOf = (db: Database, principal: Principal): Ctx => ({
   db,
   organization_id: principal.organization_id,
   actor: principal.actor,
+})
+
+/** Whom a principal edits what people wrote as. */
+export const editorOf = ({ user_id, role }: Principal): Editor => ({
+  user_id,
+  oversees: role === 'owner' || role === 'admin' || role === 'manager',
 })
 
 /** @throws {Problem} 403 `permission_missing`, naming what is missing */

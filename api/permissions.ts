@@ -5,6 +5,7 @@ export const permissions = [
   'leads:read',
   'leads:write',
   'pipelines:read',
+  'pipelines:write',
   'approvals:read',
   'approvals:decide',
   'runs:read',

@@ -6,7 +6,7 @@ import { createDefaultReasons } from './discard-reasons.ts'
 import { invalid, notFound } from './errors.ts'
 import { identityStorage } from './identity-storage.ts'
 import { hashToken, newToken } from './keys.ts'
-import { createPipeline } from './pipelines.ts'
+import { createFirstPipelines } from './pipeline-creation.ts'
 import { OFFICE_HOURS } from './settings.ts'
 
 /** What a member may do; from most to least. */
@@ -36,8 +36,7 @@ export const createOrganization = async (db: Database, name: string): Promise<Or
     const slug = taken ? `${base}-${id.slice(-6)}` : base
     await tx`insert into identity.organizations ${tx({ id, name, slug })}`
     await tx`insert into settings (organization_id, business_hours) values (${id}, ${tx.json(OFFICE_HOURS)})`
-    await createPipeline(ctx, { template: 'agent_funnel', is_default: true, position: 'a0' })
-    await createPipeline(ctx, { template: 'opportunities', is_default: true, position: 'a1' })
+    await createFirstPipelines(ctx)
     await createDefaultReasons(ctx)
     return { id, name, slug }
   })

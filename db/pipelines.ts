@@ -1,6 +1,7 @@
-import { v7 as uuidv7 } from 'uuid'
+import type { PendingQuery, Row } from 'postgres'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
-import { invalid, notFound } from './errors.ts'
+import { DomainError, invalid, notFound } from './errors.ts'
+import { readStageTotals } from './stage-totals.ts'
 
 export type StageKind = 'open' | 'won' | 'lost'
 
@@ -9,10 +10,15 @@ export type Stage = {
   label: string
   description: string | null
   kind: StageKind
+  /** From 0; what decides the order. */
   position: number
   color: string
+  /** In percent: 1 to 99 while open, 100 won, 0 lost. */
   close_probability: number
+  /** Days in it after which a card counts as stuck; null: never. */
   rot_days: number | null
+  /** How many cards it holds that are not archived; where it was asked for. */
+  count?: number
 }
 
 export type Pipeline = {
@@ -24,98 +30,72 @@ export type Pipeline = {
   is_default: boolean
   template: string | null
   stages: Stage[]
+  archived_at: Date | null
+  created_at: Date
+  updated_at: Date
+  /** Raised by every change of it and of its stages. */
   version: number
 }
 
-type TemplateStage = [label: string, close_probability: number, description?: string]
-type Template = {
-  name: string
-  record_kind: 'lead' | 'deal'
-  description: string
-  stages: TemplateStage[]
-  won: TemplateStage
-  lost: TemplateStage
-}
+export type ListPipelines = { archived?: boolean; counts?: boolean }
 
-/** The three ladders a pipeline can start from. */
-export const pipelineTemplates = {
-  sales: {
-    name: 'Sales',
-    record_kind: 'deal',
-    description: 'A short ladder from first contact to a signature',
-    stages: [
-      ['Prospect', 10, 'Initial contact, not yet qualified'],
-      ['Qualified', 30, 'Lead has been qualified by AI or human'],
-      ['Negotiation', 60, 'Active deal discussion'],
-    ],
-    won: ['Won', 100, 'Successfully closed'],
-    lost: ['Lost', 0, 'Did not convert (with discard reason)'],
-  },
-  opportunities: {
-    name: 'Opportunities',
-    record_kind: 'deal',
-    description: 'Deals with an appointment and an offer on the way',
-    stages: [
-      ['Initial contact', 10],
-      ['Appointment set', 30],
-      ['Offer made', 50],
-      ['Negotiation', 70],
-    ],
-    won: ['Closed Won', 100],
-    lost: ['Closed Lost', 0],
-  },
-  agent_funnel: {
-    name: 'Leads',
-    record_kind: 'lead',
-    description: 'New leads, worked by agents and people together',
-    stages: [
-      ['New lead', 5, 'Just came in'],
-      ['Qualified', 20, 'Worth talking to'],
-      ['In conversation', 35, 'Somebody answered'],
-      ['Proposal sent', 55, 'An offer is on the table'],
-      ['Negotiation', 75, 'Terms are being discussed'],
-    ],
-    won: ['Closed-Won', 100],
-    lost: ['Closed-Lost', 0],
-  },
-} satisfies Record<string, Template>
-
-export type TemplateName = keyof typeof pipelineTemplates
-
-/** Every pipeline that is not archived, the defaults first, each with its stages in order. */
-export const listPipelines = (ctx: Ctx): Promise<Pipeline[]> =>
-  inTx(ctx, async ({ tx, organization_id }) => {
-    const pipelines = await tx<Pipeline[]>`
-      select p.id, p.name, p.description, p.record_kind, p.lost_reason, p.is_default, p.template, p.version,
-        (select jsonb_agg(jsonb_build_object('id', s.id, 'label', s.label, 'description', s.description, 'kind', s.kind,
-            'position', s.position, 'color', s.color, 'close_probability', s.close_probability, 'rot_days', s.rot_days)
-          order by s.position)
-         from stages s where s.organization_id = p.organization_id and s.pipeline_id = p.id) as stages
-      from pipelines p where p.organization_id = ${organization_id} and p.archived_at is null
-      order by p.is_default desc, p.position, p.id`
-    return [...pipelines]
+/** Every pipeline in its order, each with its stages in theirs; archived ones last, and only when asked for. */
+export const listPipelines = (
+  ctx: Ctx,
+  { archived = false, counts = false }: ListPipelines = {},
+): Promise<Pipeline[]> =>
+  inTx(ctx, async (ctx) => {
+    const { tx } = ctx
+    const [pipelines, totals] = await Promise.all([
+      tx<Pipeline[]>`
+        ${selectPipelines(ctx)} ${archived ? tx`` : tx`and p.archived_at is null`}
+        order by p.archived_at is not null, p.position, p.id`,
+      counts ? readStageTotals(ctx) : [],
+    ])
+    return counts ? pipelines.map((pipeline) => withCounts(pipeline, totals)) : [...pipelines]
   })
 
-/** One pipeline with its stages. */
+/** One pipeline with its stages, archived or not. */
+export const readPipeline = (ctx: Ctx, id: string, { counts = false } = {}): Promise<Pipeline> =>
+  inTx(ctx, async (ctx) => {
+    const [[pipeline], totals] = await Promise.all([
+      ctx.tx<Pipeline[]>`${selectPipelines(ctx)} and p.id = ${id}`,
+      counts ? readStageTotals(ctx, id) : [],
+    ])
+    if (!pipeline) throw notFound('pipeline', id)
+    return counts ? withCounts(pipeline, totals) : pipeline
+  })
+
+/**
+ * One pipeline that is in use, with its stages.
+ * @throws {DomainError} `pipeline_not_found`, `pipeline_archived`
+ */
 export const getPipeline = async (ctx: Ctx, id: string): Promise<Pipeline> => {
-  const pipeline = (await listPipelines(ctx)).find((candidate) => candidate.id === id)
-  if (!pipeline) throw notFound('pipeline', id)
+  const pipeline = await readPipeline(ctx, id)
+  if (pipeline.archived_at) {
+    throw new DomainError(
+      'conflict',
+      'pipeline_archived',
+      `The pipeline “${pipeline.name}” is archived. Restore it first, or choose another one.`,
+      { extra: { archived_at: pipeline.archived_at } },
+    )
+  }
   return pipeline
 }
 
 /** The pipeline that new records of this kind enter. */
-export const defaultPipeline = async (ctx: Ctx, record_kind: 'lead' | 'deal'): Promise<Pipeline> => {
-  const pipelines = (await listPipelines(ctx)).filter((pipeline) => pipeline.record_kind === record_kind)
-  const pipeline = pipelines.find((candidate) => candidate.is_default) ?? pipelines[0]
-  if (!pipeline) {
+export const defaultPipeline = (ctx: Ctx, record_kind: 'lead' | 'deal'): Promise<Pipeline> =>
+  inTx(ctx, async (ctx) => {
+    const [pipeline] = await ctx.tx<Pipeline[]>`
+      ${selectPipelines(ctx)} and p.record_kind = ${record_kind} and p.archived_at is null
+      order by p.is_default desc, p.position, p.id limit 1`
+    if (pipeline) return pipeline
     throw invalid(
       'pipeline_missing',
       '/pipeline_id',
       `There is no pipeline for ${record_kind}s. Set one up first.`,
     )
-  }
-  return pipeline
-}
+  })
 
 /** The stage where cards enter: the first open one. */
 export const entryStage = (pipeline: Pipeline): Stage => {
@@ -124,51 +104,43 @@ export const entryStage = (pipeline: Pipeline): Stage => {
   return stage
 }
 
-/** A stage by its id, with the pipeline it belongs to. */
-export const getStage = async (ctx: Ctx, id: string): Promise<Stage & { pipeline_id: string }> => {
-  for (const pipeline of await listPipelines(ctx)) {
-    const stage = pipeline.stages.find((candidate) => candidate.id === id)
-    if (stage) return { ...stage, pipeline_id: pipeline.id }
-  }
-  throw notFound('stage', id)
+/** A stage of a pipeline that is in use, by its id, with the pipeline it belongs to. */
+export const getStage = (ctx: Ctx, id: string): Promise<Stage & { pipeline_id: string }> =>
+  inTx(ctx, async ({ tx, organization_id }) => {
+    const [stage] = await tx<(Stage & { pipeline_id: string })[]>`
+      select s.id, s.label, s.description, s.kind, s.position, s.color, s.close_probability, s.rot_days, s.pipeline_id
+      from stages s join pipelines p on p.organization_id = s.organization_id and p.id = s.pipeline_id
+      where s.organization_id = ${organization_id} and s.id = ${id} and p.archived_at is null`
+    if (!stage) throw notFound('stage', id)
+    return stage
+  })
+
+/**
+ * One of a pipeline's stages.
+ * @throws {DomainError} `stage_not_found`
+ */
+export const stageOf = ({ stages }: Pipeline, id: string): Stage => {
+  const stage = stages.find((candidate) => candidate.id === id)
+  if (!stage) throw notFound('stage', id)
+  return stage
 }
 
-/** Sets up a pipeline from a template. */
-export const createPipeline = async (
-  ctx: TxCtx,
-  input: { template: TemplateName; is_default: boolean; position: string },
-): Promise<string> => {
-  const { tx, organization_id } = ctx
-  const template: Template = pipelineTemplates[input.template]
-  const pipeline_id = uuidv7()
-  await tx`
-    insert into pipelines ${tx({
-      organization_id,
-      id: pipeline_id,
-      name: template.name,
-      description: template.description,
-      record_kind: template.record_kind,
-      is_default: input.is_default,
-      template: input.template,
-      position: input.position,
-    })}`
-  const ladder: [TemplateStage, StageKind][] = [
-    ...template.stages.map((stage): [TemplateStage, StageKind] => [stage, 'open']),
-    [template.won, 'won'],
-    [template.lost, 'lost'],
-  ]
-  await tx`
-    insert into stages ${tx(
-      ladder.map(([[label, close_probability, description], kind], position) => ({
-        organization_id,
-        id: uuidv7(),
-        pipeline_id,
-        label,
-        description: description ?? null,
-        kind,
-        position,
-        close_probability,
-      })),
-    )}`
-  return pipeline_id
-}
+const selectPipelines = ({ tx, organization_id }: TxCtx): PendingQuery<Row[]> => tx`
+  select p.id, p.name, p.description, p.record_kind, p.lost_reason, p.is_default, p.template, p.archived_at,
+    p.created_at, p.updated_at, p.version,
+    (select jsonb_agg(jsonb_build_object('id', s.id, 'label', s.label, 'description', s.description, 'kind', s.kind,
+        'position', s.position, 'color', s.color, 'close_probability', s.close_probability, 'rot_days', s.rot_days)
+      order by s.position, s.id)
+     from stages s where s.organization_id = p.organization_id and s.pipeline_id = p.id) as stages
+  from pipelines p where p.organization_id = ${organization_id}`
+
+const withCounts = (
+  pipeline: Pipeline,
+  totals: readonly { stage_id: string; count: number }[],
+): Pipeline => ({
+  ...pipeline,
+  stages: pipeline.stages.map((stage) => ({
+    ...stage,
+    count: totals.filter(({ stage_id }) => stage_id === stage.id).reduce((sum, { count }) => sum + count, 0),
+  })),
+})

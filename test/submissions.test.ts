@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { listTimeline } from '../db/activities.ts'
 import { sealAll, verifyAudit } from '../db/audit.ts'
-import { inTx } from '../db/context.ts'
 import { createSource, openSource } from '../db/intake-sources.ts'
 import { getOpportunity } from '../db/opportunities.ts'
 import { listOpportunities } from '../db/opportunity-list.ts'
-import { createPipeline } from '../db/pipelines.ts'
+import { createPipeline } from '../db/pipeline-creation.ts'
 import { listRuns } from '../db/runs.ts'
 import { getSubmission, processSubmission, storeSubmission, type Stored } from '../db/submissions.ts'
 import { openWorld, type World } from './world.ts'
@@ -127,9 +126,7 @@ test('a source that wakes nobody makes a lead that nobody works, and one with a 
   expect(lead_id).toBeTruthy()
   expect((await listRuns(world.ctx, { subject_id: lead_id ?? '', limit: 5 })).data).toEqual([])
 
-  const funnel = await inTx(world.ctx, (ctx) =>
-    createPipeline(ctx, { template: 'agent_funnel', is_default: false, position: 'b0' }),
-  )
+  const { id: funnel } = await createPipeline(world.ctx, { template: 'agent_funnel' })
   const partner = await createSource(world.ctx, { name: 'Partners', pipeline_id: funnel })
   const second = await deliver(partner.id, { name: 'Fay Holm', email: 'fay@holm.example' })
   const submission = await getSubmission(world.ctx, second.submission_id)

@@ -6,6 +6,9 @@ export const Time = z.iso.datetime()
 export const Text = z.string().nullable()
 export const Anything = z.record(z.string(), z.unknown())
 
+/** `true` or `false` in an address. */
+export const YesNo = z.stringbool({ truthy: ['true'], falsy: ['false'], error: 'true or false' })
+
 /** Whether a stage is under way or closed. */
 export const StageKind = z.enum(['open', 'won', 'lost'])
 

@@ -54,15 +54,15 @@ export const reopenOpportunity = (
     return { ...(await reopenInto(ctx, before, lane, { ...input, values })), cleared: clearedBy(before) }
   })
 
-/** What reopening would clear, and where the card would go on. */
+/** What reopening would clear, and where the card would go on; an open one stays where it is. */
 export const previewReopening = (
   ctx: Ctx,
   id: string,
 ): Promise<{ stage: { id: string; label: string }; cleared: Cleared[] }> =>
   inTx(ctx, async (ctx) => {
     const card = await getOpportunity(ctx, id)
-    const { id: stage_id, label } = await laneOfReopening(ctx, card, undefined)
-    return { stage: { id: stage_id, label }, cleared: clearedBy(card) }
+    const stage = card.stage.kind === 'open' ? card.stage : await laneOfReopening(ctx, card, undefined)
+    return { stage: { id: stage.id, label: stage.label }, cleared: clearedBy(card) }
   })
 
 /** The reopening itself, by whichever act. */

@@ -1,11 +1,14 @@
 import { proposeApproval } from '../db/approval-proposals.ts'
 import { inTx, type Ctx } from '../db/context.ts'
+import { createDiscardReason } from '../db/discard-reasons.ts'
+import { setExchangeRate } from '../db/exchange-rates.ts'
 import { createApiKey } from '../db/identity.ts'
 import { createSource, openSource } from '../db/intake-sources.ts'
 import { createLead } from '../db/leads.ts'
 import { saveEnrichment } from '../db/lead-enrichment.ts'
 import { queueMessage } from '../db/messages.ts'
 import { addNote } from '../db/notes.ts'
+import { closeOpportunity } from '../db/opportunity-closings.ts'
 import { listPipelines } from '../db/pipelines.ts'
 import { agentActor } from '../db/policies.ts'
 import { queueRun } from '../db/runs.ts'
@@ -16,6 +19,8 @@ import { tools } from '../tools/index.ts'
 /** One of everything that an organization can have, by what it is. */
 export type Furnished = Record<
   | 'lead'
+  | 'closed_lead'
+  | 'discard_reason'
   | 'note'
   | 'task'
   | 'approval'
@@ -52,6 +57,18 @@ export const furnish = async (ctx: Ctx, user_id: string): Promise<Furnished> => 
       },
     ],
     pages: [{ url: 'https://brightside.example', title: 'Brightside', status: 200 }],
+  })
+  const reason = await createDiscardReason(ctx, { label: `Moved away ${ctx.organization_id.slice(-4)}` })
+  const closed = await createLead(
+    ctx,
+    { contact_name: 'Cy Moss', value_minor: 1_000, currency: 'USD' },
+    { door: 'ui' },
+  )
+  await setExchangeRate(ctx, 'USD', 0.9)
+  await closeOpportunity(ctx, closed.id, {
+    outcome: 'lost',
+    discard_reason_id: reason.id,
+    reason: 'They left town',
   })
   const run = await queueRun(ctx, { agent: 'lead_worker', subject, trigger: { kind: 'request' } })
   const failed = await queueRun(ctx, {
@@ -110,6 +127,8 @@ export const furnish = async (ctx: Ctx, user_id: string): Promise<Furnished> => 
   const key = await createApiKey(ctx, { name: 'Key', scopes: ['leads:read'], user_id })
   return {
     lead: lead.id,
+    closed_lead: closed.id,
+    discard_reason: reason.id,
     note: (await addNote(ctx, { subject, body: 'Prefers calls' })).id,
     task: (
       await createTask(ctx, {

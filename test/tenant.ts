@@ -1,10 +1,12 @@
 import { sealAll } from '../db/audit.ts'
 import { approveApproval } from '../db/approval-decisions.ts'
 import type { Ctx } from '../db/context.ts'
+import { setExchangeRate } from '../db/exchange-rates.ts'
 import { writeOnce } from '../db/idempotency.ts'
 import { createSource, openSource } from '../db/intake-sources.ts'
 import { saveEnrichment } from '../db/lead-enrichment.ts'
 import { changeAgentSettings } from '../db/models.ts'
+import { closeOpportunity } from '../db/opportunity-closings.ts'
 import { optOut } from '../db/opt-outs.ts'
 import { setLevel } from '../db/policies.ts'
 import { processSubmission, storeSubmission } from '../db/submissions.ts'
@@ -26,6 +28,9 @@ export const fillTenant = async (world: World, ctx: Ctx): Promise<void> => {
     facts: [],
     pages: [],
   })
+  const closed = await makeLead(ctx, { value_minor: 1_000, currency: 'USD', expected_close_on: '2026-12-01' })
+  await setExchangeRate(ctx, 'USD', 0.9)
+  await closeOpportunity(ctx, closed.id, { outcome: 'won', expected_close_on: '2026-12-20' })
   const { id } = await parkEmail(at, await makeLead(ctx))
   await approveApproval(ctx, id, {})
   await executeApproval(world.db, ctx.organization_id, id, nowhere)

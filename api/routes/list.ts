@@ -3,12 +3,17 @@ import { activities } from './activities.ts'
 import { agents } from './agents.ts'
 import { apiKeys } from './api-keys.ts'
 import { approvals } from './approvals.ts'
+import { closings } from './closings.ts'
+import { discardReasons } from './discard-reasons.ts'
+import { exchangeRates } from './exchange-rates.ts'
 import { failures } from './failures.ts'
 import { intakeSources } from './intake-sources.ts'
 import { leads } from './leads.ts'
+import { lostReasons } from './lost-reasons.ts'
 import { me } from './me.ts'
 import { members } from './members.ts'
 import { messages } from './messages.ts'
+import { milestones } from './milestones.ts'
 import { notes } from './notes.ts'
 import { opportunities } from './opportunities.ts'
 import { pipelines } from './pipelines.ts'
@@ -25,13 +30,18 @@ export const routes: readonly Route[] = [
   ...me,
   ...leads,
   ...opportunities,
+  ...closings,
+  ...milestones,
+  ...lostReasons,
   ...pipelines,
+  ...discardReasons,
   ...approvals,
   ...runs,
   ...agents,
   ...policies,
   ...tools,
   ...settings,
+  ...exchangeRates,
   ...intakeSources,
   ...submissions,
   ...messages,

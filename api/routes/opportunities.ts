@@ -1,8 +1,10 @@
 import { z } from 'zod'
 import { ForecastCategory, getOpportunity } from '../../db/opportunities.ts'
+import { listOpportunities } from '../../db/opportunity-list.ts'
 import { MoveOpportunity, moveOpportunity } from '../../db/opportunity-moves.ts'
+import { ListingQuery } from '../listing.ts'
 import { ById, route } from '../route.ts'
-import { Anything, Id, StageKind, Text, Time } from '../shapes.ts'
+import { Anything, Id, listOf, StageKind, Text, Time } from '../shapes.ts'
 
 const Fact = z.object({ key: z.string(), value: z.string(), source_url: z.string(), snippet: z.string() })
 
@@ -94,6 +96,17 @@ export const opportunities = [
   route(
     {
       method: 'GET',
+      path: '/api/opportunities',
+      permission: 'leads:read',
+      summary: 'Cards of both kinds',
+      query: ListingQuery.extend({ kind: z.enum(['lead', 'deal']).optional() }),
+      response: listOf(OpportunityShape),
+    },
+    ({ ctx, query }) => listOpportunities(ctx, query),
+  ),
+  route(
+    {
+      method: 'GET',
       path: '/api/opportunities/:id',
       permission: 'leads:read',
       summary: 'One card',
@@ -107,7 +120,9 @@ export const opportunities = [
       method: 'POST',
       path: '/api/opportunities/:id/move',
       permission: 'leads:write',
-      summary: 'Move a card to another stage of its pipeline',
+      summary: 'Move a card to another stage',
+      description:
+        'Of its pipeline or of another one for the same kind of record. Onto a won or lost stage it closes the card, out of one it reopens it, by the rules of those acts. `before_id` or `after_id` says where in the column.',
       params: ById,
       body: MoveOpportunity,
       example: { stage_id: '01990000-0000-7000-8000-000000000000', reason: 'They asked for an offer' },

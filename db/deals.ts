@@ -10,6 +10,7 @@ import {
   type OpportunityOrigin,
   updateOpportunity,
 } from './opportunity-writing.ts'
+import { recordCreated } from './record-creation.ts'
 
 /** A deal with what it is about, its people and companies, and where it stands. */
 export const NewDeal = NewOpportunity.extend({ name: Line().pipe(z.string().min(1)) })
@@ -35,16 +36,8 @@ const rules: KindRules = {
     if (typeof name === 'string' && name !== '') return name
     throw invalid('deal_unnamed', '/name', 'A deal needs a name, such as “Machines for 12 cafés”.')
   },
-  activityOf: ({ id, name, input, from }) => ({
-    type: 'record_created',
-    data: {
-      kind: 'deal',
-      name,
-      ...from,
-      ...(input.source ? { source: input.source } : {}),
-      ...(input.contact_ids ? { contact_ids: input.contact_ids } : {}),
-      ...(input.account_ids ? { account_ids: input.account_ids } : {}),
-      undo: { tool: 'archive_record', input: { record_kind: 'deal', record_id: id } },
-    },
-  }),
+  follow: (ctx, { id, name, input, from }) => {
+    const { source, contact_ids, account_ids } = input
+    return recordCreated(ctx, { kind: 'deal', id, name }, { ...from, source, contact_ids, account_ids })
+  },
 }

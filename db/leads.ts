@@ -10,6 +10,7 @@ import {
   type OpportunityOrigin,
   updateOpportunity,
 } from './opportunity-writing.ts'
+import { recordCreated } from './record-creation.ts'
 
 /** A lead made by hand, by the API or by an agent. */
 export const NewLead = NewOpportunity.extend({
@@ -77,19 +78,9 @@ const rules: KindRules = {
     const instruction = instructionIn(values)
     return instruction ? [instructionWarning(instruction)] : []
   },
-  activityOf: ({ id, values, input, from }) => ({
-    type: 'lead_imported',
-    data: {
-      ...from,
-      name: calledBy(values),
-      ...(input.source ? { source: input.source } : {}),
-      // What came in at a door came in; what somebody made here is archived again.
-      ...(from.submission_id
-        ? {}
-        : { undo: { tool: 'archive_record', input: { record_kind: 'lead', record_id: id } } }),
-    },
-  }),
-  follow: async (ctx, { id, values, from }) => {
+  follow: async (ctx, { id, values, input, from }) => {
+    const lead = { kind: 'lead', id, name: calledBy(values) } as const
+    await recordCreated(ctx, lead, { ...from, source: input.source }, 'lead_imported')
     const instruction = instructionIn(values)
     if (instruction) await recordInstruction(ctx, id, instruction, from.submission_id)
   },

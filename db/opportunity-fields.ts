@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Currency, Email, Line, Lines, Website } from './lead-fields.ts'
-import { changeOf, CustomValues, LinkedIds, MinorUnits, Tags } from './record-fields.ts'
+import { changeOf, ChangeTerms, CustomValues, LinkedIds, MinorUnits, Tags } from './record-fields.ts'
 
 /** How sure the close of a card is held to be. */
 export const forecastCategories = ['commit', 'best_case', 'pipeline', 'omitted'] as const
@@ -32,12 +32,8 @@ export const OpportunityFields = z.object({
 })
 export type OpportunityFields = z.infer<typeof OpportunityFields>
 
-/** What a card hangs together with: linked people and companies, the first one the primary, and the organization's own fields. */
-const beside = {
-  contact_ids: LinkedIds.optional(),
-  account_ids: LinkedIds.optional(),
-  custom: CustomValues.optional(),
-}
+/** The people and companies of a card; the first one of each is the primary. */
+const beside = { contact_ids: LinkedIds.optional(), account_ids: LinkedIds.optional() }
 
 /** Where a card goes; into a stage that is lost with why. */
 const place = {
@@ -51,6 +47,7 @@ const place = {
 export const NewOpportunity = OpportunityFields.partial().extend({
   ...beside,
   ...place,
+  custom: CustomValues.optional(),
 })
 export type NewOpportunity = z.infer<typeof NewOpportunity>
 
@@ -58,9 +55,7 @@ export type NewOpportunity = z.infer<typeof NewOpportunity>
 export const OpportunityChange = changeOf(OpportunityFields).extend({
   ...beside,
   ...place,
-  version: z.number().int().positive().optional(),
-  /** Why, for the timeline. */
-  reason: z.string().trim().min(1).max(2_000).optional(),
+  ...ChangeTerms,
   agents_paused: z.boolean().optional(),
 })
 export type OpportunityChange = z.infer<typeof OpportunityChange>

@@ -1,20 +1,20 @@
-import { v7 as uuidv7 } from 'uuid'
-import { type Change, type NewActivity, recordActivity } from './activities.ts'
+import type { Change } from './activities.ts'
 import { recordCloseDateMove } from './close-dates.ts'
-import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
+import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { writeCustomValues } from './custom-values.ts'
-import { invalid, staleVersion } from './errors.ts'
+import { invalid } from './errors.ts'
 import { exchangeMinor, freezeValue } from './exchange-rates.ts'
 import { requireMember } from './identity.ts'
 import { keysOf, writeKeys } from './lead-duplicates.ts'
-import { countryCode, type Warning } from './lead-fields.ts'
-import { linkNew, replaceLinks } from './links.ts'
+import type { Warning } from './lead-fields.ts'
+import { replaceLinks } from './links.ts'
 import { getOpportunity, lastPosition, lockOpportunity, type Opportunity } from './opportunities.ts'
 import { type NewOpportunity, type OpportunityChange, OpportunityFields } from './opportunity-fields.ts'
 import { type MoveOpportunity, moveOpportunity } from './opportunity-moves.ts'
-import { type Origin, writeOrigins } from './origins.ts'
+import type { Origin } from './origins.ts'
 import { defaultPipeline, entryStage, getPipeline, getStage, type Pipeline, type Stage } from './pipelines.ts'
-import { originOf, writeChanges } from './record-changes.ts'
+import { originOf, readChange, writeChanges } from './record-changes.ts'
+import { insertRecord } from './record-creation.ts'
 import { normaliseFields } from './record-fields.ts'
 import { requireFreeExternalId } from './records.ts'
 import { readSettings } from './settings.ts'
@@ -38,9 +38,8 @@ export type KindRules = {
   /** @throws {DomainError} when it has nothing that it could be known by */
   requireIdentity?: (values: Record<string, unknown>) => void
   warningsOf?: (values: Record<string, unknown>) => Warning[]
-  activityOf: (made: Made) => Pick<NewActivity, 'type' | 'data'>
-  /** What else follows from its being there. */
-  follow?: (ctx: TxCtx, made: Made) => Promise<unknown>
+  /** What follows from its being there: its line on the timeline first. */
+  follow: (ctx: TxCtx, made: Made) => Promise<unknown>
 }
 
 /** A card that was just made: what it was made of, and how it came in. */
@@ -65,7 +64,7 @@ export const createOpportunity = (
   origin: OpportunityOrigin,
 ): Promise<Opportunity> =>
   inTx(ctx, async (ctx) => {
-    const { tx, organization_id } = ctx
+    const { tx } = ctx
     const { kind } = rules
     const [settings, pipeline] = await Promise.all([readSettings(ctx), pipelineFor(ctx, kind, input)])
     const { values, warnings } = normaliseFields(input, OpportunityFields.shape, settings.default_country)
@@ -75,12 +74,9 @@ export const createOpportunity = (
     await requireFreeExternalId(ctx, kind, values['external_id'])
     const wanted = stageFor(kind, pipeline, input.stage_id)
     const stage = wanted.kind === 'open' ? wanted : entryStage(pipeline)
-    const id = uuidv7()
     const { extra = {}, warnings: brought = [], ...from } = origin
     const row = {
       ...values,
-      organization_id,
-      id,
       kind,
       name,
       pipeline_id: pipeline.id,
@@ -92,17 +88,15 @@ export const createOpportunity = (
       extra: tx.json(extra as never),
       warnings: tx.json([...brought, ...warnings, ...(rules.warningsOf?.(values) ?? [])]),
     }
-    sendStatement(ctx, tx`insert into opportunities ${tx(row as never)}`)
-    const custom = input.custom ? await writeCustomValues(ctx, kind, id, input.custom, { made: true }) : []
-    const holder = { kind, id, name, archived_at: null }
-    await linkNew(ctx, holder, 'contact', input.contact_ids)
-    await linkNew(ctx, holder, 'account', input.account_ids)
-    const written = [...Object.keys(values), ...custom.map(({ field }) => field)]
-    writeOrigins(ctx, { kind, id }, written, originOf(ctx, from))
+    const id = await insertRecord(ctx, kind, {
+      ...input,
+      row,
+      given: Object.keys(values),
+      origin: originOf(ctx, from),
+    })
     if (kind === 'lead') writeKeys(ctx, id, keysOf(values))
     const made = { id, name, values, input, from }
-    await recordActivity(ctx, { ...rules.activityOf(made), subjects: [{ kind, id }], record_version: 1 })
-    await rules.follow?.(ctx, made)
+    await rules.follow(ctx, made)
     if (wanted !== stage) await moveOpportunity(ctx, id, placeOf({ ...input, stage_id: wanted.id }))
     return getOpportunity(ctx, id)
   })
@@ -118,21 +112,14 @@ export const updateOpportunity = (
   input: OpportunityChange,
 ): Promise<Opportunity> =>
   inTx(ctx, async (ctx) => {
-    const { version, agents_paused, custom, contact_ids, account_ids, stage_id, reason } = input
+    const { agents_paused, custom, contact_ids, account_ids, stage_id, reason } = input
     const [before, settings] = await Promise.all([lockOpportunity(ctx, id, kind), readSettings(ctx)])
-    if (version !== undefined && version !== before.version) throw staleVersion(before)
-    const { values } = normaliseFields(
-      input,
-      OpportunityFields.shape,
-      (before.country && countryCode(before.country)) ?? settings.default_country,
-    )
+    const { default_country } = settings
+    const values = await readChange(ctx, kind, before, input, OpportunityFields.shape, default_country)
     if (agents_paused !== undefined) values['agents_paused'] = agents_paused
-    if (values['external_id'] !== before.external_id)
-      await requireFreeExternalId(ctx, kind, values['external_id'], id)
     // What a card always has is never emptied: it falls back to what it would have had without it.
     if (values['name'] === null) values['name'] = nameOf({ ...before, ...values })
     if (values['currency'] === null) values['currency'] = settings.currency
-    if (input.owner_id) await requireMember(ctx, input.owner_id)
     Object.assign(values, await refrozen(ctx, before, values))
     const after = await writeOpportunity(ctx, before, values, {
       custom: custom && (await writeCustomValues(ctx, kind, id, custom)),

@@ -1,8 +1,12 @@
 import { type Change, recordActivity } from './activities.ts'
 import { recheckApprovals } from './approval-reads.ts'
 import type { Ctx, TxCtx } from './context.ts'
+import { staleVersion } from './errors.ts'
+import { requireMember } from './identity.ts'
+import { countryCode } from './lead-fields.ts'
 import { type Origin, writeOrigins } from './origins.ts'
-import { type RecordKind, tableOf } from './records.ts'
+import { normaliseFields } from './record-fields.ts'
+import { type RecordKind, requireFreeExternalId, tableOf } from './records.ts'
 
 /** A record as it was read, locked, before it is changed. */
 type Before = { id: string; version: number }
@@ -57,6 +61,30 @@ export const writeChanges = async (
   })
   await recheckApprovals(ctx, { kind, id: before.id })
   return changes
+}
+
+/**
+ * What a change sets, ready for the columns.
+ * @param fields the names that are columns
+ * @param default_country assumed for a phone where neither the record nor the change names a country
+ * @throws {DomainError} stale when `version` is not the current one; `external_id_taken`, `owner_unknown`
+ */
+export const readChange = async (
+  ctx: TxCtx,
+  kind: RecordKind,
+  before: Before & { country: string | null; external_id: string | null },
+  input: { version?: number | undefined; owner_id?: string | null | undefined },
+  fields: object,
+  default_country: string | null,
+): Promise<Record<string, unknown>> => {
+  const { version, owner_id } = input
+  if (version !== undefined && version !== before.version) throw staleVersion(before)
+  const own = before.country && countryCode(before.country)
+  const { values } = normaliseFields(input, fields, own ?? default_country)
+  if (values['external_id'] !== before.external_id)
+    await requireFreeExternalId(ctx, kind, values['external_id'], before.id)
+  if (owner_id) await requireMember(ctx, owner_id)
+  return values
 }
 
 /** Who or what a value comes from, as the caller acts. */

@@ -26,6 +26,14 @@ export const LinkedIds = z
 /** Values of custom fields by their key; null empties one. */
 export const CustomValues = z.record(z.string().max(100), z.unknown())
 
+/** What a change of any record says beside its fields. */
+export const ChangeTerms = {
+  custom: CustomValues.optional(),
+  version: z.number().int().positive().optional(),
+  /** Why, for the timeline. */
+  reason: z.string().trim().min(1).max(2_000).optional(),
+}
+
 /** The fields of a record as a change takes them: absent ones stay, null empties one. */
 export const changeOf = <Shape extends z.ZodRawShape>(fields: z.ZodObject<Shape>) =>
   z.object(

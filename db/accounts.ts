@@ -1,0 +1,192 @@
+import { z } from 'zod'
+import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
+import { selectCustom, writeCustomValues } from './custom-values.ts'
+import { invalid, notFound } from './errors.ts'
+import { requireMember } from './identity.ts'
+import { companyDomain } from './lead-duplicates.ts'
+import { Currency, Line, Lines, unreadPhone, type Warning, Website } from './lead-fields.ts'
+import { listRecords, type ListQuery, type ListSource } from './listing.ts'
+import type { SqlPart } from './opportunities.ts'
+import type { Page } from './page.ts'
+import { originOf, readChange, writeChanges } from './record-changes.ts'
+import { insertRecord, recordCreated } from './record-creation.ts'
+import { changeOf, ChangeTerms, CustomValues, MinorUnits, normaliseFields, Tags } from './record-fields.ts'
+import { requireFreeExternalId } from './records.ts'
+import { readSettings } from './settings.ts'
+
+/** What a company is to the organization. */
+export const accountLifecycles = ['prospect', 'customer', 'partner', 'former_customer', 'other'] as const
+
+/** The fields of an account that people and systems write. */
+export const AccountFields = z.object({
+  name: Line().pipe(z.string().min(1)),
+  website: Website,
+  phone: z.string().max(100),
+  description: Lines(),
+  city: Line(),
+  state: Line(),
+  country: Line(),
+  owner_id: z.uuid(),
+  lifecycle: z.enum(accountLifecycles),
+  segment: Line(),
+  industry: Line(),
+  /** Number of employees. */
+  size: z.int().min(0).max(2_147_483_647),
+  revenue_minor: MinorUnits,
+  currency: Currency,
+  /** 0 (about to leave) to 100 (thriving). */
+  health: z.int().min(0).max(100),
+  tags: Tags,
+  source: Line(),
+  external_id: Line(),
+})
+
+export const NewAccount = AccountFields.partial()
+  .required({ name: true })
+  .extend({ custom: CustomValues.optional() })
+export type NewAccount = z.infer<typeof NewAccount>
+
+/** A change of an account: absent fields stay, null empties a field. */
+export const AccountChange = changeOf(AccountFields).extend(ChangeTerms)
+export type AccountChange = z.infer<typeof AccountChange>
+
+/** A company, as it is answered everywhere. */
+export type Account = {
+  id: string
+  name: string
+  website: string | null
+  /** The registrable domain of the website. */
+  domain: string | null
+  phone: string | null
+  phone_original: string | null
+  description: string | null
+  city: string | null
+  state: string | null
+  country: string | null
+  owner_id: string | null
+  owner: { id: string; name: string } | null
+  lifecycle: (typeof accountLifecycles)[number]
+  segment: string | null
+  industry: string | null
+  size: number | null
+  revenue_minor: number | null
+  currency: string
+  health: number | null
+  tags: string[]
+  custom: Record<string, unknown>
+  source: string | null
+  external_id: string | null
+  warnings: Warning[]
+  archived_at: Date | null
+  created_at: Date
+  updated_at: Date
+  version: number
+}
+
+/**
+ * Makes an account. One of the same domain that is there already is told of in `warnings`, and stands in nobody's way.
+ * @throws {DomainError} `external_id_taken`, `owner_unknown`, and what custom fields refuse
+ */
+export const createAccount = (ctx: Ctx, input: NewAccount): Promise<Account> =>
+  inTx(ctx, async (ctx) => {
+    const { default_country, currency } = await readSettings(ctx)
+    const { values } = normaliseFields(input, AccountFields.shape, default_country)
+    if (input.owner_id) await requireMember(ctx, input.owner_id)
+    await requireFreeExternalId(ctx, 'account', values['external_id'])
+    const domain = domainOf(values['website'])
+    const known = await sameDomain(ctx, domain)
+    const id = await insertRecord(ctx, 'account', {
+      row: { currency, ...values, name: input.name, domain },
+      given: Object.keys(values),
+      origin: originOf(ctx),
+      custom: input.custom,
+    })
+    await recordCreated(ctx, { kind: 'account', id, name: input.name }, { source: input.source })
+    const account = await getAccount(ctx, id)
+    return { ...account, warnings: [...account.warnings, ...known] }
+  })
+
+/**
+ * Changes fields of an account, with before and after on its timeline.
+ * @throws {DomainError} stale when `version` is not the current one, and whatever creation refuses
+ */
+export const updateAccount = (ctx: Ctx, id: string, input: AccountChange): Promise<Account> =>
+  inTx(ctx, async (ctx) => {
+    const [before, settings] = await Promise.all([lockAccount(ctx, id), readSettings(ctx)])
+    const { default_country } = settings
+    const values = await readChange(ctx, 'account', before, input, AccountFields.shape, default_country)
+    if (values['name'] === null) throw invalid('account_unnamed', '/name', 'An account always has a name.')
+    if (values['currency'] === null) values['currency'] = settings.currency
+    if (values['lifecycle'] === null) values['lifecycle'] = 'prospect'
+    if ('website' in values) values['domain'] = domainOf(values['website'])
+    await writeChanges(ctx, 'account', before, {
+      values,
+      custom: input.custom && (await writeCustomValues(ctx, 'account', id, input.custom)),
+      origin: originOf(ctx),
+      reason: input.reason,
+    })
+    return getAccount(ctx, id)
+  })
+
+/** One account, archived or not. */
+export const getAccount = (ctx: Ctx, id: string): Promise<Account> =>
+  inTx(ctx, async ({ tx, organization_id }) => {
+    const [row] = await tx<AccountRow[]>`
+      ${selectAccount(tx)} where c.organization_id = ${organization_id} and c.id = ${id}`
+    if (!row) throw notFound('account', id)
+    return toAccount(row)
+  })
+
+/** One account that nobody else changes until the transaction ends. */
+export const lockAccount = (ctx: TxCtx, id: string): Promise<Account> => {
+  const { tx, organization_id } = ctx
+  sendStatement(
+    ctx,
+    tx`select 1 from accounts where organization_id = ${organization_id} and id = ${id} for update`,
+  )
+  return getAccount(ctx, id)
+}
+
+/** One page of accounts, the newest first unless another order is asked for. */
+export const listAccounts = async (
+  ctx: Ctx,
+  query: ListQuery,
+  where?: ListSource['where'],
+): Promise<Page<Account>> => {
+  const source = { kind: 'account', default_sort: '-created_at', select: selectAccount } as const
+  const listed = await listRecords<AccountRow>(ctx, where ? { ...source, where } : source, query)
+  return { ...listed, data: listed.data.map(toAccount) }
+}
+
+type AccountRow = Omit<Account, 'warnings'>
+
+const toAccount = <Row extends AccountRow>(row: Row): Row & Account => ({
+  ...row,
+  warnings: unreadPhone(row),
+})
+
+/** The one select of accounts: what follows it narrows and orders it; `extra` adds columns. */
+const selectAccount = (tx: TxCtx['tx'], extra?: SqlPart) => tx`
+  select c.id, c.name, c.website, c.domain, c.phone, c.phone_original, c.description, c.city, c.state, c.country,
+    c.owner_id, case when u.id is not null then jsonb_build_object('id', u.id, 'name', u.name) end as owner,
+    c.lifecycle, c.segment, c.industry, c.size, c.revenue_minor, c.currency, c.health, c.tags,
+    ${selectCustom(tx, tx`c.organization_id`, tx`c.id`)} as custom,
+    c.source, c.external_id, c.archived_at, c.created_at, c.updated_at, c.version
+    ${extra ? tx`, ${extra}` : tx``}
+  from accounts c
+  left join identity.users u on u.id = c.owner_id`
+
+const domainOf = (website: unknown): string | null =>
+  typeof website === 'string' ? companyDomain({ website }) : null
+
+const sameDomain = async ({ tx, organization_id }: TxCtx, domain: string | null): Promise<Warning[]> => {
+  if (domain === null) return []
+  const [known] = await tx<{ id: string; name: string }[]>`
+    select id, name from accounts
+    where organization_id = ${organization_id} and domain = ${domain} and archived_at is null
+    order by id limit 1`
+  if (!known) return []
+  return [
+    { field: 'website', message: `“${known.name}” has the domain ${domain}, too.`, record_id: known.id },
+  ]
+}

@@ -1,0 +1,199 @@
+import { z } from 'zod'
+import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
+import { selectCustom, writeCustomValues } from './custom-values.ts'
+import { invalid, notFound } from './errors.ts'
+import { requireMember } from './identity.ts'
+import { Email, Line, Lines, unreadPhone, type Warning } from './lead-fields.ts'
+import { replaceLinks } from './links.ts'
+import { listRecords, type ListQuery, type ListSource } from './listing.ts'
+import type { SqlPart } from './opportunities.ts'
+import type { Page } from './page.ts'
+import { originOf, readChange, writeChanges } from './record-changes.ts'
+import { insertRecord, recordCreated } from './record-creation.ts'
+import { changeOf, ChangeTerms, CustomValues, LinkedIds, normaliseFields, Tags } from './record-fields.ts'
+import { requireFreeExternalId } from './records.ts'
+import { readSettings } from './settings.ts'
+
+/** What a person is to the organization. */
+export const contactLifecycles = ['lead', 'customer', 'partner', 'former_customer', 'other'] as const
+
+/** The fields of a contact that people and systems write. */
+export const ContactFields = z.object({
+  name: Line(),
+  /** What the person does: `Head of Operations`. */
+  title: Line(),
+  email: Email,
+  phone: z.string().max(100),
+  description: Lines(),
+  city: Line(),
+  state: Line(),
+  country: Line(),
+  owner_id: z.uuid(),
+  lifecycle: z.enum(contactLifecycles),
+  tags: Tags,
+  source: Line(),
+  external_id: Line(),
+})
+
+/** The companies of a person; the first one is the main one. */
+const beside = { account_ids: LinkedIds.optional() }
+
+export const NewContact = ContactFields.partial().extend({ ...beside, custom: CustomValues.optional() })
+export type NewContact = z.infer<typeof NewContact>
+
+/** A change of a contact: absent fields stay, null empties a field; `account_ids` replaces what is linked. */
+export const ContactChange = changeOf(ContactFields).extend({ ...ChangeTerms, ...beside })
+export type ContactChange = z.infer<typeof ContactChange>
+
+/** A person, as it is answered everywhere. */
+export type Contact = {
+  id: string
+  name: string
+  title: string | null
+  email: string | null
+  phone: string | null
+  phone_original: string | null
+  description: string | null
+  city: string | null
+  state: string | null
+  country: string | null
+  owner_id: string | null
+  owner: { id: string; name: string } | null
+  lifecycle: (typeof contactLifecycles)[number]
+  /** The main one first. */
+  account_ids: string[]
+  /** The main company. */
+  account: { id: string; name: string } | null
+  tags: string[]
+  custom: Record<string, unknown>
+  source: string | null
+  external_id: string | null
+  warnings: Warning[]
+  archived_at: Date | null
+  created_at: Date
+  updated_at: Date
+  version: number
+}
+
+/**
+ * Makes a contact. One of the same e-mail address that is there already is told of in `warnings`, and stands in nobody's
+ * way.
+ * @throws {DomainError} `contact_unidentified`, `external_id_taken`, `owner_unknown`, `account_not_found`, and what custom
+ * fields refuse
+ */
+export const createContact = (ctx: Ctx, input: NewContact): Promise<Contact> =>
+  inTx(ctx, async (ctx) => {
+    const { default_country } = await readSettings(ctx)
+    const { values } = normaliseFields(input, ContactFields.shape, default_country)
+    const name = nameOf(values)
+    if (input.owner_id) await requireMember(ctx, input.owner_id)
+    await requireFreeExternalId(ctx, 'contact', values['external_id'])
+    const known = await sameEmail(ctx, values['email'])
+    const id = await insertRecord(ctx, 'contact', {
+      row: { ...values, name },
+      given: Object.keys(values),
+      origin: originOf(ctx),
+      custom: input.custom,
+      account_ids: input.account_ids,
+    })
+    const { source, account_ids } = input
+    await recordCreated(ctx, { kind: 'contact', id, name }, { source, account_ids })
+    const contact = await getContact(ctx, id)
+    return { ...contact, warnings: [...contact.warnings, ...known] }
+  })
+
+/**
+ * Changes a contact: fields, custom values, companies, with before and after on its timeline.
+ * @throws {DomainError} stale when `version` is not the current one, and whatever creation refuses
+ */
+export const updateContact = (ctx: Ctx, id: string, input: ContactChange): Promise<Contact> =>
+  inTx(ctx, async (ctx) => {
+    const { account_ids, custom, reason } = input
+    const [before, { default_country }] = await Promise.all([lockContact(ctx, id), readSettings(ctx)])
+    const values = await readChange(ctx, 'contact', before, input, ContactFields.shape, default_country)
+    if (values['name'] === null) values['name'] = nameOf({ ...before, ...values })
+    if (values['lifecycle'] === null) values['lifecycle'] = 'lead'
+    await writeChanges(ctx, 'contact', before, {
+      values,
+      custom: custom && (await writeCustomValues(ctx, 'contact', id, custom)),
+      origin: originOf(ctx),
+      reason,
+    })
+    if (account_ids) await replaceLinks(ctx, { kind: 'contact', id }, 'account', account_ids, reason)
+    return getContact(ctx, id)
+  })
+
+/** One contact, archived or not. */
+export const getContact = (ctx: Ctx, id: string): Promise<Contact> =>
+  inTx(ctx, async ({ tx, organization_id }) => {
+    const [row] = await tx<ContactRow[]>`
+      ${selectContact(tx)} where p.organization_id = ${organization_id} and p.id = ${id}`
+    if (!row) throw notFound('contact', id)
+    return toContact(row)
+  })
+
+/** One contact that nobody else changes until the transaction ends. */
+export const lockContact = (ctx: TxCtx, id: string): Promise<Contact> => {
+  const { tx, organization_id } = ctx
+  sendStatement(
+    ctx,
+    tx`select 1 from contacts where organization_id = ${organization_id} and id = ${id} for update`,
+  )
+  return getContact(ctx, id)
+}
+
+/** One page of contacts, the newest first unless another order is asked for. */
+export const listContacts = async (
+  ctx: Ctx,
+  query: ListQuery,
+  where?: ListSource['where'],
+): Promise<Page<Contact>> => {
+  const source = { kind: 'contact', default_sort: '-created_at', select: selectContact } as const
+  const listed = await listRecords<ContactRow>(ctx, where ? { ...source, where } : source, query)
+  return { ...listed, data: listed.data.map(toContact) }
+}
+
+type ContactRow = Omit<Contact, 'warnings'>
+
+const toContact = <Row extends ContactRow>(row: Row): Row & Contact => ({
+  ...row,
+  warnings: unreadPhone(row),
+})
+
+/** The one select of contacts: what follows it narrows and orders it; `extra` adds columns. */
+const selectContact = (tx: TxCtx['tx'], extra?: SqlPart) => tx`
+  select p.id, p.name, p.title, p.email, p.phone, p.phone_original, p.description, p.city, p.state, p.country,
+    p.owner_id, case when u.id is not null then jsonb_build_object('id', u.id, 'name', u.name) end as owner, p.lifecycle,
+    array(select l.account_id from account_contacts l where l.organization_id = p.organization_id
+      and l.contact_id = p.id order by l.is_primary desc, l.linked_at, l.account_id) as account_ids,
+    (select jsonb_build_object('id', c.id, 'name', c.name) from account_contacts l
+      join accounts c on c.organization_id = l.organization_id and c.id = l.account_id
+      where l.organization_id = p.organization_id and l.contact_id = p.id and l.is_primary) as account,
+    p.tags, ${selectCustom(tx, tx`p.organization_id`, tx`p.id`)} as custom,
+    p.source, p.external_id, p.archived_at, p.created_at, p.updated_at, p.version
+    ${extra ? tx`, ${extra}` : tx``}
+  from contacts p
+  left join identity.users u on u.id = p.owner_id`
+
+/** What a person is called: by name, or by where they are reached. */
+const nameOf = (values: Record<string, unknown>): string => {
+  const name = ['name', 'email', 'phone', 'phone_original']
+    .map((field) => values[field])
+    .find((value): value is string => typeof value === 'string' && value !== '')
+  if (name !== undefined) return name
+  throw invalid(
+    'contact_unidentified',
+    '/name',
+    'A contact needs a name, an e-mail address or a phone number; this one has none of them.',
+  )
+}
+
+const sameEmail = async ({ tx, organization_id }: TxCtx, email: unknown): Promise<Warning[]> => {
+  if (typeof email !== 'string') return []
+  const [known] = await tx<{ id: string; name: string }[]>`
+    select id, name from contacts
+    where organization_id = ${organization_id} and email = ${email} and archived_at is null
+    order by id limit 1`
+  if (!known) return []
+  return [{ field: 'email', message: `“${known.name}” has this e-mail address, too.`, record_id: known.id }]
+}

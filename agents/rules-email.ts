@@ -1,4 +1,4 @@
-import { unfinishedIn } from '../tools/draft_email.ts'
+import { isCitable, unfinishedIn, wordsAsked } from '../tools/draft_email.ts'
 import type { LeadRead } from './lead-answer.ts'
 
 /** What a message is about, in words that fit into a sentence; `buys` when it is a step towards an order. */
@@ -103,14 +103,14 @@ const inEnglish = (read: LeadRead, topics: Topic[], quoted: string[]): Words => 
     subject: about
       ? `Your question${named.length > 1 ? 's' : ''}${about}`
       : `Your message to ${read.sender.organization}`,
-    greeting: `Hello ${firstName(read.lead.name) ?? 'there'},`,
+    greeting: `Hello ${firstName(nameOf(read)) ?? 'there'},`,
     paragraphs: [
       read.message
         ? `thank you for your message${about}.${quote(' You wrote:', quoted, (words) => `“${words}”`) || echo(read.message, (words) => ` You mention “${words}”.`)}`
         : `thank you for your interest in ${read.sender.organization}.`,
       ...(fact
         ? [
-            `I had a look at ${fact.host} and read: “${fact.value}”. That helps me to answer for your situation rather than in general.`,
+            `I had a look at ${fact.host} and read “${fact.value}” there, which helps me to answer for your situation rather than in general.`,
           ]
         : []),
       topics.some(({ buys }) => buys)
@@ -130,11 +130,11 @@ const inGerman = (read: LeadRead, topics: Topic[], quoted: string[]): Words => {
       named.length > 0
         ? `Ihre Frage${named.length > 1 ? 'n' : ''}: ${listed(named, 'und')}`
         : `Ihre Nachricht an ${read.sender.organization}`,
-    greeting: read.lead.name ? `Guten Tag ${read.lead.name},` : 'Guten Tag,',
+    greeting: nameOf(read) ? `Guten Tag ${nameOf(read)},` : 'Guten Tag,',
     paragraphs: [
       `vielen Dank für Ihre Nachricht.${quote(' Sie schreiben:', quoted, (words) => `„${words}“`) || echo(read.message ?? '', (words) => ` Sie erwähnen „${words}“.`)}`,
       ...(fact
-        ? [`Auf ${fact.host} habe ich gelesen: „${fact.value}“. Das hilft mir, auf Ihre Lage einzugehen.`]
+        ? [`Auf ${fact.host} habe ich „${fact.value}“ gelesen. Das hilft mir, auf Ihre Lage einzugehen.`]
         : []),
       topics.some(({ buys }) => buys)
         ? 'Damit Sie eine verbindliche Antwort statt einer Schätzung bekommen, helfen zwei Angaben: wann Sie beginnen möchten und wer noch mitentscheidet.'
@@ -162,7 +162,9 @@ const declined = (answered: Words, read: LeadRead, german: boolean): Words => ({
 const echo = (message: string, say: (words: string) => string): string => {
   const sentence = sentencesOf(message).find((candidate) => !STEERS.test(candidate))
   if (sentence) return say(shorten(sentence, 200))
-  const word = TOPICS.map(({ pattern }) => pattern.exec(message)?.[0]).find((found) => found !== undefined)
+  const word =
+    TOPICS.map(({ pattern }) => pattern.exec(message)?.[0]).find((found) => found !== undefined) ??
+    wordsAsked(message).find((candidate) => !STEERS.test(candidate))
   return word ? say(word) : ''
 }
 
@@ -221,24 +223,22 @@ const sentencesOf = (text: string): string[] =>
 /** Facts that say something about a company, the most telling first. */
 const TELLING = ['description', 'offer', 'industry', 'city', 'founded_year', 'employee_count', 'company_name']
 
-/** How a company is reached, or what its site is made of: nothing to tell it about itself. */
-const UNTOLD = ['technology', 'social_link', 'email', 'phone']
-
 const factOf = (read: LeadRead): { value: string; host: string } | undefined => {
-  const usable = read.facts.filter(
-    ({ key, value }) =>
-      !UNTOLD.includes(key) && value.length >= 3 && !STEERS.test(value) && unfinishedIn(value).length === 0,
-  )
+  const citable = read.facts.filter(isCitable)
+  const harmless = citable.filter(({ value }) => !STEERS.test(value))
+  // A company may be called “Override”: what can be cited is cited, if nothing else is there.
+  const usable = harmless.length > 0 ? harmless : citable
   for (const key of [...TELLING, undefined]) {
     const fact = usable.find((candidate) => key === undefined || candidate.key === key)
     if (fact)
-      return {
-        value: shorten(fact.value, 160).replace(/[.!]$/, ''),
-        host: URL.parse(fact.source_url)?.host ?? 'your website',
-      }
+      return { value: shorten(fact.value, 160), host: URL.parse(fact.source_url)?.host ?? 'your website' }
   }
   return undefined
 }
+
+/** What a lead may be called by; forms are also sent with “{{name}}” or an address in the place of a name. */
+const nameOf = ({ lead: { name } }: LeadRead): string | null =>
+  name !== null && unfinishedIn(name).length === 0 && !/[@/<>{}[\]|\\]|\bwww\./i.test(name) ? name : null
 
 const firstName = (name: string | null): string | undefined => {
   const first = name?.trim().split(/\s+/)[0]

@@ -89,13 +89,10 @@ const ownConversation = ({ model, budget, request, offered }: Thinking): Convers
  */
 const settle = async (under_way: UnderWay, first: Said): Promise<RunEnd> => {
   const { thinking, journal } = under_way
-  const { owes, model } = thinking
+  const { owes } = thinking
   let end = endOf(first)
   if (!owes?.isMissing(journal.calls)) return end
-  // The rules say the same to the same: what they were refused once they are refused again.
-  const by_rules = model.model === rulesModel
   if (end.status === 'done') {
-    if (by_rules) return end
     end = await askAgain(under_way, owes, first)
     if (!owes.isMissing(journal.calls)) return end
   }

@@ -227,6 +227,16 @@ describe('caps hold, whoever is asked', () => {
     expect(worked.mails).toHaveLength(1)
   })
 
+  test('one that ended by itself with its last step is not asked again', async () => {
+    const own = ownUntilItEnded(await workedBy(lazy()))
+    await changeAgentSettings(ctx, 'lead_worker', { budget: { max_steps: own.length } })
+    const worked = await workedBy(lazy())
+    expect(worked.run).toMatchObject({ status: 'done', stop_reason: 'finished' })
+    expect(turnsOf(worked)).toHaveLength(own.length)
+    expect(reasonsOf(worked)).toEqual([STOOD_IN])
+    expect(worked.mails).toHaveLength(1)
+  })
+
   test.each([
     ['length', 'model_output_cut'],
     ['content-filter', 'model_refused'],
@@ -256,8 +266,7 @@ describe('caps hold, whoever is asked', () => {
   )
 
   test('one that ended by itself with nothing left to pay another question with is not asked; the rules cost nothing', async () => {
-    const spent = turnsOf(await workedBy(lazy())).filter(({ output }) => !Object(output).because)
-    const own = spent.slice(0, spent.findIndex(({ output }) => isText(output)) + 1)
+    const own = ownUntilItEnded(await workedBy(lazy()))
     const max_output_tokens = own.reduce((sum, { usage }) => sum + usage!.output_tokens, 0)
     await changeAgentSettings(ctx, 'lead_worker', { budget: { max_output_tokens } })
     const worked = await workedBy(lazy())
@@ -267,8 +276,12 @@ describe('caps hold, whoever is asked', () => {
     expect(worked.mails).toHaveLength(1)
   })
 
-  const isText = (output: unknown): boolean =>
-    Object(output).content.every(({ type }: { type: string }) => type === 'text')
+  const ownUntilItEnded = (worked: Worked): RunStep[] => {
+    const own = turnsOf(worked)
+    const again = own.findIndex(({ output }) => Object(output).because)
+    expect(again).toBeGreaterThan(0)
+    return own.slice(0, again)
+  }
 })
 
 describe('nothing is owed', () => {
@@ -296,7 +309,7 @@ describe('nothing is owed', () => {
     await optOut(ctx, 'gone@brightside.example', 'unsubscribed')
     const closed = await world.sameLead()
     const { stages } = await getPipeline(ctx, closed.pipeline_id)
-    await moveOpportunity(ctx, closed.id, { stage_id: stages.find(({ kind }) => kind === 'lost')!.id })
+    await moveOpportunity(ctx, closed.id, { stage_id: stages.find(({ kind }) => kind === 'won')!.id })
     const answered = await world.sameLead()
     const waiting = await parkEmail(
       world,
@@ -331,6 +344,28 @@ describe('nothing is owed', () => {
       expect(await mailsTo(lead.id)).toEqual([])
     } finally {
       await setLevel(ctx, { agent: 'lead_worker', tool, level: before[tool as keyof typeof before] })
+    }
+  })
+
+  test('and what not even the rules can settle is said', async () => {
+    const lead = await world.sameLead()
+    const thinker = lazy()
+    try {
+      const run = await world.workToTheEnd(await world.queue(lead.id), {
+        ...thinker,
+        doGenerate: async (options) => {
+          // Policy takes the sending away after the run began.
+          if (timesAsked(options) === 2)
+            await setLevel(ctx, { agent: 'lead_worker', tool: 'send_email', level: 'off' })
+          return thinker.doGenerate(options)
+        },
+      })
+      expect(run).toMatchObject({ status: 'done' })
+      expect(await mailsTo(lead.id)).toEqual([])
+      const { data } = await listTimeline(ctx, { kind: 'lead', id: lead.id }, { limit: 1 })
+      expect(data[0]!.reason).toContain('the built-in rules could not see to it either')
+    } finally {
+      await setLevel(ctx, { agent: 'lead_worker', tool: 'send_email', level: 'suggest' })
     }
   })
 
@@ -414,4 +449,26 @@ test('a worker that dies anywhere on the way to the answer is replaced, and noth
     expect(await getRun(ctx, run_id)).toMatchObject({ status: 'done', attempts: 2 })
     expect([kind, n, await tracesOf(ctx, lead.id, run_id)]).toEqual([kind, n, wanted])
   }
+})
+
+test('turns of the rules are replayed to the rules, also where another cap ends the model’s own sooner', async () => {
+  Object.assign(runLimits, { lease_ms: 150, heartbeat_ms: 60_000 })
+  const lead = await world.sameLead()
+  const run_id = await world.queue(lead.id)
+  const claimed = await world.claim(run_id)
+  await new Promise<void>((died, survived) => {
+    world
+      .dieBefore(
+        claimed,
+        { kind: 'call', n: 8, died },
+        { owes: leadAnswer, model: { model: lazy(), spec: 'rules' } },
+      )
+      .then(() => survived(new Error('it ended before the rules drafted')), survived)
+  })
+  await changeAgentSettings(ctx, 'lead_worker', { budget: { max_steps: 3 } })
+  await workRun(world.worker(lazy()), await world.claim(run_id, 'second'))
+  const run = await getRun(ctx, run_id)
+  expect(run).toMatchObject({ status: 'stopped', stop_reason: 'max_steps' })
+  expect(run.steps.filter(({ tool }) => tool === 'read_lead')).toHaveLength(2)
+  expect(await mailsTo(lead.id)).toHaveLength(1)
 })

@@ -101,11 +101,11 @@ const requireFinished = (text: string, message: string): void => {
 
 /** The e-mail must speak of what the lead asked: share a telling word with the message. */
 const requireAnswer = (lead: Opportunity, body: string): void => {
-  const asked = tellingWords(withoutInstructions(lead.message ?? '').replaceAll(ADDRESSES, ' '))
+  const asked = stemsOf(wordsAsked(lead.message ?? ''))
   // A single word says too little to hold an answer against.
   if (asked.size < 2) return
-  const said = tellingWords(body)
-  if ([...asked].some((word) => said.has(word))) return
+  const said = stemsOf(tellingWords(body))
+  if (asked.intersection(said).size > 0) return
   throw invalid(
     'does_not_answer',
     '/body',
@@ -116,30 +116,38 @@ const requireAnswer = (lead: Opportunity, body: string): void => {
 /** What a lead points at, which an answer does not repeat. */
 const ADDRESSES = /https?:\/\/\S+|[^\s@]{1,64}@\S+/g
 
-const tellingWords = (text: string): Set<string> =>
-  new Set(
-    (
-      visibleText(text)
-        .toLowerCase()
-        .match(/[\p{L}\p{N}]{4,}/gu) ?? []
-    )
-      .map((word) => word.slice(0, 6))
-      .filter((word) => !COMMON.has(word)),
-  )
+/** The words of a message of which an answer must share one. */
+export const wordsAsked = (message: string): string[] =>
+  tellingWords(withoutInstructions(message).replaceAll(ADDRESSES, ' '))
+
+const tellingWords = (text: string): string[] =>
+  (
+    visibleText(text)
+      .toLowerCase()
+      .match(/[\p{L}\p{N}]{4,}/gu) ?? []
+  ).filter((word) => !COMMON.has(stemOf(word)))
+
+const stemOf = (word: string): string => word.slice(0, 6)
+const stemsOf = (words: string[]): Set<string> => new Set(words.map(stemOf))
 
 const COMMON = new Set(
   'that this with have from your about what when which would could should there their them they been will also just like need want please thank thanks hello dear regard kind best more some into than then were does here very much'
     .split(' ')
-    .map((word) => word.slice(0, 6)),
+    .map(stemOf),
 )
 
 /** Facts that say how a company is reached or what its site is made of, not what it is. */
 const UNCITED = new Set(['technology', 'social_link', 'email', 'phone'])
 
+/** Whether a fact is one of which an e-mail to the lead must cite at least one. */
+export const isCitable = ({ key, value }: { key: string; value: string }): boolean =>
+  !UNCITED.has(key) &&
+  value.length >= 3 &&
+  findInstruction(value) === undefined &&
+  unfinishedIn(value).length === 0
+
 const requireFact = (facts: Fact[], body: string): Fact[] => {
-  const citable = facts.filter(
-    ({ key, value }) => !UNCITED.has(key) && value.length >= 3 && findInstruction(value) === undefined,
-  )
+  const citable = facts.filter(isCitable)
   const lower = visibleText(body).toLowerCase()
   const cited = citable.filter(({ value }) => lower.includes(visibleText(value).toLowerCase().slice(0, 60)))
   if (citable.length > 0 && cited.length === 0) {

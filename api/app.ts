@@ -13,9 +13,10 @@ import { checkReadiness, type WorkerHeartbeat } from './health.ts'
 import { openDoors } from './intake/doors.ts'
 import { answerPreflight, receiveWebhook, WEBHOOK } from './intake/webhook.ts'
 import { describeApi } from './openapi.ts'
-import { createAuthenticate, refuseForeignPage } from './principal.ts'
+import { createAuthenticate, refuseForeignPage, type Principal } from './principal.ts'
 import { answerProblem, nothingHere, Problem } from './problem.ts'
 import { readBody } from './body.ts'
+import { countRequest, openAllowances } from './rate-limit.ts'
 import type { Parts } from './route.ts'
 import { routes } from './routes/list.ts'
 import { askToUnsubscribe, unsubscribe } from './unsubscribe.ts'
@@ -42,6 +43,7 @@ export type App = Hono & { stop(): Promise<void> }
 export const createApp = (options: AppOptions): App => {
   const { db, auth, outside, app_url, model } = options
   const feed = openFeed(db)
+  const allowances = openAllowances()
   const parts: Parts = {
     db,
     outside,
@@ -66,6 +68,7 @@ export const createApp = (options: AppOptions): App => {
     await next()
     for (const [name, value] of Object.entries(SECURITY)) c.res.headers.set(name, value)
     if (app_url.startsWith('https:')) c.res.headers.set('strict-transport-security', 'max-age=31536000')
+    for (const [name, value] of Object.entries(limits.get(c.req.raw) ?? {})) c.res.headers.set(name, value)
     c.res.headers.set('x-request-id', request_id)
     logAccess(c, c.res.status, request_id, started)
   })
@@ -95,27 +98,29 @@ export const createApp = (options: AppOptions): App => {
       : answerProblem(await signInProblem(answer), requestIdOf(c))
   })
 
+  /** Who asks, counted: what is left is said with the answer, whatever that is. */
+  const admit = async ({ req: { raw } }: Context): Promise<Principal> => {
+    const principal = await parts.authenticate(raw)
+    const { headers, refusal } = countRequest(allowances, principal)
+    limits.set(raw, headers)
+    if (refusal) throw refusal
+    return principal
+  }
   app.get(eventsOperation.path, async (c) => {
     const request = c.req.raw
-    const principal = await parts.authenticate(request)
+    const principal = await admit(c)
     return streamEvents(parts, principal, request, () => parts.authenticate(request))
   })
   for (const operation of routes) {
     const { definition } = operation
     app.on(definition.method, definition.path, async (c) => {
-      const principal = await parts.authenticate(c.req.raw)
+      const principal = await admit(c)
       const response = await operation.answer(parts, principal, c.req.raw, c.req.param(), requestIdOf(c))
       for (const cookie of principal.renewed) response.headers.append('set-cookie', cookie)
       return response
     })
   }
-  app.all('/api/*', (c) => {
-    const allowed = methodsAt(c.req.path)
-    if (allowed.length === 0) throw nothingHere()
-    throw new Problem(405, 'method_not_allowed', `This address takes ${allowed.join(', ')}.`, {
-      headers: { allow: allowed.join(', ') },
-    })
-  })
+  for (const below of ['/api/*', '/external/*']) app.all(below, (c) => refuseMethod(c.req.path))
 
   serveWebApp(app, options.web_dist ?? fileURLToPath(new URL('../web/dist', import.meta.url)))
   return Object.assign(app, { stop: () => feed.close() })
@@ -133,6 +138,9 @@ const SECURITY = {
 }
 
 const requestIds = new WeakMap<Request, string>()
+
+/** What is left of a key's allowance, to be said with the answer. */
+const limits = new WeakMap<Request, Record<string, string>>()
 
 const requestIdOf = (c: Context): string => requestIds.get(c.req.raw) ?? randomUUID()
 
@@ -160,6 +168,15 @@ const patterns = routes.map(({ definition }) => ({
 
 const methodsAt = (path: string): string[] =>
   patterns.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method)
+
+/** @throws {Problem} 405 where other methods are taken, else 404 */
+const refuseMethod = (path: string): never => {
+  const allowed = methodsAt(path)
+  if (allowed.length === 0) throw nothingHere()
+  throw new Problem(405, 'method_not_allowed', `This address takes ${allowed.join(', ')}.`, {
+    headers: { allow: allowed.join(', ') },
+  })
+}
 
 /** The request as sign-in sees it: with a bounded body and the client's address from the connection itself. */
 const forSignIn = async (c: Context): Promise<Request> => {

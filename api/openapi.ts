@@ -86,13 +86,14 @@ const operationOf = (definition: Route['definition'], schemas: Record<string, ob
     ...(method === 'GET' ? [] : [IDEMPOTENCY_KEY]),
     ...(versioned ? [IF_MATCH] : []),
   ]
-  const sent = body && method !== 'GET' && method !== 'DELETE' ? bodyOf(body, versioned ?? false) : undefined
+  const sent = body && method !== 'GET' && method !== 'DELETE' ? bodyOf(body, Boolean(versioned)) : undefined
   return {
     summary: definition.summary,
     ...(definition.description ? { description: definition.description } : {}),
-    tags: [path.split('/')[2] ?? 'api'],
+    tags: [definition.tag ?? path.split('/')[2] ?? 'api'],
     operationId: `${method.toLowerCase()}${path.replaceAll(/[/:-]+(\w)/g, (_, letter: string) => letter.toUpperCase())}`,
     ...(permission ? { 'x-permission': permission } : {}),
+    ...(definition.keys_only ? { security: [{ api_key: [] }] } : {}),
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(sent
       ? {

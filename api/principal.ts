@@ -16,6 +16,8 @@ export type Principal = {
   organization_id: string
   role: Role
   permissions: readonly Permission[]
+  /** How often a key may ask; absent for people. */
+  rate_limit_per_minute?: number
   /** Session cookies that were prolonged and have to be handed on. */
   renewed: string[]
 }
@@ -81,6 +83,16 @@ export const requirePermission = (principal: Principal, permission: Permission):
   })
 }
 
+/** @throws {Problem} 403 `api_key_required` */
+export const requireKey = (principal: Principal): void => {
+  if (principal.actor.kind === 'api_key') return
+  throw new Problem(
+    403,
+    'api_key_required',
+    'This address is for programs: send an API key as “Authorization: Bearer …”. Keys are made under Settings.',
+  )
+}
+
 const keyPrincipal = async (db: Database, authorization: string): Promise<Principal> => {
   const key = /^Bearer +(\S+) *$/i.exec(authorization)?.[1]
   const found = key ? await resolveApiKey(db, key) : undefined
@@ -94,6 +106,7 @@ const keyPrincipal = async (db: Database, authorization: string): Promise<Princi
     organization_id: found.organization_id,
     role: found.role,
     permissions: permissionsOfKey(found.role, found.scopes),
+    rate_limit_per_minute: found.rate_limit_per_minute,
     renewed: [],
   }
 }

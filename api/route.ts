@@ -4,11 +4,11 @@ import type { Ctx } from '../db/context.ts'
 import { hashRequest, writeOnce, type Answer } from '../db/idempotency.ts'
 import { DomainError } from '../db/errors.ts'
 import type { Outside } from '../tools/tool.ts'
-import { isStorable, parseJson, readBody, unstorableTexts } from './body.ts'
+import { BODY_LIMIT, isStorable, parseJson, readBody, unstorableTexts } from './body.ts'
 import type { Feed } from './event-feed.ts'
 import type { Doors } from './intake/doors.ts'
 import type { Permission } from './permissions.ts'
-import { ctxOf, requirePermission, type Authenticate, type Principal } from './principal.ts'
+import { ctxOf, requireKey, requirePermission, type Authenticate, type Principal } from './principal.ts'
 import { answerProblem, invalidInput, nothingHere, Problem } from './problem.ts'
 
 /** What every route can reach. */
@@ -31,8 +31,8 @@ export type Call<Params, Query, Body> = Parts & {
   params: Params
   query: Query
   body: Body
-  /** The version that a change was made upon; 0 where the route asks for none. */
-  version: number
+  /** The version that a change was made upon, where one was sent. */
+  version: number | undefined
   request: Request
 }
 
@@ -53,8 +53,14 @@ export type Definition<Params extends z.ZodObject, Query extends z.ZodObject, Bo
   /** What is answered; absent: nothing. */
   response?: z.ZodType
   status?: 200 | 201 | 202 | 204
-  /** The change must name the version it was made upon, as `version` or `If-Match`. */
-  versioned?: boolean
+  /** The change must name the version it was made upon, as `version` or `If-Match`; `optional`: it may. */
+  versioned?: boolean | 'optional'
+  /** For programs: a session is refused. */
+  keys_only?: boolean
+  /** Under which heading it is documented; the noun of its path unless told otherwise. */
+  tag?: string
+  /** Bytes of a body, where more than usual is taken. */
+  body_limit?: number
   /** Refusals that leave something behind that is right, such as a proposal that was found to be stale. */
   keeps?: readonly string[]
 }
@@ -70,7 +76,25 @@ export type Route = {
     params: Record<string, string>,
     request_id: string,
   ): Promise<Response>
+  /** The same operation at another address, with what is different there. */
+  at(path: string, differences?: Differences): Route
+  /**
+   * Carries the operation out as a part of another one, in the transaction that `call.ctx` has open.
+   * @throws what it refuses
+   */
+  perform(call: Performing, params: Record<string, string>, body: unknown): Promise<unknown>
 }
+
+/** What an operation may have of its own at a second address; what it does is the same. */
+export type Differences = Partial<
+  Pick<
+    Definition<z.ZodObject, z.ZodObject, z.ZodType>,
+    'summary' | 'description' | 'example' | 'versioned' | 'keys_only' | 'tag'
+  >
+>
+
+/** What an operation knows of the one that carries it out. */
+export type Performing = Omit<Call<unknown, unknown, unknown>, 'params' | 'query' | 'body' | 'version'>
 
 /** Declares an operation. Its three moves: validate, one call, answer. */
 export const route = <
@@ -85,33 +109,40 @@ export const route = <
   const params = (definition.params ?? Nothing) as Params
   const query = (definition.query ?? Nothing).strict() as unknown as Query
   const body = strict(definition.body ?? Nothing) as Body
-  const { permission, method, keeps = [] } = definition
+  const { permission, method, keys_only = false, body_limit = BODY_LIMIT, keeps = [] } = definition
   const writes = method !== 'GET'
+  const paramsOf = (given: Record<string, string>) => {
+    const found = params.safeParse(given)
+    if (!found.success) throw nothingHere()
+    return found.data
+  }
+  const bodyOf = (sent: unknown, request?: Request) => {
+    const { value, version } = splitVersion(sent, definition, request)
+    return { body: parse(body, value, namesOf(body)), version }
+  }
 
   return {
     definition: { ...definition, params, query, body },
+    at: (path, differences = {}) => route({ ...definition, ...differences, path }, handle),
+    perform: async (call, given, sent) =>
+      handle({
+        ...call,
+        params: paramsOf(given),
+        query: parse(query, {}, []),
+        ...bodyOf(sent),
+      }),
     answer: async (parts, principal, request, given, request_id) => {
+      if (keys_only) requireKey(principal)
       if (permission) requirePermission(principal, permission)
-      const found = params.safeParse(given)
-      if (!found.success) throw nothingHere()
+      const found = paramsOf(given)
       const url = new URL(request.url)
       const asked = parse(query, searchOf(url), Object.keys(query.shape))
-      const bytes = writes ? await readBody(request) : new Uint8Array()
-      const { value, version } = splitVersion(method === 'DELETE' ? {} : jsonOf(bytes), definition, request)
-      const sent = parse(body, value, namesOf(body))
+      const bytes = writes ? await readBody(request, body_limit) : new Uint8Array()
+      const sent = bodyOf(method === 'DELETE' ? {} : jsonOf(bytes), request)
       const respond = async (ctx: Ctx): Promise<Response> =>
         respondWith(
           definition.status ?? 200,
-          await handle({
-            ...parts,
-            ctx,
-            principal,
-            params: found.data,
-            query: asked,
-            body: sent,
-            version,
-            request,
-          }),
+          await handle({ ...parts, ctx, principal, params: found, query: asked, ...sent, request }),
         )
       const ctx = ctxOf(parts.db, principal)
       const key = writes ? idempotencyKey(request) : undefined
@@ -249,35 +280,44 @@ const jsonOf = (bytes: Uint8Array): unknown => {
 /** Takes `version` out of the body, or the version out of `If-Match`, where the operation asks for one. */
 const splitVersion = (
   sent: unknown,
-  { versioned, body }: { versioned?: boolean; body?: z.ZodType },
-  request: Request,
-): { value: unknown; version: number } => {
+  { versioned, body }: { versioned?: boolean | 'optional'; body?: z.ZodType },
+  request: Request | undefined,
+): { value: unknown; version: number | undefined } => {
   if (!versioned || typeof sent !== 'object' || sent === null || Array.isArray(sent))
-    return { value: withIfMatch(sent, body, request), version: 0 }
+    return { value: withIfMatch(sent, body, request), version: undefined }
   const { version: inBody, ...value } = sent as Record<string, unknown>
   const version = inBody ?? ifMatch(request)
-  if (version === undefined) {
-    throw new Problem(
-      428,
-      'version_required',
-      'Send the version you read, as “version” in the body or as If-Match, so that nobody’s change is overwritten.',
-      {
-        errors: [{ pointer: '/version', message: 'the version of the record that you read' }],
-      },
-    )
-  }
-  return { value, version: parse(Version, { version }, ['version']).version }
+  if (version !== undefined) return { value, version: parse(Version, { version }, ['version']).version }
+  if (versioned === 'optional') return { value, version }
+  throw new Problem(
+    428,
+    'version_required',
+    'Send the version you read, as “version” in the body or as If-Match, so that nobody’s change is overwritten.',
+    {
+      errors: [{ pointer: '/version', message: 'the version of the record that you read' }],
+    },
+  )
 }
 
 /** An act that may be told a version is told that of `If-Match` too. */
-const withIfMatch = (sent: unknown, body: z.ZodType | undefined, request: Request): unknown => {
+const withIfMatch = (sent: unknown, body: z.ZodType | undefined, request: Request | undefined): unknown => {
   const version = body && namesOf(body).includes('version') ? ifMatch(request) : undefined
   return version === undefined || typeof sent !== 'object' || sent === null || 'version' in sent
     ? sent
     : { ...sent, version: Number(version) }
 }
 
-const ifMatch = (request: Request): string | undefined =>
-  /^(?:W\/)?"?(\d{1,15})"?$/.exec(request.headers.get('if-match')?.trim() ?? '')?.[1]
+/** @throws {Problem} 400 `invalid_if_match`: a condition that was not understood must not be taken for none */
+const ifMatch = (request: Request | undefined): string | undefined => {
+  const text = request?.headers.get('if-match')?.trim()
+  if (text === undefined || text === '*') return undefined
+  const version = /^(?:W\/)?"?(\d{1,15})"?$/.exec(text)?.[1]
+  if (version !== undefined) return version
+  throw new Problem(
+    400,
+    'invalid_if_match',
+    'If-Match takes the ETag of the record as you read it, such as "3": its version in quotes.',
+  )
+}
 
 const Version = z.object({ version: z.coerce.number().int().positive() })

@@ -135,6 +135,7 @@ export type ApiKey = {
   name: string
   prefix: string
   scopes: string[]
+  rate_limit_per_minute: number
   created_at: Date
   last_used_at: Date | null
   expires_at: Date | null
@@ -147,6 +148,7 @@ export type KeyPrincipal = {
   id: string
   name: string
   scopes: string[]
+  rate_limit_per_minute: number
   user_id: string
   role: Role
 }
@@ -154,7 +156,14 @@ export type KeyPrincipal = {
 /** Makes a key; its text is answered once and never stored. `text` is given only at boot (`BOOTSTRAP_API_KEY`). */
 export const createApiKey = (
   ctx: Ctx,
-  input: { name: string; scopes: string[]; user_id: string; expires_at?: string | undefined; text?: string },
+  input: {
+    name: string
+    scopes: string[]
+    user_id: string
+    expires_at?: string | undefined
+    rate_limit_per_minute?: number | undefined
+    text?: string
+  },
 ): Promise<ApiKey & { key: string }> =>
   inTx(ctx, async ({ tx, organization_id }) => {
     const key = input.text ?? newToken('lh')
@@ -168,9 +177,10 @@ export const createApiKey = (
         scopes: input.scopes,
         user_id: input.user_id,
         expires_at: input.expires_at ?? null,
+        ...(input.rate_limit_per_minute ? { rate_limit_per_minute: input.rate_limit_per_minute } : {}),
       })}
       on conflict (hash) do update set scopes = excluded.scopes
-      returning id, name, prefix, scopes, created_at, last_used_at, expires_at, revoked_at`
+      returning id, name, prefix, scopes, rate_limit_per_minute, created_at, last_used_at, expires_at, revoked_at`
     if (!row) throw notFound('api_key')
     return { ...row, key }
   })
@@ -179,7 +189,7 @@ export const createApiKey = (
 export const listApiKeys = (ctx: Ctx): Promise<ApiKey[]> =>
   inTx(ctx, async ({ tx, organization_id }) => {
     const rows = await tx<ApiKey[]>`
-      select id, name, prefix, scopes, created_at, last_used_at, expires_at, revoked_at
+      select id, name, prefix, scopes, rate_limit_per_minute, created_at, last_used_at, expires_at, revoked_at
       from identity.api_keys where organization_id = ${organization_id} order by id desc`
     return [...rows]
   })
@@ -196,8 +206,9 @@ export const revokeApiKey = (ctx: Ctx, id: string): Promise<void> =>
 /** Who presents this key; nothing when it is unknown, revoked, expired, or its member has left. */
 export const resolveApiKey = async (db: Database, key: string): Promise<KeyPrincipal | undefined> => {
   const [row] = await db.sql<KeyPrincipal[]>`
-    select k.organization_id, k.id, k.name, k.scopes, k.user_id, m.role
+    select k.organization_id, k.id, k.name, k.scopes, a.rate_limit_per_minute, k.user_id, m.role
     from finder.resolve_api_key(${hashToken(key)}) k
+    join identity.api_keys a on a.organization_id = k.organization_id and a.id = k.id
     join identity.members m on m.organization_id = k.organization_id and m.user_id = k.user_id`
   return row
 }

@@ -189,14 +189,14 @@ export const getSource = (ctx: Ctx, id: string): Promise<IntakeSource> =>
 export const changeSource = (
   ctx: Ctx,
   id: string,
-  input: { version: number; changes: IntakeSourceChange },
+  input: { version?: number | undefined; changes: IntakeSourceChange },
 ): Promise<IntakeSource & { signing_secret?: string }> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id, db } = ctx
     const [before] = await tx<SourceRow[]>`
       select * from intake_sources where organization_id = ${organization_id} and id = ${id} and archived_at is null for update`
     if (!before) throw notFound('intake_source', id)
-    if (before.version !== input.version) throw staleVersion(toSource(before))
+    if (input.version !== undefined && before.version !== input.version) throw staleVersion(toSource(before))
     const { mapping, defaults, ...plain } = input.changes
     const secret = plain.signature_required && !before.signing_secret ? newSigningSecret() : undefined
     const [row] = await tx<SourceRow[]>`

@@ -68,7 +68,7 @@ export const readSettings = (ctx: Ctx): Promise<Settings> =>
  */
 export const changeSettings = (
   ctx: Ctx,
-  input: { version: number; changes: Partial<SettingsChange> },
+  input: { version?: number | undefined; changes: Partial<SettingsChange> },
 ): Promise<Settings> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
@@ -83,7 +83,7 @@ export const changeSettings = (
       )
       const updated = await tx`
         update settings set ${tx(values)}, version = version + 1, updated_at = now()
-        where organization_id = ${organization_id} and version = ${input.version} returning version`
+        where organization_id = ${organization_id} and version = ${input.version ?? before.version} returning version`
       if (updated.length === 0) throw staleVersion(before)
       if (input.changes.currency) await rebaseRates(ctx, before.currency, input.changes.currency)
       const resumed_runs = input.changes.ai_enabled && !before.ai_enabled ? await resumeStoppedRuns(ctx) : 0

@@ -1,6 +1,7 @@
 import type { Database } from '../../db/client.ts'
 import { resolveToken } from '../../db/identity.ts'
 import { openSource, type OpenSource } from '../../db/intake-sources.ts'
+import { openAllowances, type Allowance } from '../rate-limit.ts'
 
 /** A door with how much may still come through it now. */
 export type Door = { source: OpenSource; allowance: Allowance }
@@ -19,18 +20,13 @@ const CACHE = { ttl_ms: 1_000, max_entries: 10_000 }
 /** Finds doors by their tokens. */
 export const openDoors = (db: Database): Doors => {
   const kept = new Map<string, { door: Promise<Door | undefined>; until: number }>()
-  const allowances = new Map<string, Allowance>()
+  const allowances = openAllowances()
 
   const look = async (token: string): Promise<Door | undefined> => {
     const found = await resolveToken(db, 'intake', token)
     const source = found && (await openSource(db, found.organization_id, found.principal))
     if (!source) return undefined
-    let allowance = allowances.get(source.id)
-    if (allowance?.per_minute !== source.rate_limit_per_minute) {
-      allowance = allow(source.rate_limit_per_minute)
-      allowances.set(source.id, allowance)
-    }
-    return { source, allowance }
+    return { source, allowance: allowances.of(source.id, source.rate_limit_per_minute) }
   }
 
   return {
@@ -44,28 +40,5 @@ export const openDoors = (db: Database): Doors => {
       return door
     },
     forget: () => kept.clear(),
-  }
-}
-
-/** A token bucket: holds a minute's worth, fills steadily. */
-export type Allowance = {
-  per_minute: number
-  /** Takes one; answers 0, or the seconds until there is one again. */
-  take(): number
-}
-
-const allow = (per_minute: number): Allowance => {
-  let left = per_minute
-  let at = Date.now()
-  return {
-    per_minute,
-    take: () => {
-      const now = Date.now()
-      left = Math.min(per_minute, left + ((now - at) / 60_000) * per_minute)
-      at = now
-      if (left < 1) return Math.ceil(((1 - left) * 60) / per_minute)
-      left -= 1
-      return 0
-    },
   }
 }

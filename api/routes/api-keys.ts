@@ -13,6 +13,7 @@ export const ApiKeyShape = z
     name: z.string(),
     prefix: z.string(),
     scopes: z.array(z.string()),
+    rate_limit_per_minute: z.int(),
     created_at: Time,
     last_used_at: Time.nullable(),
     expires_at: Time.nullable(),
@@ -29,6 +30,7 @@ const NewApiKey = z.object({
   name: Line(120).pipe(z.string().min(1)),
   scopes: z.array(z.enum(scopes)).min(1).max(scopes.length),
   expires_at: z.iso.datetime({ offset: true }).optional(),
+  rate_limit_per_minute: z.int().min(1).max(10_000_000).optional(),
 })
 
 /** Keys of integrations; each acts for the member who made it. */
@@ -50,7 +52,7 @@ export const apiKeys = [
       permission: 'keys:write',
       summary: 'Make an API key',
       description:
-        'Its text is shown this once. It can never do more than you; a key cannot give what it does not have.',
+        'Its text is shown this once. It can never do more than you; a key cannot give what it does not have. It may ask `rate_limit_per_minute` times a minute, 600,000 unless told otherwise; each API process counts for itself.',
       body: NewApiKey,
       example: { name: 'Zapier', scopes: ['leads:read', 'leads:write'] },
       response: MadeApiKey,

@@ -12,61 +12,63 @@ import { storableJson } from './text.ts'
 export type Subject = { kind: string; id: string }
 
 /** The names of what can happen. New ones are added, none is ever renamed: old lines stay readable. */
-export type ActivityType =
-  | 'lead_imported'
-  | 'submission_joined'
-  | 'instruction_found'
-  | 'stage_changed'
-  | 'milestone_reached'
-  | 'record_created'
-  | 'record_updated'
-  | 'record_archived'
-  | 'record_restored'
-  | 'record_linked'
-  | 'record_unlinked'
-  | 'contact_enriched'
-  | 'enrichment_failed'
-  | 'qualified'
-  | 'note_added'
-  | 'note_edited'
-  | 'note_deleted'
-  | 'task_created'
-  | 'task_updated'
-  | 'task_completed'
-  | 'task_reminder'
-  | 'call_logged'
-  | 'meeting_logged'
-  | 'sms_sent'
-  | 'sms_received'
-  | 'whatsapp_sent'
-  | 'whatsapp_received'
-  | 'activity_edited'
-  | 'activity_deleted'
-  | 'file_added'
-  | 'file_read'
-  | 'file_deleted'
-  | 'email_drafted'
-  | 'email_sent'
-  | 'email_received'
-  | 'email_failed'
-  | 'email_opted_out'
-  | 'approval_requested'
-  | 'approval_stale'
-  | 'approval_reread'
-  | 'approval_executed'
-  | 'approval_failed'
-  | 'outcome_unknown'
-  | 'outcome_resolved'
-  | 'approved'
-  | 'rejected'
-  | 'restored'
-  | 'expired'
-  | 'withdrawn'
-  | 'undone'
-  | 'agent_run'
-  | 'agent_refused'
-  | 'settings_changed'
-  | 'bulk_finished'
+export const activityTypes = [
+  'lead_imported',
+  'submission_joined',
+  'instruction_found',
+  'stage_changed',
+  'milestone_reached',
+  'record_created',
+  'record_updated',
+  'record_archived',
+  'record_restored',
+  'record_linked',
+  'record_unlinked',
+  'contact_enriched',
+  'enrichment_failed',
+  'qualified',
+  'note_added',
+  'note_edited',
+  'note_deleted',
+  'task_created',
+  'task_updated',
+  'task_completed',
+  'task_reminder',
+  'call_logged',
+  'meeting_logged',
+  'sms_sent',
+  'sms_received',
+  'whatsapp_sent',
+  'whatsapp_received',
+  'activity_edited',
+  'activity_deleted',
+  'file_added',
+  'file_read',
+  'file_deleted',
+  'email_drafted',
+  'email_sent',
+  'email_received',
+  'email_failed',
+  'email_opted_out',
+  'approval_requested',
+  'approval_stale',
+  'approval_reread',
+  'approval_executed',
+  'approval_failed',
+  'outcome_unknown',
+  'outcome_resolved',
+  'approved',
+  'rejected',
+  'restored',
+  'expired',
+  'withdrawn',
+  'undone',
+  'agent_run',
+  'agent_refused',
+  'settings_changed',
+  'bulk_finished',
+] as const
+export type ActivityType = (typeof activityTypes)[number]
 
 /** One changed field, as undo and the timeline read it. */
 export type Change = { field: string; before: unknown; after: unknown }
@@ -187,7 +189,8 @@ export type ActivitiesFilter = TimelineFilter & {
   types?: ActivityType[] | undefined
   /** Who did it: the id of a person, a key, an agent. */
   actor_id?: string | undefined
-  subject?: Subject | undefined
+  /** Without a kind: what people and agents work on has this id. */
+  subject?: { kind?: string | undefined; id: string } | undefined
   from?: Date | undefined
   /** Not included. */
   to?: Date | undefined
@@ -210,7 +213,8 @@ export const listActivities = (ctx: Ctx, filter: ActivitiesFilter): Promise<Page
       select ${activityColumns(tx)} from ${
         subject
           ? tx`activity_subjects s join activities a on a.organization_id = s.organization_id and a.id = s.activity_id
-              where s.organization_id = ${organization_id} and s.kind = ${subject.kind} and s.subject_id = ${subject.id}`
+              where s.organization_id = ${organization_id} and s.kind in ${tx(subject.kind === undefined ? WORKED_ON : [subject.kind])}
+                and s.subject_id = ${subject.id}`
           : tx`activities a where a.organization_id = ${organization_id}`
       }
         ${filter.cursor ? tx`and ${id} < ${filter.cursor}` : tx``}
@@ -237,7 +241,8 @@ export const getActivity = (ctx: Ctx, id: string): Promise<Activity> =>
 /** What a reader of `/api/events` is told of one activity. */
 export type Event = {
   id: number
-  type: ActivityType
+  /** An activity’s, or what passes: how far an act on many records has come is told, not kept. */
+  type: ActivityType | 'bulk_progress'
   subject: Subject
   subjects: Subject[]
   version: number | null
@@ -272,7 +277,21 @@ export const eventBounds = (ctx: Ctx): Promise<{ newest: number; oldest: number 
     return { newest: head?.seq ?? 0, oldest: (old?.seq ?? 0) + 1 }
   })
 
-const ACTOR_KINDS = {
+const WORKED_ON = [
+  'lead',
+  'deal',
+  'account',
+  'contact',
+  'task',
+  'note',
+  'file',
+  'activity',
+  'approval',
+  'run',
+]
+
+/** Which authors are people outside our programs, agents, or the system itself. */
+export const ACTOR_KINDS = {
   human: ['user', 'visitor', 'api_key'],
   agent: ['agent'],
   system: ['system'],

@@ -1,9 +1,12 @@
 import { z } from 'zod'
-import { listActivities, type Activity } from '../../db/activities.ts'
+import { activityTypes, getActivity, listActivities, type Activity } from '../../db/activities.ts'
+import { EntryChange, logActivity, NewEntry } from '../../db/activity-logging.ts'
+import { deleteActivity, editActivity, listRevisions } from '../../db/activity-revisions.ts'
 import type { Page } from '../../db/page.ts'
 import { isUndoable } from '../../db/undo.ts'
-import { Paged, route } from '../route.ts'
-import { Actor, Anything, Id, listOf, Subject, Time } from '../shapes.ts'
+import { editorOf } from '../principal.ts'
+import { ById, Paged, route } from '../route.ts'
+import { Actor, Anything, Id, listOf, Subject, Text, Time } from '../shapes.ts'
 
 /** One line of a timeline. */
 export const ActivityShape = z
@@ -44,7 +47,19 @@ export const presentTimeline = ({ data, next_cursor }: Page<Activity>) => ({
   next_cursor,
 })
 
-/** What happened. */
+const RevisionShape = z.object({
+  version: z.int(),
+  editor: Actor,
+  edited_at: Time,
+  data: Anything.nullable(),
+  subjects: z.array(Subject),
+  occurred_at: Time,
+  reason: Text,
+})
+
+const Moment = z.iso.datetime({ offset: true }).transform((at) => new Date(at))
+
+/** What happened, and what people say happened. */
 export const activities = [
   route(
     {
@@ -52,9 +67,104 @@ export const activities = [
       path: '/api/activities',
       permission: 'activities:read',
       summary: 'Everything that happened, newest first',
-      query: TimelineQuery,
+      query: TimelineQuery.extend({
+        type: z
+          .string()
+          .max(500)
+          .transform((text) => text.split(',').map((name) => name.trim()))
+          .pipe(z.array(z.enum(activityTypes)).min(1))
+          .optional()
+          .describe('One or several, with commas between.'),
+        actor_id: z.string().max(100).optional().describe('Who did it.'),
+        subject_kind: z.string().max(50).optional(),
+        subject_id: z.uuid().optional(),
+        from: Moment.optional(),
+        to: Moment.optional().describe('Not included.'),
+      }),
       response: listOf(ActivityShape),
     },
-    async ({ ctx, query }) => presentTimeline(await listActivities(ctx, query)),
+    async ({ ctx, query: { type, subject_kind, subject_id, ...query } }) =>
+      presentTimeline(
+        await listActivities(ctx, {
+          ...query,
+          types: type,
+          subject: subject_id === undefined ? undefined : { kind: subject_kind, id: subject_id },
+        }),
+      ),
+  ),
+  route(
+    {
+      method: 'POST',
+      path: '/api/activities',
+      permission: 'activities:write',
+      summary: 'Log a call, a meeting or a message',
+      description:
+        'What the record was not there to see, with its type and what it was about, on 1 to 20 records. A meeting that is scheduled and an e-mail that was sent are milestones of the cards among them.',
+      body: NewEntry,
+      example: {
+        type: 'call_logged',
+        subjects: [{ kind: 'lead', id: '01990000-0000-7000-8000-000000000000' }],
+        data: {
+          subject: 'Asked for 40 seats',
+          body: 'Wants an offer by Friday.',
+          duration_min: 12,
+          direction: 'inbound',
+        },
+      },
+      response: ActivityShape,
+      status: 201,
+    },
+    async ({ ctx, body }) => presentActivity(await logActivity(ctx, body)),
+  ),
+  route(
+    {
+      method: 'GET',
+      path: '/api/activities/:id',
+      permission: 'activities:read',
+      summary: 'One activity',
+      params: ById,
+      response: ActivityShape,
+    },
+    async ({ ctx, params }) => presentActivity(await getActivity(ctx, params.id)),
+  ),
+  route(
+    {
+      method: 'PATCH',
+      path: '/api/activities/:id',
+      permission: 'activities:write',
+      summary: 'Change an entry that was logged by hand',
+      description:
+        'Your own, or anybody’s as a manager; earlier versions stay under `/revisions`, and the entry stays in its place in lists. What agents and the record itself wrote never changes: log a correction.',
+      params: ById,
+      body: EntryChange,
+      example: { version: 1, data: { duration_min: 20, direction: null } },
+      response: ActivityShape,
+      versioned: true,
+    },
+    async ({ ctx, principal, params, body, version }) =>
+      presentActivity(await editActivity(ctx, params.id, { version, changes: body }, editorOf(principal))),
+  ),
+  route(
+    {
+      method: 'DELETE',
+      path: '/api/activities/:id',
+      permission: 'activities:write',
+      summary: 'Delete an entry that was logged by hand',
+      description: 'That it was there stays on the timeline, with who deleted it; what it said is gone.',
+      params: ById,
+      status: 204,
+    },
+    ({ ctx, principal, params }) => deleteActivity(ctx, params.id, editorOf(principal)),
+  ),
+  route(
+    {
+      method: 'GET',
+      path: '/api/activities/:id/revisions',
+      permission: 'activities:read',
+      summary: 'How an activity read over time, the oldest first',
+      params: ById,
+      response: z.object({ data: z.array(RevisionShape) }),
+    },
+    async ({ ctx, params }) => ({ data: await listRevisions(ctx, params.id) }),
   ),
 ]

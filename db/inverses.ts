@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import type { Activity, Change } from './activities.ts'
+import { getActivity, type Activity, type Change } from './activities.ts'
+import { revertActivity, withdrawEntry } from './activity-revisions.ts'
 import { withdrawApproval } from './approval-decisions.ts'
 import { getApproval } from './approvals.ts'
 import type { TxCtx } from './context.ts'
@@ -13,12 +14,13 @@ import {
 import { deleteExchangeRate, listExchangeRates, setExchangeRate } from './exchange-rates.ts'
 import { LeadChange, lockLead, updateLead } from './leads.ts'
 import { clearMilestone, milestones, setMilestone, type Milestone } from './milestones.ts'
-import { archiveNote } from './notes.ts'
+import { archiveNote, editNote, lockNote, restoreNote } from './notes.ts'
 import { lockOpportunity } from './opportunities.ts'
 import { moveOpportunity } from './opportunity-moves.ts'
 import { ClosingValues, reopenOpportunity, restoreClosing } from './opportunity-reopenings.ts'
 import { archiveRecord, recordKinds, type RecordRef, requireRecord, restoreRecord } from './records.ts'
-import { archiveTask } from './task-states.ts'
+import { archiveTask, cancelTask, completeTask, reopenTask, restoreTask } from './task-states.ts'
+import { lockTask, TaskChange, taskStatuses, updateTask } from './tasks.ts'
 
 /** A verb that takes an act back. */
 export type Verb = {
@@ -113,6 +115,27 @@ const standingReason = async (ctx: TxCtx, { discard_reason_id }: { discard_reaso
   return { label, description, retired: retired_at !== null }
 }
 
+const NoteGiven = z.object({ note_id: z.uuid() })
+
+const standingNote = async (ctx: TxCtx, { note_id }: z.infer<typeof NoteGiven>) => ({
+  ...(await lockNote(ctx, note_id)),
+})
+
+const TaskGiven = z.object({ task_id: z.uuid() })
+
+const standingTask = async (ctx: TxCtx, { task_id }: z.infer<typeof TaskGiven>) => ({
+  ...(await lockTask(ctx, task_id)),
+})
+
+const STATUS_ACTS = { open: reopenTask, done: completeTask, cancelled: cancelTask }
+
+const EntryGiven = z.object({ activity_id: z.uuid() })
+
+const standingEntry = async (ctx: TxCtx, { activity_id }: z.infer<typeof EntryGiven>) => {
+  const { version, deleted } = await getActivity(ctx, activity_id)
+  return { version, deleted }
+}
+
 /** Every verb that takes an act back, by the name that `data.undo.tool` of an activity gives. */
 export const inverses = {
   /** Fields of a lead, as activities named them before there were other records: the lead is the activity's subject. */
@@ -199,25 +222,60 @@ export const inverses = {
     apply: (ctx, { discard_reason_id }) => restoreDiscardReason(ctx, discard_reason_id),
   }),
   archive_note: inverse({
-    input: z.object({ note_id: z.uuid() }),
-    standing: async ({ tx, organization_id }, { note_id }) => {
-      const [note] = await tx<Record<string, unknown>[]>`
-        select body, archived_at from notes where organization_id = ${organization_id} and id = ${note_id} for update`
-      return note ?? {}
-    },
-    left: ({ data }) => ({ ...inUse, body: data['body'] }),
+    input: NoteGiven,
+    standing: standingNote,
+    left: ({ data }) => (data['body'] === undefined ? inUse : { ...inUse, body: data['body'] }),
     apply: (ctx, { note_id }) => archiveNote(ctx, note_id),
   }),
+  restore_note: inverse({
+    input: NoteGiven,
+    standing: standingNote,
+    apply: (ctx, { note_id }) => restoreNote(ctx, note_id),
+  }),
+  edit_note: inverse({
+    input: NoteGiven.extend({ body: z.string() }),
+    standing: standingNote,
+    apply: (ctx, { note_id, body }) => editNote(ctx, note_id, { body }),
+  }),
   archive_task: inverse({
-    input: z.object({ task_id: z.uuid() }),
-    standing: async ({ tx, organization_id }, { task_id }) => {
-      const [task] = await tx<Record<string, unknown>[]>`
-        select title, status, archived_at from tasks
-        where organization_id = ${organization_id} and id = ${task_id} for update`
-      return task ?? {}
-    },
-    left: ({ data }) => ({ ...inUse, title: data['title'], status: 'open' }),
+    input: TaskGiven,
+    standing: standingTask,
+    left: ({ data }) =>
+      data['title'] === undefined ? inUse : { ...inUse, title: data['title'], status: 'open' },
     apply: (ctx, { task_id }) => archiveTask(ctx, task_id),
+  }),
+  restore_task: inverse({
+    input: TaskGiven,
+    standing: standingTask,
+    apply: (ctx, { task_id }) => restoreTask(ctx, task_id),
+  }),
+  update_task: inverse({
+    input: TaskGiven.extend({ values: z.record(z.string(), z.unknown()) }),
+    standing: standingTask,
+    without: ({ values, ...task }, fields) => ({ ...task, values: omit(values, fields) }),
+    apply: (ctx, { task_id, values }) => updateTask(ctx, task_id, { changes: TaskChange.parse(values) }),
+  }),
+  reopen_task: inverse({
+    input: TaskGiven,
+    standing: standingTask,
+    apply: (ctx, { task_id }) => reopenTask(ctx, task_id, ctx.recording?.reason),
+  }),
+  set_task_status: inverse({
+    input: TaskGiven.extend({ status: z.enum(taskStatuses) }),
+    standing: standingTask,
+    apply: (ctx, { task_id, status }) => STATUS_ACTS[status](ctx, task_id, ctx.recording?.reason),
+  }),
+  delete_activity: inverse({
+    input: EntryGiven,
+    standing: standingEntry,
+    left: ({ data }) => ({ version: data['version'] ?? 1, deleted: undefined }),
+    apply: (ctx, { activity_id }) => withdrawEntry(ctx, activity_id),
+  }),
+  revert_activity: inverse({
+    input: EntryGiven.extend({ version: z.int().positive() }),
+    standing: standingEntry,
+    left: ({ data }) => ({ version: data['version'] }),
+    apply: (ctx, { activity_id, version }) => revertActivity(ctx, activity_id, version),
   }),
   withdraw_approval: inverse({
     input: z.object({ approval_id: z.uuid() }),

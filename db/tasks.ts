@@ -273,10 +273,9 @@ const linkTask = async ({ tx, organization_id }: TxCtx, task_id: string, subject
 
 const changesOf = (before: Task, change: TaskChange): Change[] =>
   Object.entries(change).flatMap(([field, after]) => {
-    const was = comparable(before[field as keyof TaskChange])
-    return after === undefined || JSON.stringify(was) === JSON.stringify(comparable(after))
-      ? []
-      : [{ field, before: was, after }]
+    if (after === undefined) return []
+    const [was, is] = [comparable(before[field as keyof TaskChange]), comparable(after)]
+    return JSON.stringify(was) === JSON.stringify(is) ? [] : [{ field, before: was, after: is }]
   })
 
 /** A moment written in any zone is one moment, and the order of links says nothing. */

@@ -4,6 +4,10 @@ import type { Role } from '../db/identity.ts'
 export const permissions = [
   'leads:read',
   'leads:write',
+  'accounts:read',
+  'accounts:write',
+  'contacts:read',
+  'contacts:write',
   'pipelines:read',
   'pipelines:write',
   'approvals:read',
@@ -24,6 +28,10 @@ export const permissions = [
   'tasks:write',
   'notes:read',
   'notes:write',
+  'bulk:read',
+  'bulk:write',
+  'fields:read',
+  'fields:write',
   'keys:read',
   'keys:write',
 ] as const
@@ -35,10 +43,13 @@ export const EVERYTHING = '*'
 const reads = permissions.filter((permission) => permission.endsWith(':read'))
 const work: Permission[] = [
   'leads:write',
+  'accounts:write',
+  'contacts:write',
   'tasks:write',
   'notes:write',
   'runs:write',
   'activities:write',
+  'bulk:write',
   'approvals:decide',
 ]
 const organization: Permission[] = ['settings:write', 'agents:write', 'keys:write']

@@ -1,4 +1,5 @@
 import type { TxCtx } from './context.ts'
+import { currentMember } from './current-member.ts'
 import { customFields, valueColumns, type CustomField, type CustomType } from './fields.ts'
 import type { FilterScope } from './filter-condition.ts'
 import type { FilterField, FilterFields, FilterKind } from './filter-fields.ts'
@@ -82,17 +83,3 @@ const ofCustomValues = (type: FieldType, field_ids: string[], field: CustomField
   },
   ...(field.archived_at ? { archived: true } : {}),
 })
-
-/** The member who asks, or for whom a key or an agent does. */
-const currentMember = async ({
-  tx,
-  actor,
-  on_behalf_of,
-  organization_id,
-}: TxCtx): Promise<string | undefined> => {
-  const asking = [actor, on_behalf_of].find((one) => one?.kind === 'user' || one?.kind === 'api_key')
-  if (asking?.kind !== 'api_key') return asking?.id
-  const [key] = await tx<{ user_id: string }[]>`
-    select user_id from identity.api_keys where organization_id = ${organization_id} and id = ${asking.id}`
-  return key?.user_id
-}

@@ -3,31 +3,39 @@ import { sqlText } from './filter-condition.ts'
 import type { FilterKind } from './filter-fields.ts'
 import { filterKinds } from './filter-kinds.ts'
 import type { Fragment } from './filter-operands.ts'
+import type { RecordKind } from './records.ts'
 import { storableText } from './text.ts'
 
-/** What holds for records of a kind that have every word of `q` somewhere. In an object: SQL that is awaited is sent. */
+/** More words than `words` narrow nothing down; more records than `ids` are read in the list's order instead. */
+const LIMITS = { words: 8, ids: 2_000, newest: 1_000, common: 20 }
+
+/**
+ * What holds for records of a kind that have every word of `q` somewhere. In an object: SQL that is awaited is sent.
+ * Few are found by the trigram index, and their ids are the condition. Where many hold the words, the list's own order
+ * comes upon them soon: each record is looked at, as far as the page needs.
+ */
 export const searchCondition = async (
-  { tx }: TxCtx,
+  ctx: TxCtx,
   kind: FilterKind,
   q: string | undefined,
   alias: string,
 ): Promise<{ condition: Fragment }> => {
+  const { tx } = ctx
   const words = wordsOf(q)
   if (words.length === 0) return { condition: tx`true` }
   const { search } = filterKinds[kind]
-  const column =
-    'kinds' in search
-      ? sqlText(tx, `${alias}.search_text`)
-      : sqlText(tx, `lower(concat_ws(' ', ${search.texts.map((name) => `${alias}.${name}`).join(', ')}))`)
+  if ('texts' in search) {
+    const texts = `lower(' ' || concat_ws(' ', ${search.texts.map((name) => `${alias}.${name}`).join(', ')}))`
+    return { condition: holdsWords(tx, sqlText(tx, texts), words) }
+  }
+  const looked = holdsWords(tx, sqlText(tx, `${alias}.search_text`), words)
+  if (!isIndexed(words) || (await isCommon(ctx, kind, words))) return { condition: looked }
+  const found = await findRecords(ctx, search.kinds, words, LIMITS.ids / 10)
+  const ids = [...new Set(found.map(({ id }) => id))]
   return {
-    condition: words
-      .map((word) => tx`${column} like ${`%${word.replaceAll(/[\\%_]/g, '\\$&')}%`}`)
-      .reduce((all, next) => tx`${all} and ${next}`),
+    condition: ids.length < LIMITS.ids ? tx`${sqlText(tx, `${alias}.id`)} = any(${ids}::uuid[])` : looked,
   }
 }
-
-/** More words than these narrow nothing down. */
-const MAX_WORDS = 8
 
 /** The words of a search, in small letters. */
 export const wordsOf = (q: string | undefined): string[] =>
@@ -35,4 +43,45 @@ export const wordsOf = (q: string | undefined): string[] =>
     .toLowerCase()
     .split(/\s+/)
     .filter((word) => word !== '')
-    .slice(0, MAX_WORDS)
+    .slice(0, LIMITS.words)
+
+/** Whether the trigram index can find any of these words. */
+export const isIndexed = (words: string[]): boolean => words.some((word) => /[\p{L}\p{N}]{3}/u.test(word))
+
+/** Records that hold every word, the most alike first; at most ten times `at_most` of a table, and more than that of none. */
+export const findRecords = async (
+  { tx, organization_id }: TxCtx,
+  kinds: readonly RecordKind[],
+  words: string[],
+  at_most: number,
+): Promise<{ kind: RecordKind; id: string; likeness: number }[]> => {
+  const rows = await tx<{ kind: RecordKind; id: string; likeness: number }[]>`
+    select kind, id, max(likeness) as likeness
+    from finder.search_records(${organization_id}, ${kinds as string[]}, ${words}, ${at_most})
+    group by kind, id order by likeness desc, id desc`
+  return [...rows]
+}
+
+/** A word of three letters and more may stand inside another, a shorter one begins one. */
+const holdsWords = (tx: TxCtx['tx'], text: Fragment, words: string[]): Fragment =>
+  words
+    .map((word) => {
+      const plain = word.replaceAll(/[\\%_]/g, '\\$&')
+      return tx`${text} like ${word.length > 2 || !/[\p{L}\p{N}]/u.test(word) ? `%${plain}%` : `% ${plain}%`}`
+    })
+    .reduce((all, next) => tx`${all} and ${next}`)
+
+/** Whether so many of the newest records hold the words that a list in any order finds a page of them soon. */
+const isCommon = async (
+  { tx, organization_id }: TxCtx,
+  kind: FilterKind,
+  words: string[],
+): Promise<boolean> => {
+  const { table, rows } = filterKinds[kind]
+  const [row] = await tx<{ count: number }[]>`
+    select count(*)::int as count from (
+      select r.search_text from ${sqlText(tx, `${table} r`)} where r.organization_id = ${organization_id}
+        and (${sqlText(tx, rows.map((of) => of('r')).join(' or '))}) order by r.id desc limit ${LIMITS.newest}) as newest
+    where ${holdsWords(tx, sqlText(tx, 'newest.search_text'), words)}`
+  return (row?.count ?? 0) >= LIMITS.common
+}

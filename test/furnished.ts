@@ -2,6 +2,7 @@ import { proposeApproval } from '../db/approval-proposals.ts'
 import { inTx, type Ctx } from '../db/context.ts'
 import { createDiscardReason } from '../db/discard-reasons.ts'
 import { setExchangeRate } from '../db/exchange-rates.ts'
+import { createField } from '../db/fields.ts'
 import { createApiKey } from '../db/identity.ts'
 import { createSource, openSource } from '../db/intake-sources.ts'
 import { createLead } from '../db/leads.ts'
@@ -14,6 +15,7 @@ import { agentActor } from '../db/policies.ts'
 import { queueRun } from '../db/runs.ts'
 import { storeSubmission } from '../db/submissions.ts'
 import { createTask } from '../db/tasks.ts'
+import { createView } from '../db/views.ts'
 import { tools } from '../tools/index.ts'
 
 /** One of everything that an organization can have, by what it is. */
@@ -31,7 +33,9 @@ export type Furnished = Record<
   | 'submission'
   | 'message'
   | 'api_key'
-  | 'pipeline',
+  | 'pipeline'
+  | 'field'
+  | 'view',
   string
 >
 
@@ -147,6 +151,8 @@ export const furnish = async (ctx: Ctx, user_id: string): Promise<Furnished> => 
     message,
     api_key: key.id,
     pipeline: (await listPipelines(ctx))[0]?.id ?? '',
+    field: (await createField(ctx, { record_kind: 'lead', label: 'Team size', type: 'integer' })).id,
+    view: (await createView(ctx, { name: 'Large teams', record_kind: 'lead', sort: '-custom.team_size' })).id,
   }
 }
 

@@ -1,7 +1,9 @@
 import { sealAll } from '../db/audit.ts'
 import { approveApproval } from '../db/approval-decisions.ts'
-import type { Ctx } from '../db/context.ts'
+import { inTx, type Ctx } from '../db/context.ts'
+import { writeCustomValues } from '../db/custom-values.ts'
 import { setExchangeRate } from '../db/exchange-rates.ts'
+import { createField } from '../db/fields.ts'
 import { writeOnce } from '../db/idempotency.ts'
 import { createSource, openSource } from '../db/intake-sources.ts'
 import { saveEnrichment } from '../db/lead-enrichment.ts'
@@ -9,7 +11,9 @@ import { changeAgentSettings } from '../db/models.ts'
 import { closeOpportunity } from '../db/opportunity-closings.ts'
 import { optOut } from '../db/opt-outs.ts'
 import { setLevel } from '../db/policies.ts'
+import { writePreference } from '../db/preferences.ts'
 import { processSubmission, storeSubmission } from '../db/submissions.ts'
+import { createView } from '../db/views.ts'
 import { executeApproval } from '../tools/approvals.ts'
 import { makeLead, nowhere, parkEmail, putToWork } from './worked-lead.ts'
 import type { World } from './world.ts'
@@ -52,5 +56,9 @@ export const fillTenant = async (world: World, ctx: Ctx): Promise<void> => {
       keep: 'all' as const,
     }),
   )
+  await createField(ctx, { record_kind: 'lead', key: 'team_size', label: 'Team size', type: 'integer' })
+  await inTx(ctx, (ctx) => writeCustomValues(ctx, 'lead', lead.id, { team_size: 12 }))
+  await createView(ctx, { name: 'Large teams', record_kind: 'lead', sort: '-custom.team_size' })
+  await writePreference(ctx, 'view', 'list')
   await sealAll(world.db, `${world.folder}/heads.jsonl`)
 }

@@ -3,10 +3,12 @@ import { activities } from './activities.ts'
 import { agents } from './agents.ts'
 import { apiKeys } from './api-keys.ts'
 import { approvals } from './approvals.ts'
+import { bulk } from './bulk.ts'
 import { closings } from './closings.ts'
 import { discardReasons } from './discard-reasons.ts'
 import { exchangeRates } from './exchange-rates.ts'
 import { failures } from './failures.ts'
+import { fields } from './fields.ts'
 import { intakeSources } from './intake-sources.ts'
 import { leads } from './leads.ts'
 import { lostReasons } from './lost-reasons.ts'
@@ -18,12 +20,15 @@ import { notes } from './notes.ts'
 import { opportunities } from './opportunities.ts'
 import { pipelines } from './pipelines.ts'
 import { policies } from './policies.ts'
+import { preferences } from './preferences.ts'
 import { runs } from './runs.ts'
+import { search } from './search.ts'
 import { settings } from './settings.ts'
 import { submissions } from './submissions.ts'
 import { tasks } from './tasks.ts'
 import { tools } from './tools.ts'
 import { undo } from './undo.ts'
+import { views } from './views.ts'
 
 /** Every operation below `/api` that takes and answers JSON. What is not listed here is not served. */
 export const routes: readonly Route[] = [
@@ -52,4 +57,9 @@ export const routes: readonly Route[] = [
   ...tasks,
   ...activities,
   ...undo,
+  ...bulk,
+  ...fields,
+  ...views,
+  ...preferences,
+  ...search,
 ]

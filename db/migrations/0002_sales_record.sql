@@ -145,7 +145,7 @@ CREATE TABLE "accounts" (
 	"source" text,
 	"external_id" text,
 	"archived_at" timestamp with time zone,
-	"search_text" text GENERATED ALWAYS AS (lower(name || ' ' || coalesce(domain, '') || ' ' || coalesce(website, '') || ' ' || coalesce(phone, ''))) STORED,
+	"search_text" text GENERATED ALWAYS AS (lower(' ' || name || ' ' || coalesce(domain, '') || ' ' || coalesce(website, '') || ' ' || coalesce(phone, ''))) STORED,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"version" integer DEFAULT 1 NOT NULL,
@@ -174,7 +174,7 @@ CREATE TABLE "contacts" (
 	"source" text,
 	"external_id" text,
 	"archived_at" timestamp with time zone,
-	"search_text" text GENERATED ALWAYS AS (lower(name || ' ' || coalesce(email, '') || ' ' || coalesce(phone, ''))) STORED,
+	"search_text" text GENERATED ALWAYS AS (lower(' ' || name || ' ' || coalesce(email, '') || ' ' || coalesce(phone, ''))) STORED,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"version" integer DEFAULT 1 NOT NULL,
@@ -335,7 +335,7 @@ ALTER TABLE "opportunities" ADD COLUMN "expected_close_slips" integer DEFAULT 0 
 ALTER TABLE "opportunities" ADD COLUMN "exchange_rate" double precision;--> statement-breakpoint
 ALTER TABLE "opportunities" ADD COLUMN "base_value_minor" bigint;--> statement-breakpoint
 ALTER TABLE "opportunities" ADD COLUMN "discard_note" text;--> statement-breakpoint
-ALTER TABLE "opportunities" ADD COLUMN "search_text" text GENERATED ALWAYS AS (lower(name || ' ' || coalesce(contact_name, '') || ' ' || coalesce(company_name, '') || ' ' || coalesce(email, '') || ' ' || coalesce(phone, '') || ' ' || coalesce(website, ''))) STORED;--> statement-breakpoint
+ALTER TABLE "opportunities" ADD COLUMN "search_text" text GENERATED ALWAYS AS (lower(' ' || name || ' ' || coalesce(contact_name, '') || ' ' || coalesce(company_name, '') || ' ' || coalesce(email, '') || ' ' || coalesce(phone, '') || ' ' || coalesce(website, ''))) STORED;--> statement-breakpoint
 ALTER TABLE "tasks" ADD COLUMN "remind_at" timestamp with time zone;--> statement-breakpoint
 ALTER TABLE "tasks" ADD COLUMN "reminded_at" timestamp with time zone;--> statement-breakpoint
 ALTER TABLE "tasks" ADD COLUMN "recurrence" jsonb;--> statement-breakpoint
@@ -387,6 +387,8 @@ CREATE INDEX "files_subject" ON "files" USING btree ("organization_id","subject_
 CREATE INDEX "files_unread" ON "files" USING btree ("created_at") WHERE text_status = 'pending';--> statement-breakpoint
 CREATE INDEX "bulk_jobs_status" ON "bulk_jobs" USING btree ("organization_id","status","id");--> statement-breakpoint
 CREATE INDEX "bulk_jobs_due" ON "bulk_jobs" USING btree ("lease_until") WHERE status in ('queued', 'running');--> statement-breakpoint
+DROP INDEX "opportunity_scores_score";--> statement-breakpoint
+CREATE INDEX "opportunity_scores_score" ON "opportunity_scores" USING btree ("organization_id","score","opportunity_id");--> statement-breakpoint
 CREATE INDEX "opportunities_updated" ON "opportunities" USING btree ("organization_id","kind","updated_at","id");--> statement-breakpoint
 CREATE INDEX "opportunities_name" ON "opportunities" USING btree ("organization_id","kind","name","id");--> statement-breakpoint
 CREATE INDEX "opportunities_value" ON "opportunities" USING btree ("organization_id","kind","value_minor","id") WHERE value_minor is not null;--> statement-breakpoint

@@ -26,69 +26,81 @@ CREATE POLICY finder_reads ON bulk_jobs FOR SELECT TO leadhand_finder USING (tru
 --> statement-breakpoint
 CREATE POLICY finder_reads ON stage_totals FOR SELECT TO leadhand_finder USING (true);
 --> statement-breakpoint
--- Records of one organization that hold every one of the words somewhere, the most alike first. Trigram operators are not
+-- Records of one organization that hold every one of the words somewhere, and how alike each is. Trigram operators are not
 -- leakproof, so under row-level security no index would serve them; the organization is given, and only ids go out.
--- The three longest words go through the index, at most `among` matches of a table are compared. What `at_most` of the
--- newest `among` records of a table hold already is so common that the newest say enough: the index would list a tenth of
--- the table first. Planned for the words at hand: a rare one and a common one want different plans.
+-- Words of three letters and more are found inside others, shorter ones where a word begins; the index takes the three
+-- longest that hold a trigram, and one short one beside them. What `at_most` of the newest `among` records of a table hold
+-- is so common that the newest say enough: the index would list a tenth of the table first. Of what is found, ten times
+-- `at_most` are compared, those that begin with the words before the others. An id may be answered twice.
+-- Planned for the words at hand: a rare one and a common one want different plans.
 CREATE FUNCTION finder.search_records(wanted_organization uuid, kinds text[], words text[], at_most integer, among integer DEFAULT 1000)
 RETURNS TABLE (kind text, id uuid, likeness real)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
-  p text[];
   phrase text := lower(array_to_string(words, ' '));
-  common text[];
+  parts text[];
+  starts text[];
+  indexed boolean;
+  found integer;
 BEGIN
-  SELECT array_agg(pattern ORDER BY length(pattern) DESC) INTO p
-  FROM (SELECT '%' || replace(replace(replace(lower(w), '\', '\\'), '%', '\%'), '_', '\_') || '%' AS pattern
-    FROM unnest(words) AS w) AS each;
-  SELECT array_agg(often.of) INTO common FROM (
-    SELECT newest.of FROM (
-    (SELECT r.kind AS kind, r.id, r.search_text, 'opportunities' AS of FROM (
-        SELECT n.* FROM public.opportunities n WHERE n.organization_id = wanted_organization ORDER BY n.id DESC LIMIT among) AS r
-      WHERE r.archived_at IS NULL AND r.kind = ANY (kinds) AND r.search_text LIKE ALL (p))
-    UNION ALL
-    (SELECT 'account' AS kind, r.id, r.search_text, 'accounts' AS of FROM (
-        SELECT n.* FROM public.accounts n WHERE n.organization_id = wanted_organization ORDER BY n.id DESC LIMIT among) AS r
-      WHERE r.archived_at IS NULL AND 'account' = ANY (kinds) AND r.search_text LIKE ALL (p))
-    UNION ALL
-    (SELECT 'contact' AS kind, r.id, r.search_text, 'contacts' AS of FROM (
-        SELECT n.* FROM public.contacts n WHERE n.organization_id = wanted_organization ORDER BY n.id DESC LIMIT among) AS r
-      WHERE r.archived_at IS NULL AND 'contact' = ANY (kinds) AND r.search_text LIKE ALL (p))
-    ) AS newest GROUP BY newest.of HAVING count(*) >= at_most
-  ) AS often;
-  RETURN QUERY
-  SELECT f.kind, f.id, public.word_similarity(phrase, f.search_text)
-  FROM (
-    (SELECT r.kind AS kind, r.id, r.search_text FROM public.opportunities r
-      WHERE r.organization_id = wanted_organization AND r.archived_at IS NULL AND r.kind = ANY (kinds) AND NOT coalesce('opportunities' = ANY (common), false)
-        AND r.search_text LIKE p[1] AND r.search_text LIKE coalesce(p[2], p[1]) AND r.search_text LIKE coalesce(p[3], p[1])
-        AND r.search_text LIKE ALL (p) LIMIT among)
-    UNION ALL
-    (SELECT 'account' AS kind, r.id, r.search_text FROM public.accounts r
-      WHERE r.organization_id = wanted_organization AND r.archived_at IS NULL AND 'account' = ANY (kinds) AND NOT coalesce('accounts' = ANY (common), false)
-        AND r.search_text LIKE p[1] AND r.search_text LIKE coalesce(p[2], p[1]) AND r.search_text LIKE coalesce(p[3], p[1])
-        AND r.search_text LIKE ALL (p) LIMIT among)
-    UNION ALL
-    (SELECT 'contact' AS kind, r.id, r.search_text FROM public.contacts r
-      WHERE r.organization_id = wanted_organization AND r.archived_at IS NULL AND 'contact' = ANY (kinds) AND NOT coalesce('contacts' = ANY (common), false)
-        AND r.search_text LIKE p[1] AND r.search_text LIKE coalesce(p[2], p[1]) AND r.search_text LIKE coalesce(p[3], p[1])
-        AND r.search_text LIKE ALL (p) LIMIT among)
-    UNION ALL
-    (SELECT newest.kind, newest.id, newest.search_text FROM (
-    (SELECT r.kind AS kind, r.id, r.search_text, 'opportunities' AS of FROM (
-        SELECT n.* FROM public.opportunities n WHERE n.organization_id = wanted_organization ORDER BY n.id DESC LIMIT among) AS r
-      WHERE r.archived_at IS NULL AND r.kind = ANY (kinds) AND r.search_text LIKE ALL (p))
-    UNION ALL
-    (SELECT 'account' AS kind, r.id, r.search_text, 'accounts' AS of FROM (
-        SELECT n.* FROM public.accounts n WHERE n.organization_id = wanted_organization ORDER BY n.id DESC LIMIT among) AS r
-      WHERE r.archived_at IS NULL AND 'account' = ANY (kinds) AND r.search_text LIKE ALL (p))
-    UNION ALL
-    (SELECT 'contact' AS kind, r.id, r.search_text, 'contacts' AS of FROM (
-        SELECT n.* FROM public.contacts n WHERE n.organization_id = wanted_organization ORDER BY n.id DESC LIMIT among) AS r
-      WHERE r.archived_at IS NULL AND 'contact' = ANY (kinds) AND r.search_text LIKE ALL (p))
-    ) AS newest WHERE newest.of = ANY (common))
-  ) AS f ORDER BY 3 DESC, 2 DESC LIMIT at_most;
+  SELECT coalesce(array_agg('%' || w || '%' ORDER BY w ~ '[[:alnum:]]{3}' DESC, length(w) DESC) FILTER (WHERE length(w) > 2), '{}'),
+    coalesce(array_agg('% ' || w || '%') FILTER (WHERE length(w) <= 2), '{}'), coalesce(bool_or(w ~ '[[:alnum:]]{3}'), false)
+  INTO parts, starts, indexed
+  FROM (SELECT replace(replace(replace(lower(given), '\', '\\'), '%', '\%'), '_', '\_') AS w FROM unnest(words) AS given) AS small;
+
+  IF kinds && '{lead,deal}' THEN
+    RETURN QUERY SELECT m.kind, m.id, public.word_similarity(phrase, m.search_text) FROM (
+      SELECT n.kind AS kind, n.id, n.search_text FROM (
+        SELECT r.* FROM public.opportunities r WHERE r.organization_id = wanted_organization ORDER BY r.id DESC LIMIT among) AS n
+      WHERE n.archived_at IS NULL AND n.kind = ANY (kinds) AND n.search_text LIKE ALL (parts) AND n.search_text LIKE ALL (starts)
+      ORDER BY starts_with(n.search_text, ' ' || phrase) DESC, n.id DESC LIMIT at_most * 10) AS m;
+    GET DIAGNOSTICS found = ROW_COUNT;
+    IF found < at_most AND indexed THEN
+      RETURN QUERY SELECT m.kind, m.id, public.word_similarity(phrase, m.search_text) FROM (
+        SELECT r.kind AS kind, r.id, r.search_text FROM public.opportunities r
+        WHERE r.organization_id = wanted_organization AND r.archived_at IS NULL AND r.kind = ANY (kinds)
+          AND r.search_text LIKE parts[1] AND (parts[2] IS NULL OR r.search_text LIKE parts[2])
+          AND (parts[3] IS NULL OR r.search_text LIKE parts[3]) AND (starts[1] IS NULL OR r.search_text LIKE starts[1])
+          AND r.search_text LIKE ALL (parts) AND r.search_text LIKE ALL (starts)
+        ORDER BY starts_with(r.search_text, ' ' || phrase) DESC, r.id DESC LIMIT at_most * 10) AS m;
+    END IF;
+  END IF;
+
+  IF 'account' = ANY (kinds) THEN
+    RETURN QUERY SELECT m.kind, m.id, public.word_similarity(phrase, m.search_text) FROM (
+      SELECT 'account' AS kind, n.id, n.search_text FROM (
+        SELECT r.* FROM public.accounts r WHERE r.organization_id = wanted_organization ORDER BY r.id DESC LIMIT among) AS n
+      WHERE n.archived_at IS NULL AND n.search_text LIKE ALL (parts) AND n.search_text LIKE ALL (starts)
+      ORDER BY starts_with(n.search_text, ' ' || phrase) DESC, n.id DESC LIMIT at_most * 10) AS m;
+    GET DIAGNOSTICS found = ROW_COUNT;
+    IF found < at_most AND indexed THEN
+      RETURN QUERY SELECT m.kind, m.id, public.word_similarity(phrase, m.search_text) FROM (
+        SELECT 'account' AS kind, r.id, r.search_text FROM public.accounts r
+        WHERE r.organization_id = wanted_organization AND r.archived_at IS NULL
+          AND r.search_text LIKE parts[1] AND (parts[2] IS NULL OR r.search_text LIKE parts[2])
+          AND (parts[3] IS NULL OR r.search_text LIKE parts[3]) AND (starts[1] IS NULL OR r.search_text LIKE starts[1])
+          AND r.search_text LIKE ALL (parts) AND r.search_text LIKE ALL (starts)
+        ORDER BY starts_with(r.search_text, ' ' || phrase) DESC, r.id DESC LIMIT at_most * 10) AS m;
+    END IF;
+  END IF;
+
+  IF 'contact' = ANY (kinds) THEN
+    RETURN QUERY SELECT m.kind, m.id, public.word_similarity(phrase, m.search_text) FROM (
+      SELECT 'contact' AS kind, n.id, n.search_text FROM (
+        SELECT r.* FROM public.contacts r WHERE r.organization_id = wanted_organization ORDER BY r.id DESC LIMIT among) AS n
+      WHERE n.archived_at IS NULL AND n.search_text LIKE ALL (parts) AND n.search_text LIKE ALL (starts)
+      ORDER BY starts_with(n.search_text, ' ' || phrase) DESC, n.id DESC LIMIT at_most * 10) AS m;
+    GET DIAGNOSTICS found = ROW_COUNT;
+    IF found < at_most AND indexed THEN
+      RETURN QUERY SELECT m.kind, m.id, public.word_similarity(phrase, m.search_text) FROM (
+        SELECT 'contact' AS kind, r.id, r.search_text FROM public.contacts r
+        WHERE r.organization_id = wanted_organization AND r.archived_at IS NULL
+          AND r.search_text LIKE parts[1] AND (parts[2] IS NULL OR r.search_text LIKE parts[2])
+          AND (parts[3] IS NULL OR r.search_text LIKE parts[3]) AND (starts[1] IS NULL OR r.search_text LIKE starts[1])
+          AND r.search_text LIKE ALL (parts) AND r.search_text LIKE ALL (starts)
+        ORDER BY starts_with(r.search_text, ' ' || phrase) DESC, r.id DESC LIMIT at_most * 10) AS m;
+    END IF;
+  END IF;
 END $$;
 --> statement-breakpoint
 -- Tasks whose reminder is due.

@@ -45,7 +45,7 @@ export const accounts = pgTable(
     external_id: text(),
     archived_at: at('archived_at'),
     search_text: text().generatedAlwaysAs(
-      sql`lower(name || ' ' || coalesce(domain, '') || ' ' || coalesce(website, '') || ' ' || coalesce(phone, ''))`,
+      sql`lower(' ' || name || ' ' || coalesce(domain, '') || ' ' || coalesce(website, '') || ' ' || coalesce(phone, ''))`,
     ),
     ...stamps,
   },
@@ -91,7 +91,7 @@ export const contacts = pgTable(
     external_id: text(),
     archived_at: at('archived_at'),
     search_text: text().generatedAlwaysAs(
-      sql`lower(name || ' ' || coalesce(email, '') || ' ' || coalesce(phone, ''))`,
+      sql`lower(' ' || name || ' ' || coalesce(email, '') || ' ' || coalesce(phone, ''))`,
     ),
     ...stamps,
   },

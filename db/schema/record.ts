@@ -154,7 +154,7 @@ export const opportunities = pgTable(
     agents_paused: boolean().notNull().default(false),
     archived_at: at('archived_at'),
     search_text: text().generatedAlwaysAs(
-      sql`lower(name || ' ' || coalesce(contact_name, '') || ' ' || coalesce(company_name, '') || ' ' || coalesce(email, '') || ' ' || coalesce(phone, '') || ' ' || coalesce(website, ''))`,
+      sql`lower(' ' || name || ' ' || coalesce(contact_name, '') || ' ' || coalesce(company_name, '') || ' ' || coalesce(email, '') || ' ' || coalesce(phone, '') || ' ' || coalesce(website, ''))`,
     ),
     ...stamps,
   },
@@ -227,7 +227,7 @@ export const opportunity_scores = pgTable(
   },
   (t) => [
     primaryKey({ columns: [t.organization_id, t.opportunity_id] }),
-    index('opportunity_scores_score').on(t.organization_id, t.score),
+    index('opportunity_scores_score').on(t.organization_id, t.score, t.opportunity_id),
     foreignKey({
       name: 'opportunity_scores_owner',
       columns: [t.organization_id, t.opportunity_id],

@@ -268,7 +268,8 @@ const setArchived = (ctx: Ctx, id: string, archived: boolean): Promise<CustomFie
     return readAgain(ctx, id)
   })
 
-const lockField = async (ctx: TxCtx, id: string): Promise<CustomField> => {
+/** One field that nobody else changes until the transaction ends. @throws {DomainError} `field_not_found` */
+export const lockField = async (ctx: TxCtx, id: string): Promise<CustomField> => {
   const { tx, organization_id } = ctx
   await tx`select 1 from fields where organization_id = ${organization_id} and id = ${id} for update`
   return readAgain(ctx, id)

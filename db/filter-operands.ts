@@ -104,8 +104,9 @@ export const positiveCondition = (
     return value
   }
   const oneOf = (): Fragment => {
-    const values = list().map((item, n) => operandOf(type, item, `${pointer}/value/${n}`))
-    return tx`${column} = any(${values as never[]}::${tx.unsafe(`${sql}[]`)})`
+    const values = list().map((item, n) => String(operandOf(type, item, `${pointer}/value/${n}`)))
+    // As texts: the driver takes a list of booleans for one.
+    return tx`${column} = any(${values}::text[]::${tx.unsafe(`${sql}[]`)})`
   }
   const like = (before: string, after: string): Fragment => {
     const plain = String(operandOf('text', value, `${pointer}/value`)).replaceAll(/[\\%_]/g, '\\$&')

@@ -12,6 +12,7 @@ import {
   updateDiscardReason,
 } from './discard-reasons.ts'
 import { deleteExchangeRate, listExchangeRates, setExchangeRate } from './exchange-rates.ts'
+import { archiveField, FieldChange, lockField, restoreField, updateField } from './fields.ts'
 import { LeadChange, lockLead, updateLead } from './leads.ts'
 import { clearMilestone, milestones, setMilestone, type Milestone } from './milestones.ts'
 import { archiveNote, editNote, lockNote, restoreNote } from './notes.ts'
@@ -285,6 +286,23 @@ export const inverses = {
     },
     left: () => ({ status: 'pending' }),
     apply: (ctx, { approval_id }) => withdrawApproval(ctx, approval_id, ctx.recording?.reason),
+  }),
+  update_field: inverse({
+    input: z.object({ field_id: z.uuid(), values: FieldChange }),
+    standing: async (ctx, { field_id }) => ({ ...(await lockField(ctx, field_id)) }),
+    without: ({ values, field_id }, fields) => ({ field_id, values: omit(values, fields) }),
+    apply: (ctx, { field_id, values }) => updateField(ctx, field_id, values),
+  }),
+  archive_field: inverse({
+    input: z.object({ field_id: z.uuid() }),
+    standing: async (ctx, { field_id }) => ({ ...(await lockField(ctx, field_id)) }),
+    left: () => inUse,
+    apply: (ctx, { field_id }) => archiveField(ctx, field_id),
+  }),
+  restore_field: inverse({
+    input: z.object({ field_id: z.uuid() }),
+    standing: async (ctx, { field_id }) => ({ ...(await lockField(ctx, field_id)) }),
+    apply: (ctx, { field_id }) => restoreField(ctx, field_id),
   }),
 } satisfies Record<string, Verb>
 

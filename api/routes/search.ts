@@ -13,7 +13,7 @@ const SearchQuery = z.object({
     .pipe(z.array(z.enum(recordKinds, `kinds are ${recordKinds.join(', ')}, with commas between them`)))
     .optional()
     .describe(`Some of ${recordKinds.join(', ')}, with commas between them.`),
-  limit: Limit.pipe(z.number().max(50, 'at most 50')).default(20),
+  limit: Limit,
 })
 
 /** A record that was found. */

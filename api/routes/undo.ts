@@ -87,4 +87,5 @@ const BY_KIND: Record<string, Permission> = {
   deal: 'leads:write',
   note: 'notes:write',
   task: 'tasks:write',
+  field: 'fields:write',
 }

@@ -1,5 +1,6 @@
 import { startAgentJobs, type AgentWorker } from './agents/jobs.ts'
 import { startSequencer } from './db/audit.ts'
+import { startBulkWork } from './tools/bulk.ts'
 import { startToolJobs } from './tools/jobs.ts'
 
 /** What a worker is made of: the thinking part's needs, and where sealed heads are kept outside the database. */
@@ -16,11 +17,12 @@ export type Worker = {
 export const startWorker = async (options: WorkerOptions): Promise<Worker> => {
   const sequencer = startSequencer(options.db, options.heads_file)
   const carrying = await startToolJobs(options.db, options.outside)
+  const bulk = await startBulkWork(options.db)
   const thinking = await startAgentJobs(options)
   return {
     lastBeat: () => new Date(Math.min(carrying.lastBeat().getTime(), thinking.lastBeat().getTime())),
     stop: async () => {
-      await Promise.all([carrying.stop(), thinking.stop()])
+      await Promise.all([carrying.stop(), bulk.stop(), thinking.stop()])
       await sequencer.stop()
     },
   }

@@ -1,4 +1,4 @@
-import { eventBounds, listEventsAfter, type Event } from '../db/activities.ts'
+import { eventBounds, listEventsAfter, type Event, type Subject } from '../db/activities.ts'
 import { listenEvents } from '../db/audit.ts'
 import type { Database } from '../db/client.ts'
 import { systemCtx, type Ctx } from '../db/context.ts'
@@ -28,7 +28,8 @@ export const openFeed = (db: Database): Feed => {
   let closed = false
 
   const listen = () => {
-    listening ??= listenEvents(db, (organization_id) => {
+    listening ??= listenEvents(db, (organization_id, passing) => {
+      if (organization_id !== undefined && passing) return channels.get(organization_id)?.pass(passing)
       if (organization_id !== undefined) return channels.get(organization_id)?.wake()
       for (const channel of channels.values()) channel.wake()
     }).catch((error: unknown) => {
@@ -63,7 +64,12 @@ export const openFeed = (db: Database): Feed => {
 }
 
 type Follower = { seq: number; onEvents: (events: Event[]) => void; onEnd: () => void }
-type Channel = { wake(): void; add(follower: Follower): { stop(): void }; close(): void }
+type Channel = {
+  wake(): void
+  pass(subject: Subject): void
+  add(follower: Follower): { stop(): void }
+  close(): void
+}
 
 /** One organization's followers share every read; it starts at the one who is furthest behind. */
 const openChannel = (db: Database, organization_id: string, onEmpty: () => void): Channel => {
@@ -77,8 +83,12 @@ const openChannel = (db: Database, organization_id: string, onEmpty: () => void)
     const last = fresh.at(-1)
     if (!last || !followers.has(follower)) return
     follower.seq = last.id
+    tell(follower, fresh)
+  }
+
+  const tell = (follower: Follower, events: Event[]): void => {
     try {
-      follower.onEvents(fresh)
+      follower.onEvents(events)
     } catch {
       // Its connection is gone or too slow: it comes back with the last id it saw.
       drop(follower)
@@ -119,6 +129,9 @@ const openChannel = (db: Database, organization_id: string, onEmpty: () => void)
 
   return {
     wake: () => void read(),
+    pass: (subject) => {
+      for (const follower of followers) tell(follower, [passingEvent(follower.seq, subject)])
+    },
     add: (follower) => {
       followers.add(follower)
       void read()
@@ -131,6 +144,17 @@ const openChannel = (db: Database, organization_id: string, onEmpty: () => void)
     },
   }
 }
+
+/** What is told and not kept stands where its reader is: whoever resumes there misses nothing that is kept. */
+const passingEvent = (seq: number, subject: Subject): Event => ({
+  id: seq,
+  type: 'bulk_progress',
+  subject,
+  subjects: [subject],
+  version: null,
+  run_id: null,
+  approval_id: null,
+})
 
 /** Where a reader starts: after what it saw, at the newest, or anew because what it missed is not told any more. */
 export const startOf = async (

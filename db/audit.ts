@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 import canonicalize from 'canonicalize'
 import { z } from 'zod'
 import { log } from '../log.ts'
-import { hashPayload, type ActivityRow } from './activities.ts'
+import { hashPayload, type ActivityRow, type Subject } from './activities.ts'
 import type { Database } from './client.ts'
 import { inTx, sendStatement, systemCtx, type TxCtx } from './context.ts'
 import { keySetOf, type KeySet } from './keys.ts'
@@ -65,15 +65,24 @@ export const sealAll = async (db: Database, headsFile: string): Promise<number> 
 
 /**
  * Hears of new sealed activities: calls back with the organization, and once more for every reconnection with none,
- * because what was said meanwhile was not heard. Listening needs a session of its own, past a transaction pooler.
+ * because what was said meanwhile was not heard. What `tellPassing` says comes with its subject. Listening needs a session
+ * of its own, past a transaction pooler.
  */
 export const listenEvents = async (
   db: Database,
-  onEvents: (organization_id: string | undefined) => void,
+  onEvents: (organization_id: string | undefined, passing?: Subject) => void,
 ): Promise<{ stop: () => Promise<void> }> => {
-  const listening = await (db.direct ?? db.sql).listen(EVENTS_CHANNEL, onEvents, () => onEvents(undefined))
+  const hear = (payload: string): void => {
+    const [organization_id, kind, id] = payload.split(' ')
+    onEvents(organization_id, kind !== undefined && id !== undefined ? { kind, id } : undefined)
+  }
+  const listening = await (db.direct ?? db.sql).listen(EVENTS_CHANNEL, hear, () => onEvents(undefined))
   return { stop: () => listening.unlisten() }
 }
+
+/** Tells those who listen, when the transaction commits, that something moves on; nothing is kept of it. */
+export const tellPassing = (ctx: TxCtx, { kind, id }: Subject): void =>
+  sendStatement(ctx, ctx.tx`select pg_notify(${EVENTS_CHANNEL}, ${`${ctx.organization_id} ${kind} ${id}`})`)
 
 /** What `verifyAudit` found: every link whole, or the first row that is not. */
 export type AuditReport = {

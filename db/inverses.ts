@@ -13,12 +13,12 @@ import {
 } from './discard-reasons.ts'
 import { deleteExchangeRate, listExchangeRates, setExchangeRate } from './exchange-rates.ts'
 import { archiveField, FieldChange, lockField, restoreField, updateField } from './fields.ts'
-import { LeadChange, lockLead, updateLead } from './leads.ts'
 import { clearMilestone, milestones, setMilestone, type Milestone } from './milestones.ts'
 import { archiveNote, editNote, lockNote, restoreNote } from './notes.ts'
 import { lockOpportunity } from './opportunities.ts'
 import { moveOpportunity } from './opportunity-moves.ts'
 import { ClosingValues, reopenOpportunity, restoreClosing } from './opportunity-reopenings.ts'
+import { lockRecord, updateRecord } from './record-updates.ts'
 import { archiveRecord, recordKinds, type RecordRef, requireRecord, restoreRecord } from './records.ts'
 import { archiveTask, cancelTask, completeTask, reopenTask, restoreTask } from './task-states.ts'
 import { lockTask, TaskChange, taskStatuses, updateTask } from './tasks.ts'
@@ -72,17 +72,14 @@ const standingArchive = async (ctx: TxCtx, record: RecordRef) => ({
 const omit = (values: Record<string, unknown>, fields: string[]): Record<string, unknown> =>
   Object.fromEntries(Object.entries(values).filter(([field]) => !fields.includes(field)))
 
-const restoreLead = (
-  ctx: TxCtx,
-  id: string,
-  { phone, phone_original, ...values }: Record<string, unknown>,
-): Promise<unknown> =>
-  updateLead(
-    ctx,
-    id,
-    // As it was written, so that it is read the same way again.
-    LeadChange.parse(phone === undefined ? values : { ...values, phone: phone_original ?? phone }),
-  )
+/** Values without these fields; those of custom fields stand together. */
+const omitValues = (values: Record<string, unknown>, fields: string[]): Record<string, unknown> => {
+  const { custom, ...columns } = values
+  const own = Object.entries(Custom.parse(custom ?? {})).filter(([key]) => !fields.includes(`custom.${key}`))
+  return { ...omit(columns, fields), ...(own.length > 0 ? { custom: Object.fromEntries(own) } : {}) }
+}
+
+const Custom = z.record(z.string(), z.unknown())
 
 /** The card, locked, by what a change of its stage may leave. */
 const standingStage = async (ctx: TxCtx, id: string) => {
@@ -93,14 +90,19 @@ const standingStage = async (ctx: TxCtx, id: string) => {
 const stageLeft = ({ data }: Activity): Record<string, unknown> => ({
   stage: data['to'],
   ...Object.fromEntries(
-    changesIn(data)
+    changesOf(data)
       .filter(({ field }) => field === 'value_minor' || field === 'expected_close_on')
       .map(({ field, after }) => [field, after]),
   ),
 })
 
-const changesIn = (data: Record<string, unknown>): Change[] =>
-  Array.isArray(data['changes']) ? (data['changes'] as Change[]) : []
+/** What an activity changed, as it is stored. */
+export const changesOf = (data: Record<string, unknown>): Change[] => {
+  const changes = StoredChanges.safeParse(data['changes'])
+  return changes.success ? changes.data : []
+}
+
+const StoredChanges = z.array(z.object({ field: z.string(), before: z.unknown(), after: z.unknown() }))
 
 const MilestoneGiven = z.object({ opportunity_id: z.uuid(), milestone: z.enum(milestones) })
 
@@ -142,19 +144,20 @@ export const inverses = {
   /** Fields of a lead, as activities named them before there were other records: the lead is the activity's subject. */
   update_lead: inverse({
     input: z.record(z.string(), z.unknown()),
-    standing: async (ctx, _input, activity) => ({ ...(await lockLead(ctx, subjectOf(activity))) }),
+    standing: (ctx, _input, activity) => lockRecord(ctx, { kind: 'lead', id: subjectOf(activity) }),
     without: omit,
-    apply: (ctx, values, activity) => restoreLead(ctx, subjectOf(activity), values),
+    apply: (ctx, values, activity) => updateRecord(ctx, { kind: 'lead', id: subjectOf(activity) }, values),
   }),
   update_record: inverse({
     input: z.object({
-      record_kind: z.enum(['lead']),
+      record_kind: z.enum(recordKinds),
       record_id: z.uuid(),
       values: z.record(z.string(), z.unknown()),
     }),
-    standing: async (ctx, { record_id }) => ({ ...(await lockLead(ctx, record_id)) }),
-    without: ({ values, ...record }, fields) => ({ ...record, values: omit(values, fields) }),
-    apply: (ctx, { record_id, values }) => restoreLead(ctx, record_id, values),
+    standing: (ctx, { record_kind, record_id }) => lockRecord(ctx, { kind: record_kind, id: record_id }),
+    without: ({ values, ...record }, fields) => ({ ...record, values: omitValues(values, fields) }),
+    apply: (ctx, { record_kind, record_id, values }) =>
+      updateRecord(ctx, { kind: record_kind, id: record_id }, values),
   }),
   archive_record: inverse({
     input: RecordGiven,

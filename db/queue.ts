@@ -17,6 +17,7 @@ export const queues = {
   'run.queued': z.object({ ...organization, run_id: id }),
   'approval.approved': z.object({ ...organization, approval_id: id }),
   'message.queued': z.object({ ...organization, message_id: id }),
+  'bulk.queued': z.object({ ...organization, bulk_id: id }),
   /** Scheduled every minute: what no job may have woken. */
   'minute.passed': z.object({}),
 } as const

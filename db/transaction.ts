@@ -34,8 +34,15 @@ const whileOpen = (tx: TransactionSql, isOver: () => boolean): TransactionSql =>
     },
   })
 
+/** Whether it may go well the next time: the database went away, is overloaded, or somebody was in the way. */
+export const isPassing = (error: unknown): boolean =>
+  isContention(error) || /^(?:08|53|57|CONN|E[A-Z]+$)/.test(codeOf(error))
+
+/** Whether two transactions were in each other's way: each alone goes well. */
+export const isContention = (error: unknown): boolean => /^(?:40001|40P01|55P03)$/.test(codeOf(error))
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
+
 const isConnectionLost = (error: unknown): boolean =>
-  error instanceof Error &&
-  'code' in error &&
-  typeof error.code === 'string' &&
-  /^(CONNECTION_(CLOSED|ENDED|DESTROYED)|ECONNRESET|EPIPE)$/.test(error.code)
+  /^(?:CONNECTION_(?:CLOSED|ENDED|DESTROYED)|ECONNRESET|EPIPE)$/.test(codeOf(error))

@@ -4,14 +4,13 @@ import {
   type Activity,
   type ActivityRow,
   type ActivityType,
-  type Change,
   type Inverse,
   recordActivity,
   toActivity,
 } from './activities.ts'
 import { inTx, recordingOf, type Ctx, type Recorded, type TxCtx } from './context.ts'
 import { DomainError, notFound } from './errors.ts'
-import { inverse, inverses, type Verb } from './inverses.ts'
+import { changesOf, inverse, inverses, type Verb } from './inverses.ts'
 import { storableJson } from './text.ts'
 
 /** How long an act can be taken back by one click; later it is corrected by another act. */
@@ -201,13 +200,6 @@ const list = (words: string[]): string => new Intl.ListFormat('en').format(words
 
 const leftBy = ({ data }: Activity): Record<string, unknown> =>
   Object.fromEntries(changesOf(data).map(({ field, after }) => [field, after]))
-
-const changesOf = (data: Record<string, unknown>): Change[] => {
-  const changes = StoredChanges.safeParse(data['changes'])
-  return changes.success ? changes.data : []
-}
-
-const StoredChanges = z.array(z.object({ field: z.string(), before: z.unknown(), after: z.unknown() }))
 
 const same = (left: unknown, now: unknown): boolean =>
   canonicalize(storableJson(left ?? null)) === canonicalize(storableJson(now ?? null))

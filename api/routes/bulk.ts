@@ -1,0 +1,175 @@
+import { z } from 'zod'
+import {
+  bulkResults,
+  bulkStatuses,
+  cancelBulk,
+  getBulk,
+  listBulkRows,
+  listBulks,
+  NewBulk,
+  startBulk,
+  undoBulk,
+} from '../../db/bulk.ts'
+import { recordKinds, type RecordKind } from '../../db/records.ts'
+import type { Permission } from '../permissions.ts'
+import { requirePermission } from '../principal.ts'
+import { ById, Limit, Paged, route } from '../route.ts'
+import { Actor, Anything, Id, listOf, Text, Time } from '../shapes.ts'
+
+const Count = z.int()
+
+/** One act on many records. */
+export const BulkShape = z
+  .object({
+    id: Id,
+    kind: z.enum(recordKinds),
+    act: z.string().describe('`undo` takes back what `undo_of` did.'),
+    input: Anything,
+    selection: z.object({
+      ids_given: Count.optional(),
+      filter: z.unknown().optional(),
+      q: z.string().optional(),
+    }),
+    dry_run: z.boolean(),
+    status: z.enum(bulkStatuses),
+    progress: z.object({ done: Count, total: Count }),
+    counts: z.object({ changed: Count, unchanged: Count, skipped: Count, failed: Count }),
+    undo_of: Id.nullable(),
+    undone_by: Id.nullable(),
+    error: Text,
+    requested_by: Actor,
+    created_at: Time,
+    started_at: Time.nullable(),
+    finished_at: Time.nullable(),
+  })
+  .meta({ id: 'Bulk' })
+
+const BulkRowShape = z
+  .object({
+    n: Count,
+    record: z.object({ kind: z.enum(recordKinds), id: Id, name: Text }),
+    result: z.enum(bulkResults),
+    problem: z.object({ code: z.string(), message: z.string() }).nullable(),
+    changes: z.array(z.object({ field: z.string(), before: z.unknown(), after: z.unknown() })),
+    activity_ids: z.array(Id),
+  })
+  .meta({ id: 'BulkRow' })
+
+/** Acts on many records. */
+export const bulk = [
+  route(
+    {
+      method: 'POST',
+      path: '/api/bulk',
+      permission: 'bulk:write',
+      summary: 'Do one act to many records',
+      description:
+        'Up to 10,000 `ids`, or everything that matches `filter` and `q` when it begins. Each record goes through the same checks as the single act and gets its own line on its timeline; `dry_run` does all of it and keeps nothing. Acts: `update` (the fields of a change), `assign` {owner_id}, `add_tags` and `remove_tags` {tags}, `move` {stage_id}, `change_pipeline` {pipeline_id, stage_map}, `close`, `reopen`, `archive`, `restore`. Progress comes as `bulk_progress` on `/api/events`, at most once a second; the end as `bulk_finished`.',
+      body: NewBulk,
+      example: {
+        kind: 'lead',
+        ids: ['01990000-0000-7000-8000-000000000000'],
+        act: 'add_tags',
+        input: { tags: ['spring fair'] },
+        dry_run: true,
+      },
+      response: BulkShape,
+      status: 202,
+    },
+    ({ ctx, body, principal }) => {
+      requirePermission(principal, mayWrite[body.kind])
+      return startBulk(ctx, body)
+    },
+  ),
+  route(
+    {
+      method: 'GET',
+      path: '/api/bulk',
+      permission: 'bulk:read',
+      summary: 'Acts on many records, newest first',
+      query: Paged.extend({ status: z.enum(bulkStatuses).optional() }),
+      response: listOf(BulkShape),
+    },
+    ({ ctx, query }) => listBulks(ctx, query),
+  ),
+  route(
+    {
+      method: 'GET',
+      path: '/api/bulk/:id',
+      permission: 'bulk:read',
+      summary: 'How far an act on many records has come',
+      params: ById,
+      response: BulkShape,
+    },
+    ({ ctx, params }) => getBulk(ctx, params.id),
+  ),
+  route(
+    {
+      method: 'GET',
+      path: '/api/bulk/:id/rows',
+      permission: 'bulk:read',
+      summary: 'What each record came to, and what changed on it',
+      params: ById,
+      query: z.object({
+        result: z.enum(bulkResults).optional(),
+        limit: Limit,
+        cursor: z.coerce
+          .number('not a cursor of this list; start again without it')
+          .int()
+          .min(0)
+          .max(2_147_483_647)
+          .optional(),
+      }),
+      response: listOf(BulkRowShape),
+    },
+    async ({ ctx, params, query, principal }) => {
+      requirePermission(principal, mayRead[(await getBulk(ctx, params.id)).kind])
+      return listBulkRows(ctx, params.id, query)
+    },
+  ),
+  route(
+    {
+      method: 'POST',
+      path: '/api/bulk/:id/cancel',
+      permission: 'bulk:write',
+      summary: 'Stop an act on many records; what it did already stays',
+      params: ById,
+      response: BulkShape,
+    },
+    async ({ ctx, params, principal }) => {
+      requirePermission(principal, mayWrite[(await getBulk(ctx, params.id)).kind])
+      return cancelBulk(ctx, params.id)
+    },
+  ),
+  route(
+    {
+      method: 'POST',
+      path: '/api/bulk/:id/undo',
+      permission: 'bulk:write',
+      summary: 'Take back what an act on many records did',
+      description:
+        'Restores every value that nobody changed since, as an act on many records of its own; its rows name what was kept and why.',
+      params: ById,
+      response: BulkShape,
+      status: 202,
+    },
+    async ({ ctx, params, principal }) => {
+      requirePermission(principal, mayWrite[(await getBulk(ctx, params.id)).kind])
+      return undoBulk(ctx, params.id)
+    },
+  ),
+]
+
+const mayWrite: Record<RecordKind, Permission> = {
+  lead: 'leads:write',
+  deal: 'leads:write',
+  account: 'accounts:write',
+  contact: 'contacts:write',
+}
+
+const mayRead: Record<RecordKind, Permission> = {
+  lead: 'leads:read',
+  deal: 'leads:read',
+  account: 'accounts:read',
+  contact: 'contacts:read',
+}

@@ -78,7 +78,8 @@ type JsonSchema = {
 }
 
 const operationOf = (definition: Route['definition'], schemas: Record<string, object>): Operation => {
-  const { path, method, permission, params, query, body, versioned } = definition
+  const { path, method, permission, params, query, versioned } = definition
+  const body = definition.described_body ?? definition.body
   const status = String(definition.status ?? 200)
   const parameters = [
     ...parametersOf('path', params),
@@ -86,7 +87,7 @@ const operationOf = (definition: Route['definition'], schemas: Record<string, ob
     ...(method === 'GET' ? [] : [IDEMPOTENCY_KEY]),
     ...(versioned ? [IF_MATCH] : []),
   ]
-  const sent = body && method !== 'GET' && method !== 'DELETE' ? bodyOf(body, Boolean(versioned)) : undefined
+  const sent = takesBody(definition) && body ? bodyOf(body, Boolean(versioned)) : undefined
   return {
     summary: definition.summary,
     ...(definition.description ? { description: definition.description } : {}),
@@ -183,6 +184,12 @@ const parametersOf = (where: 'path' | 'query', schema: z.ZodObject | undefined):
     schema: Object.keys(property).length > 0 ? property : { type: 'string' },
   }))
 }
+
+/** Those that delete take one only where there is something to say. */
+const takesBody = ({ method, body }: Route['definition']): boolean =>
+  method === 'DELETE'
+    ? body instanceof z.ZodObject && Object.keys(body.shape).length > 0
+    : method !== 'GET' && body !== undefined
 
 const bodyOf = (body: z.ZodType, versioned: boolean): JsonSchema => {
   const schema = jsonSchema(body, 'input')

@@ -34,6 +34,8 @@ export type Call<Params, Query, Body> = Parts & {
   /** The version that a change was made upon, where one was sent. */
   version: number | undefined
   request: Request
+  /** Under which its refusals are noted. */
+  request_id: string
 }
 
 /** Everything there is to say about an operation, once: checks, OpenAPI document and documentation are made from it. */
@@ -48,6 +50,8 @@ export type Definition<Params extends z.ZodObject, Query extends z.ZodObject, Bo
   params?: Params
   query?: Query
   body?: Body
+  /** What is said of the body, where more of it is checked than `body` says. */
+  described_body?: z.ZodType
   /** A body that works, for the documentation. */
   example?: unknown
   /** What is answered; absent: nothing. */
@@ -138,11 +142,20 @@ export const route = <
       const url = new URL(request.url)
       const asked = parse(query, searchOf(url), Object.keys(query.shape))
       const bytes = writes ? await readBody(request, body_limit) : new Uint8Array()
-      const sent = bodyOf(method === 'DELETE' ? {} : jsonOf(bytes), request)
+      const sent = bodyOf(method === 'DELETE' && !definition.body ? {} : jsonOf(bytes), request)
       const respond = async (ctx: Ctx): Promise<Response> =>
         respondWith(
           definition.status ?? 200,
-          await handle({ ...parts, ctx, principal, params: found, query: asked, ...sent, request }),
+          await handle({
+            ...parts,
+            ctx,
+            principal,
+            params: found,
+            query: asked,
+            ...sent,
+            request,
+            request_id,
+          }),
         )
       const ctx = ctxOf(parts.db, principal)
       const key = writes ? idempotencyKey(request) : undefined

@@ -1,4 +1,4 @@
-import { recordActivity, type Change, type Inverse } from './activities.ts'
+import { recordActivity, type Change, type Inverse, type NewActivity } from './activities.ts'
 import { recheckApprovals } from './approval-reads.ts'
 import { sendStatement, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, invalid, notFound } from './errors.ts'
@@ -107,39 +107,67 @@ export const enterStage = async (
         version = version + 1, updated_at = ${at}
       where organization_id = ${organization_id} and id = ${before.id}`,
   )
-  await recordActivity(ctx, {
-    type: 'stage_changed',
-    subjects: [{ kind: before.kind, id: before.id }],
-    reason,
-    record_version: before.version + 1,
-    data: {
-      from: before.stage_id,
-      to: lane.id,
-      from_label: before.stage.label,
-      to_label: lane.label,
-      from_kind: before.stage.kind,
-      to_kind: lane.kind,
-      from_pipeline_id: before.pipeline_id,
-      to_pipeline_id: lane.pipeline_id,
-      from_pipeline: from,
-      to_pipeline: lane.pipeline,
-      /** How long it was in the stage that it leaves. */
-      seconds_in_stage: Math.max(0, Math.round((at.getTime() - before.stage_entered_at.getTime()) / 1000)),
-      ...data,
-      changes: [
-        ...(moved ? [{ field: 'pipeline', before: from, after: lane.pipeline }] : []),
-        { field: 'stage', before: before.stage.label, after: lane.label },
-        ...changes,
-      ],
-      undo,
-    },
-  })
+  await recordActivity(
+    ctx,
+    stageChange({ ...before, pipeline: from }, lane, at, { reason, changes, data, undo }),
+  )
   const [, after] = await Promise.all([
     recheckApprovals(ctx, { kind: before.kind, id: before.id }),
     getOpportunity(ctx, before.id),
   ])
   return after
 }
+
+/** What a line about a card that leaves its stage has to know of it. */
+type Leaving = Pick<
+  Opportunity,
+  'id' | 'kind' | 'version' | 'pipeline_id' | 'stage_id' | 'stage_entered_at'
+> & {
+  stage: Pick<Opportunity['stage'], 'label' | 'kind'>
+  /** The name of its pipeline. */
+  pipeline: string
+}
+
+/** The line that says that a card changed its stage. */
+export const stageChange = (
+  before: Leaving,
+  lane: Lane,
+  at: Date,
+  {
+    reason,
+    changes = [],
+    data = {},
+    undo,
+  }: Pick<Entering, 'reason' | 'changes' | 'data'> & { undo?: Inverse },
+): NewActivity => ({
+  type: 'stage_changed',
+  subjects: [{ kind: before.kind, id: before.id }],
+  reason,
+  record_version: before.version + 1,
+  data: {
+    from: before.stage_id,
+    to: lane.id,
+    from_label: before.stage.label,
+    to_label: lane.label,
+    from_kind: before.stage.kind,
+    to_kind: lane.kind,
+    from_pipeline_id: before.pipeline_id,
+    to_pipeline_id: lane.pipeline_id,
+    from_pipeline: before.pipeline,
+    to_pipeline: lane.pipeline,
+    /** How long it was in the stage that it leaves. */
+    seconds_in_stage: Math.max(0, Math.round((at.getTime() - before.stage_entered_at.getTime()) / 1000)),
+    ...data,
+    changes: [
+      ...(lane.pipeline_id === before.pipeline_id
+        ? []
+        : [{ field: 'pipeline', before: before.pipeline, after: lane.pipeline }]),
+      { field: 'stage', before: before.stage.label, after: lane.label },
+      ...changes,
+    ],
+    ...(undo ? { undo } : {}),
+  },
+})
 
 /** The position of a place in a column of the board. */
 export const positionIn = (

@@ -1,8 +1,8 @@
-import type { Change, Inverse } from './activities.ts'
-import { recordActivity } from './activities.ts'
+import { recordActivity, type Change, type Inverse } from './activities.ts'
 import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, staleVersion } from './errors.ts'
 import { getPipeline, type Pipeline, type Stage } from './pipelines.ts'
+import { positionAt, type Place } from './positions.ts'
 import { endProbabilities, noteProbabilities } from './stage-probabilities.ts'
 
 /** A change as it comes: which version it was made upon, and why. */
@@ -15,21 +15,22 @@ export type Plan = (before: Pipeline) => Pipeline
  * The only way in which a pipeline or its stages change: what `plan` makes of it is compared with what is there, the
  * difference is written, and the timeline says it. Of nothing, nothing.
  * @throws {DomainError} `ladder_is_ground_truth` for agents, `pipeline_not_found`, `pipeline_archived`, stale on a version
- * mismatch, and what the plan refuses
+ * mismatch, `place_ambiguous`, `neighbour_not_found`, and what the plan refuses
  */
 export const applyPlan = (
   ctx: Ctx,
   id: string,
   { version, reason }: Upon,
   plan: Plan,
-  more: { position?: string; undo?: (changes: Change[]) => Inverse | undefined } = {},
+  more: { place?: Place; undo?: (changes: Change[]) => Inverse | undefined } = {},
 ): Promise<Pipeline> =>
   inTx(ctx, async (ctx) => {
     const before = await lockPipeline(ctx, id, version)
     const after = plan(before)
     const changes = differences(flatten(before), flatten(after))
-    if (changes.length === 0 && more.position === undefined) return before
-    await writePlan(ctx, before, after, more.position)
+    const position = await placeOf(ctx, id, more.place)
+    if (changes.length === 0 && position === undefined) return before
+    await writePlan(ctx, before, after, position)
     const undo = more.undo?.(changes)
     await recordActivity(ctx, {
       type: 'settings_changed',
@@ -132,6 +133,17 @@ export const writeStages = (ctx: TxCtx, pipeline_id: string, stages: readonly St
         label = excluded.label, description = excluded.description, position = excluded.position, color = excluded.color,
         close_probability = excluded.close_probability, rot_days = excluded.rot_days,
         version = stages.version + 1, updated_at = now()`,
+  )
+}
+
+const placeOf = async (ctx: TxCtx, id: string, place: Place = {}): Promise<string | undefined> => {
+  const { before_id, after_id } = place
+  if (before_id === undefined && after_id === undefined) return undefined
+  const { tx, organization_id } = ctx
+  return positionAt(
+    tx,
+    tx`from pipelines where organization_id = ${organization_id} and archived_at is null and id <> ${id}`,
+    { before_id, after_id },
   )
 }
 

@@ -3,6 +3,7 @@ import { activities } from './activities.ts'
 import { agents } from './agents.ts'
 import { apiKeys } from './api-keys.ts'
 import { approvals } from './approvals.ts'
+import { board } from './board.ts'
 import { bulk } from './bulk.ts'
 import { closings } from './closings.ts'
 import { discardReasons } from './discard-reasons.ts'
@@ -39,6 +40,7 @@ export const routes: readonly Route[] = [
   ...milestones,
   ...lostReasons,
   ...pipelines,
+  ...board,
   ...discardReasons,
   ...approvals,
   ...runs,

@@ -1,0 +1,112 @@
+import { generateNKeysBetween } from 'fractional-indexing'
+import { recordActivities } from './activities.ts'
+import { recheckApprovals } from './approval-reads.ts'
+import { sendStatement, type TxCtx } from './context.ts'
+import { stageChange, type Lane } from './opportunity-stages.ts'
+import type { Pipeline, Stage } from './pipelines.ts'
+
+/** How many cards go in one statement. */
+const BATCH = 1_000
+
+/** Cards of a stage, archived ones too. */
+export type Held = { count: number; archived: number }
+
+/**
+ * Moves every card of a stage to the end of another one, archived cards too, in their order and with a line on each one's
+ * timeline: what a single move does, for all of them. Answers how many.
+ */
+export const emptyStage = async (
+  ctx: TxCtx,
+  pipeline: Pipeline,
+  stage: Stage,
+  lane: Lane,
+  reason: string,
+): Promise<number> => {
+  const { tx, organization_id } = ctx
+  const [last] = await tx<{ position: string }[]>`
+    select position from opportunities where organization_id = ${organization_id} and stage_id = ${lane.id}
+    order by position desc limit 1`
+  let end = last?.position ?? null
+  let moved = 0
+  for (;;) {
+    // oxlint-disable-next-line no-await-in-loop -- each batch leaves the stage before the next is read
+    const cards = await tx<Leaving[]>`
+      select id, kind, version, stage_entered_at from opportunities
+      where organization_id = ${organization_id} and stage_id = ${stage.id}
+      order by position, id limit ${BATCH} for update`
+    if (cards.length === 0) return moved
+    const positions = generateNKeysBetween(end, null, cards.length)
+    end = positions.at(-1) ?? null
+    moved += cards.length
+    // oxlint-disable-next-line no-await-in-loop -- one statement after another on one connection
+    await moveBatch(ctx, { pipeline, stage, lane, reason }, cards, positions)
+  }
+}
+
+/** How many cards a stage holds, archived ones too. */
+export const countHeld = async (
+  { tx, organization_id }: TxCtx,
+  stage_ids: readonly string[],
+): Promise<Map<string, Held>> => {
+  const rows = await tx<(Held & { stage_id: string })[]>`
+    select stage_id, count(*) as count, count(archived_at) as archived from opportunities
+    where organization_id = ${organization_id} and stage_id = any(${[...stage_ids]}::uuid[]) group by stage_id`
+  return new Map(rows.map(({ stage_id, ...held }) => [stage_id, held]))
+}
+
+/** From here on nobody brings a card into these stages until the transaction ends; who did so before is seen. */
+export const holdStages = (ctx: TxCtx, stage_ids: readonly string[]): void => {
+  const { tx, organization_id } = ctx
+  sendStatement(
+    ctx,
+    tx`
+      select 1 from stages where organization_id = ${organization_id} and id = any(${[...stage_ids]}::uuid[])
+      order by id for update`,
+  )
+}
+
+/** `3 cards, 1 of them archived` */
+export const cardsHeld = ({ count, archived }: Held): string =>
+  `${count} ${count === 1 ? 'card' : 'cards'}${archived > 0 ? `, ${archived} of them archived` : ''}`
+
+type Leaving = { id: string; kind: 'lead' | 'deal'; version: number; stage_entered_at: Date }
+
+type Way = { pipeline: Pipeline; stage: Stage; lane: Lane; reason: string }
+
+const moveBatch = async (
+  ctx: TxCtx,
+  { pipeline, stage, lane, reason }: Way,
+  cards: readonly Leaving[],
+  positions: string[],
+): Promise<void> => {
+  const { tx, organization_id } = ctx
+  const at = new Date()
+  const ids = cards.map(({ id }) => id)
+  sendStatement(
+    ctx,
+    tx`
+      update opportunities o set pipeline_id = ${lane.pipeline_id}, stage_id = ${lane.id}, stage_entered_at = ${at},
+        position = moved.position, version = o.version + 1, updated_at = ${at}
+      from unnest(${ids}::uuid[], ${positions}::text[]) as moved (id, position)
+      where o.organization_id = ${organization_id} and o.id = moved.id`,
+  )
+  recordActivities(
+    ctx,
+    cards.map((card) =>
+      stageChange(
+        { ...card, pipeline_id: pipeline.id, pipeline: pipeline.name, stage_id: stage.id, stage },
+        lane,
+        at,
+        { reason },
+      ),
+    ),
+  )
+  const waiting = await tx<{ kind: string; id: string }[]>`
+    select distinct subject_kind as kind, subject_id as id from approvals
+    where organization_id = ${organization_id} and subject_kind in ('lead', 'deal') and subject_id = any(${ids}::uuid[])
+      and status in ('pending', 'stale')`
+  for (const subject of waiting) {
+    // oxlint-disable-next-line no-await-in-loop -- few of them, on one connection
+    await recheckApprovals(ctx, subject)
+  }
+}

@@ -21,6 +21,7 @@ export const LeadRead = z.object({
   email_proposed: z.boolean().default(false),
   facts: z.array(z.object({ key: z.string(), value: z.string(), source_url: z.string() })),
   stages: z.array(z.object({ id: z.string(), label: z.string(), kind: z.string() })),
+  discard_reasons: z.array(z.object({ id: z.string(), label: z.string() })).default([]),
   waiting: z.array(z.object({ tool: z.string(), summary: z.string() })),
   activities: z.array(z.string()).default([]),
   sender: z.object({ name: z.string(), organization: z.string() }),

@@ -84,6 +84,7 @@ const steps: Record<StepName, Step> = {
         once(situation, 'move_stage', {
           lead_id,
           stage_id: lost.id,
+          ...discardFor(read, lost_because),
           reason: lost_because,
         })
       )
@@ -127,6 +128,18 @@ const steps: Record<StepName, Step> = {
   add_note: (situation, known) =>
     once(situation, 'add_note', { lead_id: known.lead_id, body: noteOf(situation, known) }),
 }
+
+/** The organization's discard reason that fits best; its last one, which is for the rest, where none does. */
+const discardFor = ({ discard_reasons }: LeadRead, lost_because: string): { discard_reason_id?: string } => {
+  const [, wanted] = DISCARDS.find(([said]) => said.test(lost_because)) ?? [undefined, /not interested/i]
+  const reason = discard_reasons.find(({ label }) => wanted.test(label)) ?? discard_reasons.at(-1)
+  return reason ? { discard_reason_id: reason.id } : {}
+}
+
+const DISCARDS: [said: RegExp, label: RegExp][] = [
+  [/Wants to sell/, /solicit|spam/i],
+  [/keyboard mashing|Throw-away/, /spam|not a fit/i],
+]
 
 /** Reasons for which asking to close a lead is right; a thin lead only waits. */
 const REFUSES = /Wants to sell|Says no|keyboard mashing|Throw-away/

@@ -1,6 +1,7 @@
 import { listTimeline } from './activities.ts'
 import { listApprovals } from './approvals.ts'
 import { inTx, type Ctx } from './context.ts'
+import { listDiscardReasons } from './discard-reasons.ts'
 import { wishOf, type Wish } from './lead-wish.ts'
 import { getOpportunity } from './opportunities.ts'
 import { findOptOut } from './opt-outs.ts'
@@ -9,7 +10,7 @@ import { readSettings } from './settings.ts'
 import { clip, visibleText } from './text.ts'
 
 /** How much of a lead a model is shown. */
-const limits = { message: 6_000, fact: 300, facts: 25, activities: 20, activity: 200 }
+const limits = { message: 6_000, fact: 300, facts: 25, activities: 20, activity: 200, discard_reasons: 50 }
 
 /** A lead as a model reads it: bounded, visible characters only, the stages it may move to beside it. */
 export type LeadForPrompt = {
@@ -22,6 +23,8 @@ export type LeadForPrompt = {
   email_proposed: boolean
   facts: { key: string; value: string; source_url: string }[]
   stages: { id: string; label: string; kind: StageKind }[]
+  /** Why it may be lost. */
+  discard_reasons: { id: string; label: string }[]
   waiting: { tool: string; summary: string }[]
   activities: string[]
   sender: { name: string; organization: string }
@@ -37,8 +40,9 @@ export const leadForPrompt = (ctx: Ctx, id: string): Promise<LeadForPrompt> =>
       listTimeline(ctx, { kind: 'lead', id }, { limit: limits.activities }),
       readSettings(ctx),
     ])
-    const [{ stages }, opted_out] = await Promise.all([
+    const [{ stages }, reasons, opted_out] = await Promise.all([
       getPipeline(ctx, lead.pipeline_id),
+      listDiscardReasons(ctx),
       lead.email ? findOptOut(ctx, lead.email) : undefined,
     ])
     const show = (text: string | null, length = 300): string | null =>
@@ -70,6 +74,7 @@ export const leadForPrompt = (ctx: Ctx, id: string): Promise<LeadForPrompt> =>
         source_url,
       })),
       stages: stages.map(({ id, label, kind }) => ({ id, label, kind })),
+      discard_reasons: reasons.slice(0, limits.discard_reasons).map(({ id, label }) => ({ id, label })),
       waiting: waiting.map(({ tool, summary }) => ({ tool, summary: clip(visibleText(summary), 200) })),
       activities: activities.map(({ occurred_at, actor, summary }) =>
         clip(visibleText(`${occurred_at.toISOString()} ${actor.name} ${summary}`), limits.activity),

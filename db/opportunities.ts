@@ -1,14 +1,10 @@
 import type { PendingQuery, Row } from 'postgres'
-import { z } from 'zod'
 import { selectCustom } from './custom-values.ts'
 import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, notFound } from './errors.ts'
+import type { forecastCategories } from './opportunity-fields.ts'
 import type { StageKind } from './pipelines.ts'
 import { positionAt } from './positions.ts'
-
-/** How sure a deal is to come in, as its owner says. */
-export const ForecastCategory = z.enum(['commit', 'best_case', 'pipeline', 'omitted'])
-export type ForecastCategory = z.infer<typeof ForecastCategory>
 
 export type ScoreReason = { factor: string; points: number; reason: string }
 export type Fact = { key: string; value: string; source_url: string; snippet: string }
@@ -47,7 +43,7 @@ export type Opportunity = {
   origin: { door: string; submission_id?: string }
   value_minor: number | null
   currency: string
-  forecast_category: ForecastCategory | null
+  forecast_category: (typeof forecastCategories)[number] | null
   expected_close_on: string | null
   /** How often its expected close was moved to a later day. */
   expected_close_slips: number

@@ -2,7 +2,7 @@ import { v7 as uuidv7 } from 'uuid'
 import { z } from 'zod'
 import { recordCloseDateMove } from './close-dates.ts'
 import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
-import { requireDiscardReason } from './discard-reasons.ts'
+import { requireDiscardReason, type DiscardReason } from './discard-reasons.ts'
 import { invalid, staleVersion } from './errors.ts'
 import { freezeValue, type Frozen } from './exchange-rates.ts'
 import { Lines } from './lead-fields.ts'
@@ -80,6 +80,23 @@ const whichStage = (
   ])
 }
 
+/**
+ * Why a card would be lost in this stage; agents always say, people where the pipeline asks.
+ * @throws {DomainError} `discard_reason_on_won`, and what `requireDiscardReason` refuses
+ */
+export const requireDiscard = async (
+  ctx: TxCtx,
+  lane: Pick<Lane, 'kind' | 'lost_reason'>,
+  discard_reason_id: string | undefined,
+): Promise<DiscardReason | undefined> => {
+  if (lane.kind !== 'won') {
+    const required = lane.lost_reason === 'required' || ctx.actor.kind === 'agent'
+    return requireDiscardReason(ctx, discard_reason_id, required)
+  }
+  if (discard_reason_id === undefined) return undefined
+  throw invalid('discard_reason_on_won', '/discard_reason_id', 'What is won has no discard reason.')
+}
+
 /** The closing itself, by whichever act; a card that was closed otherwise is reopened by the same stroke. */
 export const closeInto = async (
   ctx: TxCtx,
@@ -95,17 +112,7 @@ export const closeInto = async (
   requireReason(ctx, input.reason)
   requireApproval(ctx, 'closes a card')
   const outcome = lane.kind === 'won' ? 'won' : 'lost'
-  if (outcome === 'won' && input.discard_reason_id !== undefined) {
-    throw invalid('discard_reason_on_won', '/discard_reason_id', 'What is won has no discard reason.')
-  }
-  const discard =
-    outcome === 'lost'
-      ? await requireDiscardReason(
-          ctx,
-          input.discard_reason_id,
-          lane.lost_reason === 'required' || ctx.actor.kind === 'agent',
-        )
-      : undefined
+  const discard = await requireDiscard(ctx, lane, input.discard_reason_id)
   const value_minor = input.value_minor ?? before.value_minor
   const expected_close_on = input.expected_close_on ?? before.expected_close_on
   const { base_currency, ...frozen } = await freezeValue(ctx, { value_minor, currency: before.currency })

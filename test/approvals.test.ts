@@ -23,7 +23,7 @@ import { approveCall, executeApproval, presentApprovals, rereadCall } from '../t
 import { sweep } from '../tools/jobs.ts'
 import { startWorker } from '../worker.ts'
 import { eventually } from './eventually.ts'
-import { makeLead, nowhere, parkEmail, parkTask, putToWork, taskAction } from './worked-lead.ts'
+import { loseCard, makeLead, nowhere, parkEmail, parkTask, putToWork, taskAction } from './worked-lead.ts'
 import { openWorld, type World } from './world.ts'
 
 let world: World
@@ -410,8 +410,7 @@ describe('Q8 what a person read is not what is true any more: nothing is sent', 
     await processSubmission(world.db, ctx.organization_id, stored.submission_id)
   }
   const close = async (lead: Opportunity): Promise<void> => {
-    const { stages } = await defaultPipeline(ctx, 'lead')
-    await moveOpportunity(ctx, lead.id, { stage_id: stages.find(({ kind }) => kind === 'lost')!.id })
+    await loseCard(ctx, lead.id)
   }
   const changes: [what: string, change: (lead: Opportunity) => Promise<unknown>, because: string][] = [
     ['the lead wrote again', reply, 'latest_inbound'],

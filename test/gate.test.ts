@@ -12,7 +12,6 @@ import { updateLead } from '../db/leads.ts'
 import { listMessages } from '../db/messages.ts'
 import { addNote, listNotes } from '../db/notes.ts'
 import { getOpportunity } from '../db/opportunities.ts'
-import { moveOpportunity } from '../db/opportunity-moves.ts'
 import { defaultPipeline } from '../db/pipelines.ts'
 import { setLevel } from '../db/policies.ts'
 import { cancelRun, getRun, listRuns, queueRun } from '../db/runs.ts'
@@ -24,7 +23,7 @@ import { callTool } from '../tools/gate.ts'
 import { tools } from '../tools/index.ts'
 import { defineTool } from '../tools/tool.ts'
 import { startWebsite, type Website } from './website.ts'
-import { makeLead, nowhere, putToWork, taskAction } from './worked-lead.ts'
+import { anyReason, loseCard, makeLead, nowhere, putToWork, taskAction } from './worked-lead.ts'
 import { openWorld, type World } from './world.ts'
 
 let world: World
@@ -149,7 +148,12 @@ describe('every verdict is journalled', () => {
     const lead = await makeLead(ctx)
     const { call, claimed } = await putToWork(world, lead.id)
     const lost = await stage('lost')
-    const input = { lead_id: lead.id, stage_id: lost.id, reason: 'Says no.' }
+    const input = {
+      lead_id: lead.id,
+      stage_id: lost.id,
+      discard_reason_id: await anyReason(ctx),
+      reason: 'Says no.',
+    }
     expect(await call('move_stage', input)).toMatchObject({ verdict: 'park', rule: 'consequential' })
     expect(await call('move_stage', input)).toMatchObject({
       output: { message: 'This waits for a person already.' },
@@ -166,12 +170,13 @@ describe('what needs a person waits for one', () => {
   test('closing and reopening; moving between open stages does not', async () => {
     const lead = await makeLead(ctx)
     const { call } = await putToWork(world, lead.id)
-    const move = async (stage_id: string) =>
-      (await call('move_stage', { lead_id: lead.id, stage_id, reason: 'Qualified.' })).verdict
+    const move = async (stage_id: string, discard_reason_id?: string) =>
+      (await call('move_stage', { lead_id: lead.id, stage_id, discard_reason_id, reason: 'Qualified.' }))
+        .verdict
     expect(await move((await stage('open', 1)).id)).toBe('run')
     expect(await move((await stage('won')).id)).toBe('park')
-    expect(await move((await stage('lost')).id)).toBe('park')
-    await moveOpportunity(ctx, lead.id, { stage_id: (await stage('lost')).id })
+    expect(await move((await stage('lost')).id, await anyReason(ctx))).toBe('park')
+    await loseCard(ctx, lead.id)
     expect(await move((await stage('open', 1)).id)).toBe('park')
     expect((await getOpportunity(ctx, lead.id)).stage.kind).toBe('lost')
   })
@@ -309,6 +314,8 @@ test('a run works one record: a call about another one is refused, whatever the 
     create_task: { title: 'x' },
     draft_email: { subject: 'x', body: 'The cost for 40 seats is unknown.' },
     suggest_next_actions: { actions: [taskAction('x')] },
+    close_opportunity: { opportunity_id: other.id, outcome: 'won', reason: 'because' },
+    set_forecast_category: { opportunity_id: other.id, forecast_category: 'commit', reason: 'because' },
   }
   for (const name of Object.keys(tools).filter((name) => name !== 'send_email')) {
     const answer = await call(name, { lead_id: other.id, ...inputs[name] })
@@ -366,7 +373,7 @@ describe('a draft', () => {
   test('to a closed lead, or one without an address, is refused', async () => {
     const closed = await makeLead(ctx)
     const { call } = await putToWork(world, closed.id)
-    await moveOpportunity(ctx, closed.id, { stage_id: (await stage('lost')).id })
+    await loseCard(ctx, closed.id)
     const body = 'The cost for 40 seats depends on you, dear Ana.'
     expect(await call('draft_email', { lead_id: closed.id, subject: 'x', body })).toMatchObject({
       rule: 'opportunity_closed',

@@ -4,10 +4,8 @@ import { inTx, type Ctx } from '../db/context.ts'
 import { companyDomain, findKnownLead, keysOf, normaliseName } from '../db/lead-duplicates.ts'
 import { updateLead, type NewLead } from '../db/leads.ts'
 import { receiveLead } from '../db/lead-intake.ts'
-import { moveOpportunity } from '../db/opportunity-moves.ts'
-import { defaultPipeline } from '../db/pipelines.ts'
 import { holderOfExternalId } from '../db/records.ts'
-import { makeLead } from './worked-lead.ts'
+import { loseCard, makeLead } from './worked-lead.ts'
 import { openWorld, type World } from './world.ts'
 
 let world: World
@@ -145,8 +143,7 @@ describe('a person is known again', () => {
 
   test('not when the earlier lead is closed: then a new one begins', async () => {
     const { lead } = await receive({ email: 'k7@seven.example', external_id: 'ext-7' })
-    const { stages } = await defaultPipeline(ctx, 'lead')
-    await moveOpportunity(ctx, lead.id, { stage_id: stages.find(({ kind }) => kind === 'lost')!.id })
+    await loseCard(ctx, lead.id)
     const again = await receive({ email: 'k7@seven.example', external_id: 'ext-7' })
     // The closed one keeps its external id; the newcomer says that it goes without.
     expect(again).toMatchObject({

@@ -10,7 +10,7 @@ import { listOpportunities } from '../db/opportunity-list.ts'
 import { moveOpportunity } from '../db/opportunity-moves.ts'
 import { listOrigins } from '../db/origins.ts'
 import { defaultPipeline, listPipelines } from '../db/pipelines.ts'
-import { makeLead } from './worked-lead.ts'
+import { anyReason, makeLead } from './worked-lead.ts'
 import { openWorld, type World } from './world.ts'
 
 let world: World
@@ -250,7 +250,8 @@ describe('a move', () => {
     const [won, lost] = ['won', 'lost'].map((kind) => stages.find((stage) => stage.kind === kind)!)
     const moved = await moveOpportunity(ctx, lead.id, { stage_id: won!.id, reason: 'signed' })
     expect(moved).toMatchObject({ won_at: expect.any(Date), lost_at: null, version: 2 })
-    expect(await moveOpportunity(ctx, lead.id, { stage_id: lost!.id })).toMatchObject({
+    const discard_reason_id = await anyReason(ctx)
+    expect(await moveOpportunity(ctx, lead.id, { stage_id: lost!.id, discard_reason_id })).toMatchObject({
       won_at: null,
       lost_at: expect.any(Date),
     })
@@ -263,20 +264,20 @@ describe('a move', () => {
       { data: { from_label: won!.label } },
       {
         reason: 'signed',
-        data: { from_label: 'New lead', to_label: won!.label, undo: { tool: 'move_stage' } },
+        data: { from_label: 'New lead', to_label: won!.label, undo: { tool: 'reopen_opportunity' } },
       },
     ])
     expect(await moveOpportunity(ctx, lead.id, { stage_id: stages[0]!.id })).toMatchObject({ version: 4 })
   })
 
-  test('to a stage of another pipeline or organization, on an old version, or by an agent without a reason, is refused', async () => {
+  test('to a stage for another kind or of another organization, on an old version, or by an agent without a reason, is refused', async () => {
     const lead = await makeLead(ctx)
     const { stages } = await defaultPipeline(ctx, 'lead')
     const deals = await defaultPipeline(ctx, 'deal')
     const theirs = (await defaultPipeline((await world.other()).ctx, 'lead')).stages[1]!
     const move = (stage_id: string, as: Ctx = ctx, version?: number) =>
       moveOpportunity(as, lead.id, { stage_id, version })
-    await expect(move(deals.stages[0]!.id)).rejects.toMatchObject({ code: 'stage_of_other_pipeline' })
+    await expect(move(deals.stages[0]!.id)).rejects.toMatchObject({ code: 'stage_of_other_kind' })
     await expect(move(theirs.id)).rejects.toMatchObject({ code: 'stage_not_found' })
     await expect(move(stages[1]!.id, ctx, 7)).rejects.toMatchObject({ kind: 'stale' })
     const agent: Ctx = { ...ctx, actor: { kind: 'agent', id: 'lead_worker', name: 'lead_worker' } }

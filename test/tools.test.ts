@@ -49,6 +49,8 @@ describe('every tool', () => {
     enrich_lead: { lead_id },
     qualify: { lead_id },
     move_stage: { lead_id, stage_id: lead_id, reason: 'Qualified.' },
+    close_opportunity: { opportunity_id: lead_id, outcome: 'won', reason: 'They signed.' },
+    set_forecast_category: { opportunity_id: lead_id, forecast_category: 'commit', reason: 'They signed.' },
     suggest_next_actions: { lead_id, actions: [taskAction('Call Ana')] },
     draft_email: { lead_id, subject: 'Hello', body: 'Twenty characters at least.' },
     send_email: { to: 'ana@x.example', subject: 'Hello', body: 'Hello' },
@@ -69,7 +71,13 @@ describe('every tool', () => {
       const schema = z.toJSONSchema(tool.input, { io: 'input', unrepresentable: 'any' })
       expect(schema).toMatchObject({ type: 'object', required: expect.any(Array) })
       if (tool.effect === 'outbound') expect([tool.safe_when_tainted, tool.risk]).toEqual([false, 'high'])
-      for (const wrong of [undefined, null, 'x', {}, { ...input, lead_id: 'x', to: 'x' }])
+      for (const wrong of [
+        undefined,
+        null,
+        'x',
+        {},
+        { ...input, lead_id: 'x', opportunity_id: 'x', to: 'x' },
+      ])
         expect(tool.parse(wrong).success).toBe(false)
     },
   )

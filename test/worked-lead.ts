@@ -1,8 +1,10 @@
 import type { Approval } from '../db/approvals.ts'
 import { getApproval } from '../db/approvals.ts'
 import type { Ctx } from '../db/context.ts'
+import { listDiscardReasons } from '../db/discard-reasons.ts'
 import { createLead, type NewLead } from '../db/leads.ts'
 import type { Opportunity } from '../db/opportunities.ts'
+import { closeOpportunity } from '../db/opportunity-closings.ts'
 import { agentActor } from '../db/policies.ts'
 import { queueRun } from '../db/runs.ts'
 import { claimRun, type ClaimedRun } from '../db/run-lease.ts'
@@ -35,6 +37,17 @@ export const makeLead = (ctx: Ctx, fields: Partial<NewLead> = {}): Promise<Oppor
     },
     { door: 'api' },
   )
+}
+
+/** Closes a card as lost, for the first reason there is. */
+export const loseCard = async (ctx: Ctx, id: string): Promise<Opportunity> =>
+  closeOpportunity(ctx, id, { outcome: 'lost', discard_reason_id: await anyReason(ctx) })
+
+/** A discard reason that may be given. */
+export const anyReason = async (ctx: Ctx): Promise<string> => {
+  const [reason] = await listDiscardReasons(ctx)
+  if (!reason) throw new Error('there is no discard reason')
+  return reason.id
 }
 
 /** An agent at work on one lead: the context it acts in, and its way to the gate. */

@@ -11,7 +11,7 @@ import { getOpportunity } from '../db/opportunities.ts'
 import { z } from 'zod'
 import { tools } from './index.ts'
 import { composeHeaders, messageId, senderOf } from './messages.ts'
-import type { GateAnswer, Outside, Preview, Tool } from './tool.ts'
+import { recordsIn, type GateAnswer, type Outside, type Preview, type Tool } from './tool.ts'
 
 /** An approval with everything a person needs to decide it: the exact e-mail, what changes, why it asks. */
 export type PresentedApproval = Approval & {
@@ -93,9 +93,12 @@ export const approveCall = async (
       })),
     })
   }
-  if ('lead_id' in parsed.data && parsed.data['lead_id'] !== approval.subject.id) {
+  const other = recordsIn(parsed.data).find((record) => record.id !== approval.subject.id)
+  if (other) {
     throw new DomainError('invalid', 'other_record', 'An edit cannot point an approval at another record.', {
-      errors: [{ pointer: '/input/lead_id', message: 'keep the record', accepted: approval.subject.id }],
+      errors: [
+        { pointer: `/input/${other.name}`, message: 'keep the record', accepted: approval.subject.id },
+      ],
     })
   }
   return approveApproval(ctx, id, {

@@ -5,7 +5,8 @@ import { inTx, type Ctx, type TxCtx } from '../db/context.ts'
 import { DomainError } from '../db/errors.ts'
 import { decide, readStanding, type Verdict } from '../db/policies.ts'
 import { journalStep, type TaintSource } from '../db/run-journal.ts'
-import type { GateAnswer, Outside, Proposal, Tool } from './tool.ts'
+import { clip } from '../db/text.ts'
+import { recordsIn, type GateAnswer, type Outside, type Proposal, type Tool } from './tool.ts'
 
 /** The one call an agent wants to make, and in which run. */
 export type Call = {
@@ -139,8 +140,7 @@ const judge = async (
   call: Call,
   why: Proposal,
 ): Promise<Verdict> => {
-  const about = input['lead_id']
-  if (about !== undefined && about !== call.subject.id) {
+  if (recordsIn(input).some(({ id }) => id !== call.subject.id)) {
     return {
       verdict: 'deny',
       rule: 'other_record',
@@ -214,7 +214,17 @@ const refuse = (rule: string, message: string): GateAnswer => ({
 })
 
 const explainRefusal = (error: DomainError): string =>
-  [error.message, ...error.errors.map(({ pointer, message }) => `${pointer}: ${message}`)].join(' ')
+  [
+    error.message,
+    ...error.errors.map(({ pointer, message, accepted }) =>
+      accepted === undefined
+        ? `${pointer}: ${message}`
+        : `${pointer}: ${message} Accepted: ${clip(JSON.stringify(accepted), MAX_ACCEPTED)}`,
+    ),
+  ].join(' ')
+
+/** How much a model is told of what would have been accepted. */
+const MAX_ACCEPTED = 2_000
 
 const explainFaults = (tool: Tool, error: z.ZodError): string =>
   `${tool.name} cannot be called like this: ${error.issues

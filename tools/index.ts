@@ -1,4 +1,5 @@
 import { add_note } from './add_note.ts'
+import { close_opportunity } from './close_opportunity.ts'
 import { create_task } from './create_task.ts'
 import { draft_email } from './draft_email.ts'
 import { enrich_lead } from './enrich_lead.ts'
@@ -6,6 +7,7 @@ import { move_stage } from './move_stage.ts'
 import { qualify } from './qualify.ts'
 import { read_lead } from './read_lead.ts'
 import { send_email } from './send_email.ts'
+import { set_forecast_category } from './set_forecast_category.ts'
 import { suggest_next_actions } from './suggest_next_actions.ts'
 import type { Tool } from './tool.ts'
 
@@ -16,6 +18,8 @@ export const tools: Readonly<Record<string, Tool>> = Object.fromEntries(
     enrich_lead,
     qualify,
     move_stage,
+    close_opportunity,
+    set_forecast_category,
     suggest_next_actions,
     draft_email,
     send_email,

@@ -111,6 +111,13 @@ export type Tool = {
   undo: keyof typeof inverses | undefined
 }
 
+/** The arguments that name the record which a call is about. */
+const RECORD_ARGUMENTS = ['lead_id', 'opportunity_id']
+
+/** Which records a call's arguments say it is about. */
+export const recordsIn = (input: Record<string, unknown>): { name: string; id: unknown }[] =>
+  RECORD_ARGUMENTS.filter((name) => input[name] !== undefined).map((name) => ({ name, id: input[name] }))
+
 /** Declares a tool. Input is parsed before, output after everything it does. */
 export const defineTool = <
   Input extends z.ZodType<Record<string, unknown>>,

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { ForecastCategory, getOpportunity } from '../../db/opportunities.ts'
+import { getOpportunity } from '../../db/opportunities.ts'
+import { forecastCategories } from '../../db/opportunity-fields.ts'
 import { listOpportunities } from '../../db/opportunity-list.ts'
 import { MoveOpportunity, moveOpportunity } from '../../db/opportunity-moves.ts'
 import { ListingQuery } from '../listing.ts'
@@ -45,7 +46,7 @@ export const OpportunityShape = z
       .describe('Where each field’s value came from; on a single lead.'),
     value_minor: z.int().nullable().describe('In minor units of `currency`.'),
     currency: z.string(),
-    forecast_category: ForecastCategory.nullable(),
+    forecast_category: z.enum(forecastCategories).nullable(),
     expected_close_on: z.iso.date().nullable(),
     expected_close_slips: z.int().describe('How often the expected close was moved to a later day.'),
     exchange_rate: z

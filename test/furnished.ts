@@ -1,4 +1,7 @@
+import { listTimeline } from '../db/activities.ts'
 import { proposeApproval } from '../db/approval-proposals.ts'
+import { startBulk } from '../db/bulk.ts'
+import { workBulk } from '../db/bulk-work.ts'
 import { inTx, type Ctx } from '../db/context.ts'
 import { createDiscardReason } from '../db/discard-reasons.ts'
 import { setExchangeRate } from '../db/exchange-rates.ts'
@@ -35,7 +38,9 @@ export type Furnished = Record<
   | 'api_key'
   | 'pipeline'
   | 'field'
-  | 'view',
+  | 'view'
+  | 'activity'
+  | 'bulk',
   string
 >
 
@@ -152,8 +157,22 @@ export const furnish = async (ctx: Ctx, user_id: string): Promise<Furnished> => 
     api_key: key.id,
     pipeline: (await listPipelines(ctx))[0]?.id ?? '',
     field: (await createField(ctx, { record_kind: 'lead', label: 'Team size', type: 'integer' })).id,
+    activity: (await listTimeline(ctx, subject, { limit: 1 })).data[0]?.id ?? '',
+    bulk: await doneBulk(ctx, lead.id),
     view: (await createView(ctx, { name: 'Large teams', record_kind: 'lead', sort: '-custom.team_size' })).id,
   }
+}
+
+/** An act on many records that has been done. */
+const doneBulk = async (ctx: Ctx, lead_id: string): Promise<string> => {
+  const { id } = await startBulk(ctx, {
+    kind: 'lead',
+    ids: [lead_id],
+    act: 'add_tags',
+    input: { tags: ['spring fair'] },
+  })
+  await workBulk(ctx.db, ctx.organization_id, id)
+  return id
 }
 
 const park = async (ctx: Ctx, lead_id: string, to: string, purpose: string): Promise<string> => {

@@ -1,5 +1,7 @@
 import { sealAll } from '../db/audit.ts'
 import { approveApproval } from '../db/approval-decisions.ts'
+import { startBulk } from '../db/bulk.ts'
+import { workBulk } from '../db/bulk-work.ts'
 import { inTx, type Ctx } from '../db/context.ts'
 import { writeCustomValues } from '../db/custom-values.ts'
 import { setExchangeRate } from '../db/exchange-rates.ts'
@@ -35,6 +37,13 @@ export const fillTenant = async (world: World, ctx: Ctx): Promise<void> => {
   const closed = await makeLead(ctx, { value_minor: 1_000, currency: 'USD', expected_close_on: '2026-12-01' })
   await setExchangeRate(ctx, 'USD', 0.9)
   await closeOpportunity(ctx, closed.id, { outcome: 'won', expected_close_on: '2026-12-20' })
+  const bulk = await startBulk(ctx, {
+    kind: 'lead',
+    ids: [lead.id],
+    act: 'add_tags',
+    input: { tags: ['vip'] },
+  })
+  await workBulk(world.db, ctx.organization_id, bulk.id)
   const { id } = await parkEmail(at, await makeLead(ctx))
   await approveApproval(ctx, id, {})
   await executeApproval(world.db, ctx.organization_id, id, nowhere)

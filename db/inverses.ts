@@ -18,6 +18,10 @@ import { archiveNote, editNote, lockNote, restoreNote } from './notes.ts'
 import { lockOpportunity } from './opportunities.ts'
 import { moveOpportunity } from './opportunity-moves.ts'
 import { ClosingValues, reopenOpportunity, restoreClosing } from './opportunity-reopenings.ts'
+import { deletePipeline, restorePipeline } from './pipeline-deletion.ts'
+import { changePipeline, PipelineChange, standingPipeline } from './pipeline-editing.ts'
+import { deleteStage } from './pipeline-stages.ts'
+import { readPipeline } from './pipelines.ts'
 import { lockRecord, updateRecord } from './record-updates.ts'
 import { archiveRecord, recordKinds, type RecordRef, requireRecord, restoreRecord } from './records.ts'
 import { archiveTask, cancelTask, completeTask, reopenTask, restoreTask } from './task-states.ts'
@@ -132,6 +136,12 @@ const standingTask = async (ctx: TxCtx, { task_id }: z.infer<typeof TaskGiven>) 
 
 const STATUS_ACTS = { open: reopenTask, done: completeTask, cancelled: cancelTask }
 
+const PipelineGiven = z.object({ pipeline_id: z.uuid() })
+
+const standingInUse = async (ctx: TxCtx, { pipeline_id }: z.infer<typeof PipelineGiven>) => ({
+  archived: (await readPipeline(ctx, pipeline_id)).archived_at !== null,
+})
+
 const EntryGiven = z.object({ activity_id: z.uuid() })
 
 const standingEntry = async (ctx: TxCtx, { activity_id }: z.infer<typeof EntryGiven>) => {
@@ -224,6 +234,35 @@ export const inverses = {
     input: ReasonGiven,
     standing: standingReason,
     apply: (ctx, { discard_reason_id }) => restoreDiscardReason(ctx, discard_reason_id),
+  }),
+  change_pipeline: inverse({
+    input: PipelineGiven.extend({ values: PipelineChange }),
+    standing: (ctx, { pipeline_id }) => standingPipeline(ctx, pipeline_id),
+    apply: (ctx, { pipeline_id, values }) => changePipeline(ctx, pipeline_id, values),
+  }),
+  delete_stage: inverse({
+    input: PipelineGiven.extend({ stage_id: z.uuid() }),
+    standing: (ctx, { pipeline_id }) => standingPipeline(ctx, pipeline_id),
+    // The order of the ladder may be another one by now.
+    left: ({ data }) =>
+      Object.fromEntries(
+        changesOf(data)
+          .filter(({ field }) => field.startsWith('stages.'))
+          .map(({ field, after }) => [field, after]),
+      ),
+    apply: (ctx, { pipeline_id, stage_id }) => deleteStage(ctx, pipeline_id, stage_id),
+  }),
+  archive_pipeline: inverse({
+    input: PipelineGiven,
+    standing: standingInUse,
+    left: () => ({ archived: false }),
+    apply: (ctx, { pipeline_id }) => deletePipeline(ctx, pipeline_id),
+  }),
+  restore_pipeline: inverse({
+    input: PipelineGiven,
+    standing: standingInUse,
+    left: () => ({ archived: true }),
+    apply: (ctx, { pipeline_id }) => restorePipeline(ctx, pipeline_id),
   }),
   archive_note: inverse({
     input: NoteGiven,

@@ -22,7 +22,12 @@ export const applyPlan = (
   id: string,
   { version, reason }: Upon,
   plan: Plan,
-  more: { place?: Place; undo?: (changes: Change[]) => Inverse | undefined } = {},
+  more: {
+    place?: Place
+    undo?: (changes: Change[]) => Inverse | undefined
+    /** Why it cannot be taken back. */
+    irreversible?: string
+  } = {},
 ): Promise<Pipeline> =>
   inTx(ctx, async (ctx) => {
     const before = await lockPipeline(ctx, id, version)
@@ -44,6 +49,7 @@ export const applyPlan = (
         what: `the pipeline “${before.name}”: ${saidOf(before, after, changes)}`,
         changes,
         ...(undo ? { undo } : {}),
+        ...(more.irreversible ? { irreversible: more.irreversible } : {}),
       },
     })
     return getPipeline(ctx, id)

@@ -65,7 +65,9 @@ export const deletePipeline = (ctx: Ctx, id: string, input: DeletePipeline = {})
         ...(target
           ? { target_pipeline_id: target.id, target_pipeline: target.name, stage_map: mapOf(way), moved }
           : {}),
-        undo: { tool: 'restore_pipeline', input: { pipeline_id: id } },
+        ...(moved > 0
+          ? { irreversible: `Its cards are in “${target?.name}” now: restore it, and move them back.` }
+          : { undo: { tool: 'restore_pipeline', input: { pipeline_id: id } } }),
       },
     })
   })

@@ -91,10 +91,13 @@ export const deleteStage = (
         },
       )
     }
-    return applyPlan(ctx, pipeline_id, { reason }, (before) => ({
-      ...before,
-      stages: withoutStage(before, stage_id),
-    }))
+    return applyPlan(
+      ctx,
+      pipeline_id,
+      { reason },
+      (before) => ({ ...before, stages: withoutStage(before, stage_id) }),
+      { irreversible: 'A stage that was deleted does not come back: add one like it.' },
+    )
   })
 
 const targetIn = async (

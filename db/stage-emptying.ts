@@ -97,7 +97,7 @@ const moveBatch = async (
         { ...card, pipeline_id: pipeline.id, pipeline: pipeline.name, stage_id: stage.id, stage },
         lane,
         at,
-        { reason },
+        { reason, data: { irreversible: `The stage that it left, “${stage.label}”, is gone.` } },
       ),
     ),
   )

@@ -104,7 +104,8 @@ const hindranceOf = (
   if (data['undoes'] !== undefined)
     return { because: 'part_of_undo', message: 'This is part of an undo: take the undo back instead.' }
   if (data['undo'] === undefined) {
-    const why = IRREVERSIBLE[type]
+    const { irreversible } = data
+    const why = typeof irreversible === 'string' ? irreversible : IRREVERSIBLE[type]
     return why
       ? { because: 'irreversible', message: why }
       : {

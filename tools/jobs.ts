@@ -4,6 +4,7 @@ import { expireApproval } from '../db/approval-decisions.ts'
 import type { Database } from '../db/client.ts'
 import { systemCtx } from '../db/context.ts'
 import { findOverdueWork, type Overdue } from '../db/overdue.ts'
+import { foldLongLedgers } from '../db/stage-totals.ts'
 import { processSubmission } from '../db/submissions.ts'
 import { remindOfTask } from '../db/task-reminders.ts'
 import { executeApproval } from './approvals.ts'
@@ -34,7 +35,10 @@ export const startToolJobs = async (
     { concurrency: workLimits.messages },
     ({ organization_id, message_id }) => deliverMessage(db, organization_id, message_id, outside),
   )
-  await queue.work('minute.passed', { concurrency: 1 }, () => sweep(db, outside))
+  await queue.work('minute.passed', { concurrency: 1 }, async () => {
+    await sweep(db, outside)
+    await foldLongLedgers(db)
+  })
   return startSweeping(db, outside)
 }
 

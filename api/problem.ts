@@ -33,12 +33,22 @@ export class Problem extends Error {
  * under the request's id, which is all that is answered of it.
  */
 export const answerProblem = (error: unknown, request_id: string): Response => {
-  const problem = problemOf(error)
-  if (problem.status >= 500) log.error({ err: error, request_id, status: problem.status }, 'request failed')
-  return new Response(JSON.stringify(bodyOf(problem, request_id)), {
-    status: problem.status,
-    headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store', ...problem.headers },
+  const { status, document, headers } = problemDocument(error, request_id)
+  return new Response(JSON.stringify(document), {
+    status,
+    headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store', ...headers },
   })
+}
+
+/** The same before it becomes an answer, for one of many items. */
+export const problemDocument = (
+  error: unknown,
+  request_id: string,
+): { status: number; document: Record<string, unknown>; headers: Record<string, string> } => {
+  const problem = problemOf(error)
+  const { status, headers } = problem
+  if (status >= 500) log.error({ err: error, request_id, status }, 'request failed')
+  return { status, document: bodyOf(problem, request_id), headers }
 }
 
 /** What zod found wrong, as one 422 that names every place. `schema` is what was parsed: it knows what is accepted. */
@@ -66,6 +76,7 @@ const STATUS: Record<RefusalKind, number> = {
   stale: 412,
   invalid: 422,
   forbidden: 403,
+  unsupported: 415,
 }
 
 /** SQLSTATEs and driver codes that say that the database is away for a moment. */

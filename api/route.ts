@@ -10,6 +10,7 @@ import type { Doors } from './intake/doors.ts'
 import type { Permission } from './permissions.ts'
 import { ctxOf, requireKey, requirePermission, type Authenticate, type Principal } from './principal.ts'
 import { answerProblem, invalidInput, nothingHere, Problem } from './problem.ts'
+import { splitVersion } from './versions.ts'
 
 /** What every route can reach. */
 export type Parts = {
@@ -113,15 +114,19 @@ export const route = <
   const params = (definition.params ?? Nothing) as Params
   const query = (definition.query ?? Nothing).strict() as unknown as Query
   const body = strict(definition.body ?? Nothing) as Body
-  const { permission, method, keys_only = false, body_limit = BODY_LIMIT, keeps = [] } = definition
+  const { permission, method, versioned, keys_only = false, body_limit = BODY_LIMIT, keeps = [] } = definition
   const writes = method !== 'GET'
   const paramsOf = (given: Record<string, string>) => {
     const found = params.safeParse(given)
     if (!found.success) throw nothingHere()
     return found.data
   }
-  const bodyOf = (sent: unknown, request?: Request) => {
-    const { value, version } = splitVersion(sent, definition, request)
+  const understand = (sent: unknown, request?: Request) => {
+    const { value, version } = splitVersion(
+      sent,
+      { versioned, named: namesOf(body).includes('version') },
+      request,
+    )
     return { body: parse(body, value, namesOf(body)), version }
   }
 
@@ -133,7 +138,7 @@ export const route = <
         ...call,
         params: paramsOf(given),
         query: parse(query, {}, []),
-        ...bodyOf(sent),
+        ...understand(sent),
       }),
     answer: async (parts, principal, request, given, request_id) => {
       if (keys_only) requireKey(principal)
@@ -142,7 +147,7 @@ export const route = <
       const url = new URL(request.url)
       const asked = parse(query, searchOf(url), Object.keys(query.shape))
       const bytes = writes ? await readBody(request, body_limit) : new Uint8Array()
-      const sent = bodyOf(method === 'DELETE' && !definition.body ? {} : jsonOf(bytes), request)
+      const sent = understand(method === 'DELETE' && !definition.body ? {} : jsonOf(bytes), request)
       const respond = async (ctx: Ctx): Promise<Response> =>
         respondWith(
           definition.status ?? 200,
@@ -178,6 +183,23 @@ export const route = <
       })
     },
   }
+}
+
+/** The members that the body of an operation may have, as it is documented. */
+export const bodyOf = ({ definition: { body, described_body } }: Route): z.ZodObject => {
+  const shown = described_body ?? body
+  return shown instanceof z.ZodObject ? shown : Nothing
+}
+
+/** One of a noun's operations, to be built upon. */
+export const operationAt = (
+  among: readonly Route[],
+  method: Route['definition']['method'],
+  path: string,
+): Route => {
+  const found = among.find(({ definition }) => definition.method === method && definition.path === path)
+  if (!found) throw new Error(`there is no ${method} ${path} to build upon`)
+  return found
 }
 
 /** No members at all. */
@@ -261,7 +283,8 @@ const parse = <Schema extends z.ZodType>(
   return parsed.data
 }
 
-const strict = (schema: z.ZodType): z.ZodType => (schema instanceof z.ZodObject ? schema.strict() : schema)
+const strict = (schema: z.ZodType): z.ZodType =>
+  schema instanceof z.ZodObject && schema.def.catchall === undefined ? schema.strict() : schema
 
 const namesOf = (schema: z.ZodType): string[] =>
   schema instanceof z.ZodObject ? Object.keys(schema.shape) : []
@@ -289,48 +312,3 @@ const jsonOf = (bytes: Uint8Array): unknown => {
   }
   return value
 }
-
-/** Takes `version` out of the body, or the version out of `If-Match`, where the operation asks for one. */
-const splitVersion = (
-  sent: unknown,
-  { versioned, body }: { versioned?: boolean | 'optional'; body?: z.ZodType },
-  request: Request | undefined,
-): { value: unknown; version: number | undefined } => {
-  if (!versioned || typeof sent !== 'object' || sent === null || Array.isArray(sent))
-    return { value: withIfMatch(sent, body, request), version: undefined }
-  const { version: inBody, ...value } = sent as Record<string, unknown>
-  const version = inBody ?? ifMatch(request)
-  if (version !== undefined) return { value, version: parse(Version, { version }, ['version']).version }
-  if (versioned === 'optional') return { value, version }
-  throw new Problem(
-    428,
-    'version_required',
-    'Send the version you read, as “version” in the body or as If-Match, so that nobody’s change is overwritten.',
-    {
-      errors: [{ pointer: '/version', message: 'the version of the record that you read' }],
-    },
-  )
-}
-
-/** An act that may be told a version is told that of `If-Match` too. */
-const withIfMatch = (sent: unknown, body: z.ZodType | undefined, request: Request | undefined): unknown => {
-  const version = body && namesOf(body).includes('version') ? ifMatch(request) : undefined
-  return version === undefined || typeof sent !== 'object' || sent === null || 'version' in sent
-    ? sent
-    : { ...sent, version: Number(version) }
-}
-
-/** @throws {Problem} 400 `invalid_if_match`: a condition that was not understood must not be taken for none */
-const ifMatch = (request: Request | undefined): string | undefined => {
-  const text = request?.headers.get('if-match')?.trim()
-  if (text === undefined || text === '*') return undefined
-  const version = /^(?:W\/)?"?(\d{1,15})"?$/.exec(text)?.[1]
-  if (version !== undefined) return version
-  throw new Problem(
-    400,
-    'invalid_if_match',
-    'If-Match takes the ETag of the record as you read it, such as "3": its version in quotes.',
-  )
-}
-
-const Version = z.object({ version: z.coerce.number().int().positive() })

@@ -21,7 +21,12 @@ export type DealChange = z.infer<typeof DealChange>
 
 /** Makes a deal; the accounts and contacts it names are linked, the first one of each as the primary. */
 export const createDeal = (ctx: Ctx, input: NewDeal, origin: OpportunityOrigin): Promise<Opportunity> =>
-  createOpportunity(ctx, rules, input, origin)
+  createOpportunity(
+    ctx,
+    rules,
+    { ...input, forecast_category: input.forecast_category ?? 'pipeline' },
+    origin,
+  )
 
 /**
  * Changes a deal: fields, stage, contacts, accounts, custom values.

@@ -126,7 +126,7 @@ export const selectOpportunity = (tx: TxCtx['tx'], extra?: SqlPart) => tx`
   select o.id, o.kind, o.name, o.contact_name, o.company_name, o.title, o.email, o.phone, o.phone_original, o.website,
     o.city, o.state, o.country, o.industry, o.message, o.pipeline_id, o.stage_id,
     jsonb_build_object('id', s.id, 'label', s.label, 'kind', s.kind, 'position', s.position) as stage,
-    o.stage_entered_at, floor(extract(epoch from now() - o.stage_entered_at) / 86400)::int as days_in_stage,
+    o.stage_entered_at, greatest(0, floor(extract(epoch from now() - o.stage_entered_at) / 86400))::int as days_in_stage,
     (s.kind = 'open' and s.rot_days is not null and o.stage_entered_at < now() - make_interval(days => s.rot_days)) as stuck,
     o.owner_id,
     case when u.id is not null then jsonb_build_object('id', u.id, 'name', u.name) end as owner,

@@ -159,6 +159,9 @@ const comparison = (at: Place, { field: name, op, value: given }: Comparison, po
   if (field.lookup) return inLookup(at, field, field.lookup, says, pointer)
   const column = fieldExpression(at, name, field, alias)
   if (field.type === 'tags') return ofTags(tx, column, says, pointer)
+  // Plainly, so that a condition on other tables is joined, not asked of each record.
+  if (field.type === 'boolean' && op === 'eq' && typeof value === 'boolean')
+    return value ? column : tx`(${column}) is not true`
   const positive = positiveCondition(at, field.type, column, says, pointer)
   return NEGATED.has(op) ? tx`(${positive}) is not true` : positive
 }
@@ -172,8 +175,13 @@ const inLookup = (
 ): Fragment => {
   const { tx, alias } = at
   const column = sqlText(tx, lookup.column('looked'))
-  const found = (one: Comparison): Fragment =>
-    tx`exists (select from ${lookedUp(tx, lookup, 'looked', alias)} and ${positiveCondition(at, type, column, one, pointer)})`
+  const found = (one: Comparison): Fragment => {
+    const positive = positiveCondition(at, type, column, one, pointer)
+    return lookup.key
+      ? tx`${sqlText(tx, `${alias}.${lookup.key}`)} = any(array(select looked.id from ${sqlText(tx, `${lookup.table} looked`)}
+          where looked.organization_id = ${at.organization_id} and ${positive}))`
+      : tx`exists (select from ${lookedUp(tx, lookup, 'looked', alias)} and ${positive})`
+  }
   if (says.op === 'all') {
     const values = textsOf(says, pointer)
     return values

@@ -389,6 +389,7 @@ CREATE INDEX "bulk_jobs_status" ON "bulk_jobs" USING btree ("organization_id","s
 CREATE INDEX "bulk_jobs_due" ON "bulk_jobs" USING btree ("lease_until") WHERE status in ('queued', 'running');--> statement-breakpoint
 DROP INDEX "opportunity_scores_score";--> statement-breakpoint
 CREATE INDEX "opportunity_scores_score" ON "opportunity_scores" USING btree ("organization_id","score","opportunity_id");--> statement-breakpoint
+CREATE INDEX "opportunities_stage_entered" ON "opportunities" USING btree ("organization_id","stage_id","stage_entered_at");--> statement-breakpoint
 CREATE INDEX "opportunities_updated" ON "opportunities" USING btree ("organization_id","kind","updated_at","id");--> statement-breakpoint
 CREATE INDEX "opportunities_name" ON "opportunities" USING btree ("organization_id","kind","name","id");--> statement-breakpoint
 CREATE INDEX "opportunities_value" ON "opportunities" USING btree ("organization_id","kind","value_minor","id") WHERE value_minor is not null;--> statement-breakpoint

@@ -167,6 +167,7 @@ export const opportunities = pgTable(
     }),
     index('opportunities_created').on(t.organization_id, t.kind, t.created_at, t.id),
     index('opportunities_stage_position').on(t.organization_id, t.stage_id, t.position, t.id, t.archived_at),
+    index('opportunities_stage_entered').on(t.organization_id, t.stage_id, t.stage_entered_at),
     index('opportunities_owner').on(t.organization_id, t.owner_id, t.created_at),
     index('opportunities_updated').on(t.organization_id, t.kind, t.updated_at, t.id),
     index('opportunities_name').on(t.organization_id, t.kind, t.name, t.id),

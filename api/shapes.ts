@@ -29,6 +29,17 @@ export const Actor = z
 /** A pointer to a record. */
 export const Subject = z.object({ kind: z.string(), id: z.string() }).meta({ id: 'Subject' })
 
+/** Where a field's value came from. */
+export const OriginShape = z.object({
+  field: z.string(),
+  origin: Anything,
+  tainted: z.boolean(),
+  set_at: Time,
+})
+
+/** Something that could not be understood, or is worth a second look. */
+export const WarningShape = z.object({ field: z.string(), message: z.string(), record_id: Id.optional() })
+
 /** What was wrong, RFC 9457. */
 export const ProblemShape = z
   .looseObject({

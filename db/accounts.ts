@@ -148,19 +148,15 @@ export const lockAccount = (ctx: TxCtx, id: string): Promise<Account> => {
 }
 
 /** One page of accounts, the newest first unless another order is asked for. */
-export const listAccounts = async (
-  ctx: Ctx,
-  query: ListQuery,
-  where?: ListSource['where'],
-): Promise<Page<Account>> => {
-  const source = { kind: 'account', default_sort: '-created_at', select: selectAccount } as const
-  const listed = await listRecords<AccountRow>(ctx, where ? { ...source, where } : source, query)
-  return { ...listed, data: listed.data.map(toAccount) }
+export const listAccounts = async (ctx: Ctx, query: ListQuery): Promise<Page<Account>> => {
+  const { data, next_cursor } = await listRecords<AccountRow>(ctx, accountList, query)
+  return { data: data.map(toAccount), next_cursor }
 }
 
 type AccountRow = Omit<Account, 'warnings'>
 
-const toAccount = <Row extends AccountRow>(row: Row): Row & Account => ({
+/** A row that `accountList` selects, as it is answered. */
+export const toAccount = <Row extends AccountRow>(row: Row): Row & Account => ({
   ...row,
   warnings: unreadPhone(row),
 })
@@ -175,6 +171,13 @@ const selectAccount = (tx: TxCtx['tx'], extra?: SqlPart) => tx`
     ${extra ? tx`, ${extra}` : tx``}
   from accounts c
   left join identity.users u on u.id = c.owner_id`
+
+/** How accounts are listed. */
+export const accountList = {
+  kind: 'account',
+  default_sort: '-created_at',
+  select: selectAccount,
+} as const satisfies ListSource
 
 const domainOf = (website: unknown): string | null =>
   typeof website === 'string' ? companyDomain({ website }) : null

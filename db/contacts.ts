@@ -143,19 +143,15 @@ export const lockContact = (ctx: TxCtx, id: string): Promise<Contact> => {
 }
 
 /** One page of contacts, the newest first unless another order is asked for. */
-export const listContacts = async (
-  ctx: Ctx,
-  query: ListQuery,
-  where?: ListSource['where'],
-): Promise<Page<Contact>> => {
-  const source = { kind: 'contact', default_sort: '-created_at', select: selectContact } as const
-  const listed = await listRecords<ContactRow>(ctx, where ? { ...source, where } : source, query)
-  return { ...listed, data: listed.data.map(toContact) }
+export const listContacts = async (ctx: Ctx, query: ListQuery): Promise<Page<Contact>> => {
+  const { data, next_cursor } = await listRecords<ContactRow>(ctx, contactList, query)
+  return { data: data.map(toContact), next_cursor }
 }
 
 type ContactRow = Omit<Contact, 'warnings'>
 
-const toContact = <Row extends ContactRow>(row: Row): Row & Contact => ({
+/** A row that `contactList` selects, as it is answered. */
+export const toContact = <Row extends ContactRow>(row: Row): Row & Contact => ({
   ...row,
   warnings: unreadPhone(row),
 })
@@ -174,6 +170,13 @@ const selectContact = (tx: TxCtx['tx'], extra?: SqlPart) => tx`
     ${extra ? tx`, ${extra}` : tx``}
   from contacts p
   left join identity.users u on u.id = p.owner_id`
+
+/** How contacts are listed. */
+export const contactList = {
+  kind: 'contact',
+  default_sort: '-created_at',
+  select: selectContact,
+} as const satisfies ListSource
 
 /** What a person is called: by name, or by where they are reached. */
 const nameOf = (values: Record<string, unknown>): string => {

@@ -29,6 +29,18 @@ export const requireRecord = (ctx: Ctx, { kind, id }: RecordRef): Promise<Record
   })
 
 /**
+ * A card whose kind is not known, archived or not.
+ * @throws {DomainError} `opportunity_not_found`
+ */
+export const requireCard = (ctx: Ctx, id: string): Promise<RecordLabel> =>
+  inTx(ctx, async ({ tx, organization_id }) => {
+    const [row] = await tx<RecordLabel[]>`
+      select kind, id, name, archived_at from opportunities where organization_id = ${organization_id} and id = ${id}`
+    if (!row) throw notFound('opportunity', id)
+    return row
+  })
+
+/**
  * Records of any kinds, in the order they were asked for, in one round trip.
  * @throws {DomainError} `<kind>_not_found` for the first one that is not there
  */

@@ -2,7 +2,10 @@ import { listTimeline } from '../db/activities.ts'
 import { proposeApproval } from '../db/approval-proposals.ts'
 import { startBulk } from '../db/bulk.ts'
 import { workBulk } from '../db/bulk-work.ts'
+import { createAccount } from '../db/accounts.ts'
+import { createContact } from '../db/contacts.ts'
 import { inTx, type Ctx } from '../db/context.ts'
+import { createDeal } from '../db/deals.ts'
 import { createDiscardReason } from '../db/discard-reasons.ts'
 import { setExchangeRate } from '../db/exchange-rates.ts'
 import { createField } from '../db/fields.ts'
@@ -24,6 +27,9 @@ import { tools } from '../tools/index.ts'
 /** One of everything that an organization can have, by what it is. */
 export type Furnished = Record<
   | 'lead'
+  | 'deal'
+  | 'account'
+  | 'contact'
   | 'closed_lead'
   | 'discard_reason'
   | 'note'
@@ -53,6 +59,28 @@ export const furnish = async (ctx: Ctx, user_id: string): Promise<Furnished> => 
     { door: 'ui' },
   )
   const other = await createLead(ctx, { contact_name: 'Bo Lind' }, { door: 'ui' })
+  const account = await createAccount(ctx, {
+    name: 'Brightside',
+    website: 'brightside.example',
+    owner_id: user_id,
+  })
+  const contact = await createContact(ctx, {
+    name: 'Ana Ruiz',
+    email,
+    owner_id: user_id,
+    account_ids: [account.id],
+  })
+  const deal = await createDeal(
+    ctx,
+    {
+      name: 'Machines for 12 cafés',
+      value_minor: 1_850_000,
+      owner_id: user_id,
+      account_ids: [account.id],
+      contact_ids: [contact.id],
+    },
+    { door: 'ui' },
+  )
   const subject = { kind: 'lead' as const, id: lead.id }
   await saveEnrichment(ctx, lead.id, {
     website: 'https://brightside.example',
@@ -136,6 +164,9 @@ export const furnish = async (ctx: Ctx, user_id: string): Promise<Furnished> => 
   const key = await createApiKey(ctx, { name: 'Key', scopes: ['leads:read'], user_id })
   return {
     lead: lead.id,
+    deal: deal.id,
+    account: account.id,
+    contact: contact.id,
     closed_lead: closed.id,
     discard_reason: reason.id,
     note: (await addNote(ctx, { subject, body: 'Prefers calls' })).id,

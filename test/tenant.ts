@@ -1,3 +1,4 @@
+import { createAccount } from '../db/accounts.ts'
 import { sealAll } from '../db/audit.ts'
 import { approveApproval } from '../db/approval-decisions.ts'
 import { startBulk } from '../db/bulk.ts'
@@ -24,6 +25,13 @@ import type { World } from './world.ts'
 export const fillTenant = async (world: World, ctx: Ctx): Promise<void> => {
   const at = { db: world.db, ctx }
   const lead = await makeLead(ctx)
+  const account = await createAccount(ctx, { name: 'Brightside' })
+  const contact = await createContact(ctx, { name: 'Ana Ruiz', account_ids: [account.id] })
+  await createDeal(
+    ctx,
+    { name: 'Machines for 12 cafés', account_ids: [account.id], contact_ids: [contact.id] },
+    { door: 'api' },
+  )
   const { call } = await putToWork(at, lead.id)
   await call('qualify', { lead_id: lead.id })
   await call('add_note', { lead_id: lead.id, body: 'Knows us from a fair.' })

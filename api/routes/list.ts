@@ -1,4 +1,5 @@
 import type { Route } from '../route.ts'
+import { accounts } from './accounts.ts'
 import { activities } from './activities.ts'
 import { agents } from './agents.ts'
 import { apiKeys } from './api-keys.ts'
@@ -6,12 +7,15 @@ import { approvals } from './approvals.ts'
 import { board } from './board.ts'
 import { bulk } from './bulk.ts'
 import { closings } from './closings.ts'
+import { contacts } from './contacts.ts'
+import { deals } from './deals.ts'
 import { discardReasons } from './discard-reasons.ts'
 import { exchangeRates } from './exchange-rates.ts'
 import { failures } from './failures.ts'
 import { fields } from './fields.ts'
 import { intakeSources } from './intake-sources.ts'
 import { leads } from './leads.ts'
+import { links } from './links.ts'
 import { lostReasons } from './lost-reasons.ts'
 import { me } from './me.ts'
 import { members } from './members.ts'
@@ -35,7 +39,11 @@ import { views } from './views.ts'
 export const routes: readonly Route[] = [
   ...me,
   ...leads,
+  ...deals,
   ...opportunities,
+  ...accounts,
+  ...contacts,
+  ...links,
   ...closings,
   ...milestones,
   ...lostReasons,

@@ -5,7 +5,7 @@ import { listOpportunities } from '../../db/opportunity-list.ts'
 import { MoveOpportunity, moveOpportunity } from '../../db/opportunity-moves.ts'
 import { ListingQuery } from '../listing.ts'
 import { ById, route } from '../route.ts'
-import { Anything, Id, listOf, StageKind, Text, Time } from '../shapes.ts'
+import { Anything, Id, listOf, OriginShape, StageKind, Text, Time, WarningShape } from '../shapes.ts'
 
 const Fact = z.object({ key: z.string(), value: z.string(), source_url: z.string(), snippet: z.string() })
 
@@ -41,9 +41,9 @@ export const OpportunityShape = z
     landing_page: Text,
     origin: z.looseObject({ door: z.string(), submission_id: Id.optional() }),
     origins: z
-      .array(z.object({ field: z.string(), origin: Anything, tainted: z.boolean(), set_at: Time }))
+      .array(OriginShape)
       .optional()
-      .describe('Where each field’s value came from; on a single lead.'),
+      .describe('Where each field’s value came from; on a single card.'),
     value_minor: z.int().nullable().describe('In minor units of `currency`.'),
     currency: z.string(),
     forecast_category: z.enum(forecastCategories).nullable(),
@@ -64,7 +64,7 @@ export const OpportunityShape = z
     tags: z.array(z.string()),
     custom: Anything,
     extra: Anything.describe('What was sent beyond the fields.'),
-    warnings: z.array(z.object({ field: z.string(), message: z.string() })),
+    warnings: z.array(WarningShape),
     enrichment: z
       .object({ website: Text, summary: Text, facts: z.array(Fact), read_at: z.string() })
       .nullable(),

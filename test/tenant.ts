@@ -1,4 +1,6 @@
 import { createAccount } from '../db/accounts.ts'
+import { createContact } from '../db/contacts.ts'
+import { createDeal } from '../db/deals.ts'
 import { sealAll } from '../db/audit.ts'
 import { approveApproval } from '../db/approval-decisions.ts'
 import { startBulk } from '../db/bulk.ts'

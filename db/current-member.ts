@@ -12,7 +12,7 @@ export const currentMember = (ctx: Ctx): Promise<string | undefined> =>
   })
 
 /** The same, where there has to be one. @throws {DomainError} `nobody_asks` */
-export const requireMember = async (ctx: Ctx): Promise<string> => {
+export const requireCurrentMember = async (ctx: Ctx): Promise<string> => {
   const member = await currentMember(ctx)
   if (member) return member
   throw new DomainError('forbidden', 'nobody_asks', 'This belongs to a member, and no member asks for it.')

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { inTx, type Ctx } from './context.ts'
-import { requireMember } from './current-member.ts'
+import { requireCurrentMember } from './current-member.ts'
 import { DomainError, invalid } from './errors.ts'
 import { storableJson } from './text.ts'
 
@@ -18,7 +18,7 @@ const LIMITS = { bytes: 10_000, keys: 1_000 }
 export const readPreference = (ctx: Ctx, key: string): Promise<Preference> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
-    const user_id = await requireMember(ctx)
+    const user_id = await requireCurrentMember(ctx)
     const [row] = await tx<Preference[]>`
       select key, value, updated_at from preferences
       where organization_id = ${organization_id} and user_id = ${user_id} and key = ${key}`
@@ -32,7 +32,7 @@ export const readPreference = (ctx: Ctx, key: string): Promise<Preference> =>
 export const writePreference = (ctx: Ctx, key: string, value: unknown): Promise<Preference> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
-    const user_id = await requireMember(ctx)
+    const user_id = await requireCurrentMember(ctx)
     const bytes = Buffer.byteLength(JSON.stringify(value))
     if (bytes > LIMITS.bytes)
       throw invalid(

@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid'
 import { z } from 'zod'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
-import { requireMember } from './current-member.ts'
+import { requireCurrentMember } from './current-member.ts'
 import { DomainError, invalid, notFound, staleVersion } from './errors.ts'
 import { fieldNamed, filterCondition, type FilterScope } from './filter-condition.ts'
 import { filterKinds } from './filter-kinds.ts'
@@ -71,7 +71,7 @@ export type View = {
 export const createView = (ctx: Ctx, input: NewView): Promise<View> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
-    const owner_id = await requireMember(ctx)
+    const owner_id = await requireCurrentMember(ctx)
     await requireReadable(ctx, input.record_kind, input)
     const id = uuidv7()
     const {
@@ -194,7 +194,7 @@ const lockOwn = async (ctx: TxCtx, id: string): Promise<View> => {
   const { tx, organization_id } = ctx
   await tx`select 1 from views where organization_id = ${organization_id} and id = ${id} for update`
   const view = await getView(ctx, id)
-  if (view.owner_id === (await requireMember(ctx))) return view
+  if (view.owner_id === (await requireCurrentMember(ctx))) return view
   throw new DomainError(
     'forbidden',
     'not_your_view',
@@ -204,7 +204,7 @@ const lockOwn = async (ctx: TxCtx, id: string): Promise<View> => {
 
 const readViews = async (ctx: TxCtx, where: ReturnType<TxCtx['tx']>, limit: number): Promise<View[]> => {
   const { tx, organization_id } = ctx
-  const member = await requireMember(ctx)
+  const member = await requireCurrentMember(ctx)
   const rows = await tx<Omit<View, 'warnings'>[]>`
     select id, name, record_kind, filter, sort, columns, layout, pipeline_id, shared, owner_id, created_at, updated_at, version
     from views where organization_id = ${organization_id} and (owner_id = ${member} or shared) ${where}

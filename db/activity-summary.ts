@@ -68,7 +68,9 @@ export const describeActivity = (type: ActivityType, data: Record<string, unknow
     case 'file_added':
       return `added the file “${text('name')}”`
     case 'file_read':
-      return `read the file “${text('name')}”`
+      return data['text_status'] === 'failed'
+        ? `could not read the file “${text('name')}”: ${text('text_error')}`
+        : `read the file “${text('name')}”`
     case 'file_deleted':
       return `deleted the file “${text('name')}”`
     case 'bulk_finished':
@@ -82,7 +84,11 @@ export const describeActivity = (type: ActivityType, data: Record<string, unknow
     case 'email_failed':
       return `could not send the e-mail to ${text('to')}: ${text('error')}`
     case 'email_opted_out':
-      return `asked not to be written to at ${text('email')}`
+      return text('reason') === 'unsubscribed'
+        ? `asked not to be written to at ${text('email')}`
+        : `noted that ${text('email')} must not be written to: ${text('reason')}`
+    case 'email_opted_in':
+      return `noted that ${text('email')} may be written to again`
     case 'approval_requested':
       return `asked for approval: ${text('summary')}`
     case 'approval_stale':

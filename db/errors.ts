@@ -1,5 +1,5 @@
 /** How a refusal is answered: the HTTP status follows from it, once, in `api/app.ts`. */
-export type RefusalKind = 'not_found' | 'conflict' | 'stale' | 'invalid' | 'forbidden'
+export type RefusalKind = 'not_found' | 'conflict' | 'stale' | 'invalid' | 'forbidden' | 'unsupported'
 
 /** One wrong place in what was sent: where, what, and what would be accepted. */
 export type Fault = { pointer: string; message: string; accepted?: unknown }

@@ -18,6 +18,7 @@ export const queues = {
   'approval.approved': z.object({ ...organization, approval_id: id }),
   'message.queued': z.object({ ...organization, message_id: id }),
   'bulk.queued': z.object({ ...organization, bulk_id: id }),
+  'file.added': z.object({ ...organization, file_id: id }),
   /** Scheduled every minute: what no job may have woken. */
   'minute.passed': z.object({}),
 } as const

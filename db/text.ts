@@ -33,3 +33,16 @@ export const clip = (text: string, length: number): string =>
         .slice(0, Math.max(0, length - 1))
         .replace(/[\ud800-\udbff]$/, '')
         .trimEnd()}…`
+
+/** In which encoding a text is written, by its mark or by whether it is UTF-8; otherwise that of Western Windows. */
+export const encodingOf = (head: Uint8Array): 'utf-8' | 'utf-16le' | 'utf-16be' | 'windows-1252' => {
+  if (head[0] === 0xff && head[1] === 0xfe) return 'utf-16le'
+  if (head[0] === 0xfe && head[1] === 0xff) return 'utf-16be'
+  try {
+    // Cut anywhere: what a character's rest would be is not looked at.
+    new TextDecoder('utf-8', { fatal: true }).decode(head, { stream: true })
+    return 'utf-8'
+  } catch {
+    return 'windows-1252'
+  }
+}

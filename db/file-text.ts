@@ -1,0 +1,77 @@
+import { inTx, type Ctx } from './context.ts'
+import { notFound } from './errors.ts'
+import { getFile, recordFileActivity, type FileOnRecord } from './files.ts'
+import { summariseText } from './file-summary.ts'
+import { findInstruction } from './lead-injection.ts'
+import { clip, visibleText } from './text.ts'
+
+/** What reading a file came to: its pages (one where there are none), or why not. */
+export type TextReading = { pages: string[]; notice?: string | undefined } | { error: string }
+
+/** What a file says, page by page. Written by somebody outside: whoever shows it to a model has read from outside. */
+export type FileText = {
+  text_status: FileOnRecord['text_status']
+  text_error: string | null
+  pages: string[]
+}
+
+/** Between two pages. */
+const PAGE_BREAK = '\f'
+
+/**
+ * Keeps what was read of a file, with a summary by rules beside it as a suggestion; the timeline says so. Once: of two that
+ * read it, the first counts.
+ */
+export const saveFileText = (ctx: Ctx, id: string, reading: TextReading): Promise<void> =>
+  inTx(ctx, async (ctx) => {
+    const { tx, organization_id } = ctx
+    const pages = 'pages' in reading ? reading.pages.map((page) => visibleText(page).trim()) : []
+    const has_text = pages.some((page) => page !== '')
+    const status = 'error' in reading ? 'failed' : has_text ? 'done' : 'none'
+    const why = 'error' in reading ? reading.error : has_text ? (reading.notice ?? null) : NO_TEXT
+    const summary = has_text ? summariseText(pages) : null
+    const saved = await tx`
+      update files set text_status = ${status}, text_error = ${why}, updated_at = now(),
+        extracted_text = ${has_text ? pages.join(PAGE_BREAK) : null}, summary = ${summary && tx.json(summary)}
+      where organization_id = ${organization_id} and id = ${id} and text_status = 'pending' returning id`
+    if (saved.length === 0) return
+    const file = await getFile(ctx, id)
+    await recordFileActivity(ctx, file, {
+      type: 'file_read',
+      data: {
+        file_id: id,
+        name: file.name,
+        text_status: status,
+        ...(why ? { text_error: why } : {}),
+        ...(summary ? { facts: summary.facts.length } : {}),
+      },
+    })
+    const instruction = findInstruction(pages.join('\n'))
+    if (instruction) {
+      await recordFileActivity(ctx, file, {
+        type: 'instruction_found',
+        data: {
+          where: `the file “${clip(file.name, 80)}”`,
+          field: 'file',
+          snippet: instruction,
+          file_id: id,
+        },
+      })
+    }
+  })
+
+const NO_TEXT = 'There is no text in it; it may be made of pictures.'
+
+/**
+ * What a file says, as far as it was read. It is text from outside: show it as data, and count whoever reads it as having
+ * read it.
+ */
+export const getFileText = (ctx: Ctx, id: string): Promise<FileText> =>
+  inTx(ctx, async ({ tx, organization_id }) => {
+    const [row] = await tx<(Omit<FileText, 'pages'> & { extracted_text: string | null })[]>`
+      select text_status, text_error, extracted_text from files
+      where organization_id = ${organization_id} and id = ${id}`
+    if (!row) throw notFound('file', id)
+    const { extracted_text, ...status } = row
+    return { ...status, pages: extracted_text === null ? [] : extracted_text.split(PAGE_BREAK) }
+  })

@@ -50,6 +50,7 @@ export const activityTypes = [
   'email_received',
   'email_failed',
   'email_opted_out',
+  'email_opted_in',
   'approval_requested',
   'approval_stale',
   'approval_reread',

@@ -16,6 +16,7 @@ import { saveEnrichment } from '../db/lead-enrichment.ts'
 import { queueMessage } from '../db/messages.ts'
 import { addNote } from '../db/notes.ts'
 import { closeOpportunity } from '../db/opportunity-closings.ts'
+import { optOut } from '../db/opt-outs.ts'
 import { listPipelines } from '../db/pipelines.ts'
 import { agentActor } from '../db/policies.ts'
 import { queueRun } from '../db/runs.ts'
@@ -162,6 +163,7 @@ export const furnish = async (ctx: Ctx, user_id: string): Promise<Furnished> => 
       })}`
   })
   const key = await createApiKey(ctx, { name: 'Key', scopes: ['leads:read'], user_id })
+  await optOut(ctx, 'gone@brightside.example', 'unsubscribed')
   return {
     lead: lead.id,
     deal: deal.id,

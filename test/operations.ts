@@ -1,15 +1,22 @@
 import type { OpenApi } from '../api/openapi.ts'
 import type { ApiWorld } from './api.ts'
+import type { Furnished } from './furnished.ts'
 
 /** One operation of the OpenAPI document, as a test asks it. */
 export type Described = {
+  /** `POST /api/leads/{id}/work` */
+  name: string
   method: string
   path: string
   example: any
+  /** JSON schema of the body, where it takes one. */
   body: any
+  /** Names of what the address may ask beside the path, and which of them it must. */
   query: string[]
+  required: string[]
   response: any
   status: number
+  versioned: boolean
 }
 
 /** What the running app says of itself. */
@@ -19,19 +26,156 @@ export const operationsOf = async (api: ApiWorld): Promise<Described[]> => {
     Object.entries(methods).map(([method, operation]: [string, any]) => {
       const [status = '200'] = Object.keys(operation.responses)
       const content = operation.requestBody?.content['application/json']
+      const parameters: any[] = operation.parameters ?? []
+      const query = parameters.filter((parameter) => parameter.in === 'query')
       return {
+        name: `${method.toUpperCase()} ${path}`,
         method: method.toUpperCase(),
         path,
         example: content?.example,
-        body: content?.schema,
-        query: (operation.parameters ?? []).filter((p: any) => p.in === 'query').map((p: any) => p.name),
+        body: content?.schema && inlined(content.schema, document),
+        query: query.map(({ name }) => name),
+        required: query.filter(({ required }) => required).map(({ name }) => name),
         response: operation.responses[status]?.content?.['application/json']?.schema,
         status: Number(status),
+        versioned: parameters.some(({ name }) => name === 'If-Match'),
       }
     }),
   )
 }
 
+/** Whether it changes something, and is not the door of websites. */
+export const isWrite = ({ method, path }: Described): boolean => method !== 'GET' && path !== WEBHOOK
+
+/** Whether it answers JSON to who has a key. */
+export const isRead = ({ method, path }: Described): boolean => method === 'GET' && path !== '/api/events'
+
+const WEBHOOK = '/intake/webhook/{token}'
+
+/** An id that is nobody's; in an example it stands for one that has to be put there. */
+export const NOBODYS = '01990000-0000-7000-8000-000000000000'
+
 /** The path with something in the place of each parameter: an id that is nobody's, unless told otherwise. */
 export const pathOf = (path: string, values: Record<string, string> = {}): string =>
-  path.replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? '01990000-0000-7000-8000-000000000000')
+  path.replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? NOBODYS)
+
+/** The path and the body of an operation with real ids in them: what is asked works. */
+export const placed = (
+  operation: Described,
+  made: Furnished,
+  more: Record<string, string> = {},
+): { path: string; body: any } => {
+  const path = pathOf(operation.path, { ...valuesOf(operation, made), ...more })
+  const query = operation.required.map((name) => `${name}=${QUERY[name] ?? idNamed(name, made, operation)}`)
+  return {
+    path: query.length > 0 ? `${path}?${query.join('&')}` : path,
+    body: withIds(operation.example, operation, made),
+  }
+}
+
+/** What stands in a path, by the name of its place. */
+export const valuesOf = (operation: Described, made: Furnished): Record<string, string> =>
+  Object.fromEntries(
+    [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => [
+      name,
+      name === 'id' ? made[kindIn(operation)] : (PLACES[name] ?? idNamed(name, made, operation)),
+    ]),
+  )
+
+/** What the id in an operation's path is the id of. Whoever adds a noun furnishes one. */
+export const kindIn = ({ name, path }: Described): keyof Furnished => {
+  const [noun = ''] = path.replace(/^\/(?:api|external\/v1)\//, '').split('/')
+  const kind = OF_OPERATION[name] ?? NOUNS[noun]
+  if (!kind) throw new Error(`${name}: say in test/operations.ts what “${noun}” is, and furnish one`)
+  return kind
+}
+
+const NOUNS: Record<string, keyof Furnished> = {
+  leads: 'lead',
+  deals: 'deal',
+  accounts: 'account',
+  contacts: 'contact',
+  opportunities: 'lead',
+  pipelines: 'pipeline',
+  'discard-reasons': 'discard_reason',
+  approvals: 'approval',
+  runs: 'run',
+  failures: 'failed_run',
+  'intake-sources': 'source',
+  submissions: 'submission',
+  messages: 'message',
+  'api-keys': 'api_key',
+  notes: 'note',
+  tasks: 'task',
+  activities: 'activity',
+  files: 'file',
+  bulk: 'bulk',
+  fields: 'field',
+  views: 'view',
+}
+
+/** Where one in another state is wanted. */
+const OF_OPERATION: Record<string, keyof Furnished> = {
+  'GET /api/opportunities/{id}/reopen': 'closed_lead',
+  'POST /api/opportunities/{id}/reopen': 'closed_lead',
+  'GET /api/opportunities/{id}/closings': 'closed_lead',
+  'POST /api/runs/{id}/retry': 'failed_run',
+  'POST /api/runs/{id}/undo': 'failed_run',
+  'POST /api/approvals/{id}/restore': 'rejected',
+}
+
+const PLACES: Record<string, string> = {
+  name: 'lead_worker',
+  agent: 'lead_worker',
+  tool: 'add_note',
+  currency: 'USD',
+  key: 'view',
+  external_id: 'erp-4711',
+  email: 'gone@brightside.example',
+}
+
+const QUERY: Record<string, string> = { q: 'Ana' }
+
+const IDS: Record<string, keyof Furnished> = {
+  stage_id: 'stage',
+  pipeline_id: 'pipeline',
+  owner_id: 'user',
+  user_id: 'user',
+  contact_id: 'contact',
+  account_id: 'account',
+  discard_reason_id: 'discard_reason',
+  target_pipeline_id: 'pipeline',
+  target_stage_id: 'stage',
+}
+
+const idNamed = (name: string, made: Furnished, { name: operation }: Described): string => {
+  const kind = IDS[name.replace(/_ids$/, '_id')]
+  if (kind) return made[kind]
+  throw new Error(`${operation}: say in test/operations.ts which id belongs into “${name}”`)
+}
+
+const withIds = (value: any, operation: Described, made: Furnished, place = '', around: any = {}): any => {
+  if (value === NOBODYS) {
+    if (place === 'id' && around.kind in made) return made[around.kind as keyof Furnished]
+    if (place === 'ids') return made[around.kind as keyof Furnished]
+    if (place === 'before_id' || place === 'after_id') return made[kindIn(operation)]
+    return idNamed(place, made, operation)
+  }
+  if (Array.isArray(value)) return value.map((item) => withIds(item, operation, made, place, around))
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [name, withIds(member, operation, made, name, value)]),
+  )
+}
+
+/** A schema without references into the document; a shape that holds itself is open where it begins again. */
+const inlined = (schema: any, document: OpenApi, open: readonly string[] = []): any => {
+  if (Array.isArray(schema)) return schema.map((item) => inlined(item, document, open))
+  if (typeof schema !== 'object' || schema === null) return schema
+  const name = /^#\/components\/schemas\/(\w+)$/.exec(schema.$ref)?.[1]
+  if (name !== undefined)
+    return open.includes(name) ? {} : inlined(document.components.schemas[name], document, [...open, name])
+  return Object.fromEntries(
+    Object.entries(schema).map(([key, value]) => [key, inlined(value, document, open)]),
+  )
+}

@@ -130,6 +130,9 @@ export const rolesMatrix: Record<string, `${0 | 1}${0 | 1}${0 | 1}${0 | 1}${0 | 
   'POST /api/submissions/{id}/retry': '11100',
   'GET /api/messages': '11111',
   'GET /api/messages/{id}': '11111',
+  'GET /api/opt-outs': '11111',
+  'POST /api/opt-outs': '11110',
+  'DELETE /api/opt-outs/{email}': '11000',
 
   'GET /api/api-keys': '11111',
   'POST /api/api-keys': '11000',

@@ -1,3 +1,4 @@
+import { external } from '../external/list.ts'
 import type { Route } from '../route.ts'
 import { accounts } from './accounts.ts'
 import { activities } from './activities.ts'
@@ -23,6 +24,7 @@ import { messages } from './messages.ts'
 import { milestones } from './milestones.ts'
 import { notes } from './notes.ts'
 import { opportunities } from './opportunities.ts'
+import { optOuts } from './opt-outs.ts'
 import { pipelines } from './pipelines.ts'
 import { policies } from './policies.ts'
 import { preferences } from './preferences.ts'
@@ -35,7 +37,7 @@ import { tools } from './tools.ts'
 import { undo } from './undo.ts'
 import { views } from './views.ts'
 
-/** Every operation below `/api` that takes and answers JSON. What is not listed here is not served. */
+/** Every operation that takes and answers JSON. What is not listed here is not served. */
 export const routes: readonly Route[] = [
   ...me,
   ...leads,
@@ -60,6 +62,7 @@ export const routes: readonly Route[] = [
   ...intakeSources,
   ...submissions,
   ...messages,
+  ...optOuts,
   ...failures,
   ...apiKeys,
   ...members,
@@ -72,4 +75,5 @@ export const routes: readonly Route[] = [
   ...views,
   ...preferences,
   ...search,
+  ...external,
 ]

@@ -13,6 +13,8 @@ import {
 } from './discard-reasons.ts'
 import { deleteExchangeRate, listExchangeRates, setExchangeRate } from './exchange-rates.ts'
 import { archiveField, FieldChange, lockField, restoreField, updateField } from './fields.ts'
+import { LinkedPair } from './link-rows.ts'
+import { linkRecords, LinkTerms, standingLink, unlinkRecords } from './links.ts'
 import { clearMilestone, milestones, setMilestone, type Milestone } from './milestones.ts'
 import { archiveNote, editNote, lockNote, restoreNote } from './notes.ts'
 import { lockOpportunity } from './opportunities.ts'
@@ -179,6 +181,16 @@ export const inverses = {
     input: RecordGiven,
     standing: standingArchive,
     apply: (ctx, record) => restoreRecord(ctx, record, ctx.recording?.reason),
+  }),
+  link_records: inverse({
+    input: LinkedPair.extend(LinkTerms.shape),
+    standing: standingLink,
+    apply: (ctx, { from, to, ...terms }) => linkRecords(ctx, { from, to }, terms, ctx.recording?.reason),
+  }),
+  unlink_records: inverse({
+    input: LinkedPair.extend({ next_primary_id: z.uuid().optional() }),
+    standing: standingLink,
+    apply: (ctx, pair) => unlinkRecords(ctx, pair, ctx.recording?.reason),
   }),
   move_stage: inverse({
     input: MoveBack,

@@ -137,6 +137,19 @@ export const replaceLinks = (
     if (gone.length + added.length > 0 || first?.id !== former?.id) raiseVersion(ctx, of)
   })
 
+/** How two records stand to each other, by the names that activities give to what changed; nobody changes it meanwhile. */
+export const standingLink = async (ctx: TxCtx, pair: LinkedPair): Promise<Record<string, unknown>> => {
+  const place = await placeOf(ctx, pair)
+  const links = await lockLinks(ctx, place)
+  const link = links.find(({ id }) => id === place.member.id)
+  const primary = links.find(({ is_primary }) => is_primary)
+  return {
+    linked: link !== undefined,
+    role: link?.role ?? null,
+    [`primary_${place.member.kind}_id`]: primary?.id ?? null,
+  }
+}
+
 /** The links that a new record comes with: its creation says them. */
 export const linkNew = async (
   ctx: TxCtx,

@@ -83,6 +83,9 @@ const STATUS: Record<RefusalKind, number> = {
 const AWAY =
   /^(08|57P0[123]|53300|ECONNREFUSED|ECONNRESET|EPIPE|ENOTFOUND|ETIMEDOUT|CONNECTION_|CONNECT_TIMEOUT)/
 
+/** SQLSTATEs of two acts that met: what one refers to the other deleted (our checks had seen it), or each waited for the other. */
+const OVERTAKEN = /^(23503|40001|40P01)$/
+
 const problemOf = (error: unknown): Problem => {
   if (error instanceof Problem) return error
   if (error instanceof DomainError) {
@@ -100,6 +103,14 @@ const problemOf = (error: unknown): Problem => {
       },
     )
   }
+  if (OVERTAKEN.test(code) || constraintOf(error) === 'opportunities_pipeline_in_use') {
+    log.warn({ err: error }, 'somebody else changed at once what this rested on')
+    return new Problem(
+      409,
+      'changed_meanwhile',
+      'Somebody changed at the same moment what this refers to. Nothing was changed; read it again and repeat your change.',
+    )
+  }
   // Class 22 is a value the database cannot hold: our checks should have named its place first.
   if (code.startsWith('22')) {
     log.warn({ err: error }, 'a value reached the database that it cannot hold')
@@ -111,6 +122,9 @@ const problemOf = (error: unknown): Problem => {
     'Something went wrong on our side. It was noted under the id in “instance”.',
   )
 }
+
+const constraintOf = (error: unknown): unknown =>
+  error instanceof Error && 'constraint_name' in error ? error.constraint_name : undefined
 
 const driverCode = (error: unknown): string => {
   if (error instanceof AggregateError) return driverCode(error.errors[0])

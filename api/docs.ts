@@ -17,7 +17,10 @@ export const docsPage = (document: OpenApi): Markup => {
       <p>
         Send an API key as <code>Authorization: Bearer …</code>; keys are made under Settings. Errors are
         <code>application/problem+json</code> with a stable <code>code</code>. Lists answer
-        <code>{data, next_cursor}</code>. Writes accept an <code>Idempotency-Key</code>. The same as a
+        <code>{data, next_cursor}</code>. Writes accept an <code>Idempotency-Key</code>. Programs use
+        <a href="#external"><code>/external/v1</code></a
+        >: addresses that stay, and batches of up to 1,000. How often a key may still ask is said in
+        <code>RateLimit-Remaining</code>; beyond that it is 429 with <code>Retry-After</code>. The same as a
         document for programs: <a href="/openapi.json">/openapi.json</a>.
       </p>
       <nav>${tags.map((tag) => html`<a href="#${tag}">${tag}</a> `)}</nav>

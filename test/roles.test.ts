@@ -31,7 +31,7 @@ const isLetIn = async (key: string, { method, path, example }: Described): Promi
 
 test('every operation has a row, and every row an operation', () => {
   const described = operations
-    .filter(({ path }) => path.startsWith('/api/'))
+    .filter(({ path }) => !path.startsWith('/intake/'))
     .map(({ method, path }) => `${method} ${path}`)
   expect(Object.keys(rolesMatrix).toSorted()).toEqual(described.toSorted())
 })

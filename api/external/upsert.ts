@@ -1,0 +1,82 @@
+import { z } from 'zod'
+import { inSavepoint, inTx, type TxCtx } from '../../db/context.ts'
+import { DomainError, invalid } from '../../db/errors.ts'
+import { Line } from '../../db/lead-fields.ts'
+import { holderOfExternalId, type RecordKind } from '../../db/records.ts'
+import { isStorable } from '../body.ts'
+import { bodyOf, route, type Performing, type Route } from '../route.ts'
+
+/**
+ * Puts a record where another system knows it by an id of its own: changed when a record has that id, else made with it.
+ * @param kindsOf among which kinds it is looked for, the first one first
+ */
+export const upsertOf = (
+  noun: string,
+  kindsOf: (ctx: TxCtx, sent: Record<string, unknown>) => Promise<readonly RecordKind[]>,
+  create: Route,
+  update: Route,
+): Route => {
+  const { permission, tag, example, response } = create.definition
+  const only_made = namesOf(create).difference(namesOf(update))
+  const change = (call: Performing, id: string, sent: object): Promise<unknown> => {
+    const values = Object.entries(sent).filter(([name]) => !only_made.has(name))
+    return update.perform(call, { id }, Object.fromEntries(values))
+  }
+
+  return route(
+    {
+      method: 'PUT',
+      path: `/external/v1/${noun}/by-external-id/:external_id`,
+      summary: 'Make or change one by the id that another system gave it',
+      description:
+        'Takes what `POST` takes. The record that has this `external_id` is changed: what is sent is set, what is absent stays. Without one, it is made.',
+      ...(permission ? { permission } : {}),
+      ...(tag ? { tag } : {}),
+      ...(response ? { response } : {}),
+      keys_only: true,
+      params: z.object({ external_id: ExternalId }),
+      body: z.record(z.string(), z.unknown()),
+      described_body: bodyOf(create).omit({ external_id: true }),
+      example,
+    },
+    ({ params: { external_id }, body: { external_id: named = external_id, ...body }, ...call }) =>
+      inTx(call.ctx, async (ctx) => {
+        if (named !== external_id) throw contradicts(external_id)
+        const held = await firstHolder(ctx, await kindsOf(ctx, body), external_id)
+        if (held) return change({ ...call, ctx }, held, body)
+        try {
+          return await inSavepoint(ctx, (ctx) =>
+            create.perform({ ...call, ctx }, {}, { ...body, external_id }),
+          )
+        } catch (error) {
+          const holder = holderIn(error)
+          if (!holder) throw error
+          return change({ ...call, ctx }, holder, body)
+        }
+      }),
+  )
+}
+
+/** As it is stored. */
+const ExternalId = z.string().refine(isStorable).pipe(Line()).pipe(z.string().min(1))
+
+const contradicts = (external_id: string): DomainError =>
+  invalid('external_id_contradicts_address', '/external_id', 'The address names another one.', [external_id])
+
+const firstHolder = async (
+  ctx: TxCtx,
+  kinds: readonly RecordKind[],
+  external_id: string,
+): Promise<string | undefined> => {
+  const holders = await Promise.all(kinds.map((kind) => holderOfExternalId(ctx, kind, external_id)))
+  return holders.find((holder) => holder !== undefined)?.id
+}
+
+/** Somebody made it in the same moment, and was first. */
+const holderIn = (error: unknown): string | undefined => {
+  if (!(error instanceof DomainError) || error.code !== 'external_id_taken') return undefined
+  const [id] = Object.values(error.extra)
+  return typeof id === 'string' ? id : undefined
+}
+
+const namesOf = (operation: Route): Set<string> => new Set(Object.keys(bodyOf(operation).shape))

@@ -314,10 +314,14 @@ test('a run works one record: a call about another one is refused, whatever the 
     create_task: { title: 'x' },
     draft_email: { subject: 'x', body: 'The cost for 40 seats is unknown.' },
     suggest_next_actions: { actions: [taskAction('x')] },
+    update_lead: { values: { city: 'Kiel' }, reason: 'because' },
+    assign_owner: { opportunity_id: other.id, owner_id: null, reason: 'because' },
     close_opportunity: { opportunity_id: other.id, outcome: 'won', reason: 'because' },
     set_forecast_category: { opportunity_id: other.id, forecast_category: 'commit', reason: 'because' },
   }
-  for (const name of Object.keys(tools).filter((name) => name !== 'send_email')) {
+  // Of these no argument names the record that the run works on.
+  const about_none = ['send_email', 'search_records', 'read_record', 'create_lead']
+  for (const name of Object.keys(tools).filter((name) => !about_none.includes(name))) {
     const answer = await call(name, { lead_id: other.id, ...inputs[name] })
     expect([name, answer.verdict, answer.rule]).toEqual([name, 'deny', 'other_record'])
     expect(JSON.stringify(answer.output)).not.toContain('secret')
@@ -620,7 +624,7 @@ test('P11 a hostile model reaches nobody, reads nothing that is not its own, and
   expect((await listTasks(ctx, { subject_id: neighbour.id, limit: 10 })).data).toEqual([])
 })
 
-/** A model that makes every call of a list, ten in each turn, and claims to be done. */
+/** A model that makes every call of a list, a dozen in each turn, and claims to be done. */
 const hostileModel = (attacks: [tool: string, input: unknown][]): LanguageModelV4 => {
   let made = 0
   const usage = {
@@ -633,7 +637,7 @@ const hostileModel = (attacks: [tool: string, input: unknown][]): LanguageModelV
     modelId: 'hostile',
     supportedUrls: {},
     doGenerate: () => {
-      const turn = attacks.slice(made, made + 10)
+      const turn = attacks.slice(made, made + 12)
       made += turn.length
       const content: LanguageModelV4Content[] =
         turn.length === 0

@@ -56,6 +56,11 @@ describe('every tool', () => {
     send_email: { to: 'ana@x.example', subject: 'Hello', body: 'Hello' },
     create_task: { lead_id, title: 'Call Ana' },
     add_note: { lead_id, body: 'Hello' },
+    read_record: { record_kind: 'account', record_id: lead_id },
+    search_records: { query: 'Ana' },
+    update_lead: { lead_id, values: { city: 'Berlin' }, reason: 'They said so.' },
+    create_lead: { contact_name: 'Bo Lind', reason: 'Named in the message.' },
+    assign_owner: { opportunity_id: lead_id, owner_id: null, reason: 'Nobody is in charge.' },
   }
 
   test.each(Object.keys(tools))(
@@ -76,7 +81,7 @@ describe('every tool', () => {
         null,
         'x',
         {},
-        { ...input, lead_id: 'x', opportunity_id: 'x', to: 'x' },
+        { ...input, lead_id: 'x', opportunity_id: 'x', record_id: 'x', to: 'x', query: 7, email: 'x' },
       ])
         expect(tool.parse(wrong).success).toBe(false)
     },

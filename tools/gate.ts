@@ -147,19 +147,19 @@ const judge = async (
       text: 'This run works on one record; it may not act on another one.',
     }
   }
+  const asking = { tainted: call.tainted_by.length > 0, suggestion: why.suggestion ?? false }
   const [{ levels, ...switches }, consequence] = await Promise.all([
     readStanding(ctx, call.agent, call.subject),
-    tool.needsPerson(input, ctx),
+    tool.needsPerson(input, ctx, asking),
   ])
   return decide({
     tool: tool.name,
     effect: tool.effect,
     level: levels[tool.name],
     ...switches,
-    tainted: call.tainted_by.length > 0,
+    ...asking,
     safe_when_tainted: tool.safe_when_tainted,
     consequence,
-    suggestion: why.suggestion ?? false,
   })
 }
 

@@ -1,21 +1,31 @@
 import { add_note } from './add_note.ts'
+import { assign_owner } from './assign_owner.ts'
 import { close_opportunity } from './close_opportunity.ts'
+import { create_lead } from './create_lead.ts'
 import { create_task } from './create_task.ts'
 import { draft_email } from './draft_email.ts'
 import { enrich_lead } from './enrich_lead.ts'
 import { move_stage } from './move_stage.ts'
 import { qualify } from './qualify.ts'
 import { read_lead } from './read_lead.ts'
+import { read_record } from './read_record.ts'
+import { search_records } from './search_records.ts'
 import { send_email } from './send_email.ts'
 import { set_forecast_category } from './set_forecast_category.ts'
 import { suggest_next_actions } from './suggest_next_actions.ts'
+import { update_lead } from './update_lead.ts'
 import type { Tool } from './tool.ts'
 
 /** Every tool there is. What is not listed here cannot run. */
 export const tools: Readonly<Record<string, Tool>> = Object.fromEntries(
   [
     read_lead,
+    read_record,
+    search_records,
     enrich_lead,
+    update_lead,
+    create_lead,
+    assign_owner,
     qualify,
     move_stage,
     close_opportunity,

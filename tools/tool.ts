@@ -43,6 +43,9 @@ export type GateAnswer = {
   tainted_by: TaintSource[]
 }
 
+/** What a call is made upon: whether the run has read anything from outside, and whether a person will decide anyway. */
+export type Asking = { tainted: boolean; suggestion: boolean }
+
 /** A field before and after an act, as an approval shows it. */
 export type Preview = { field: string; label: string; before: string | null; after: string | null }
 
@@ -61,7 +64,7 @@ export type ToolDeclaration<Input extends z.ZodType, Output extends z.ZodType, P
   /** What changes outside and inside if a person approves. */
   consequence: (input: z.infer<Input>) => string
   /** Why these arguments always need a person; absent where they do not. */
-  needsPerson?: (input: z.infer<Input>, ctx: TxCtx) => Promise<string | undefined>
+  needsPerson?: (input: z.infer<Input>, ctx: TxCtx, asking: Asking) => Promise<string | undefined>
   /** Harmless enough to run by itself after something from outside was read. */
   safe_when_tainted: boolean
   risk: Risk
@@ -98,7 +101,7 @@ export type Tool = {
   parse: (input: unknown) => z.ZodSafeParseResult<Record<string, unknown>>
   summary: (input: unknown, ctx: TxCtx) => Promise<string>
   consequence: (input: unknown) => string
-  needsPerson: (input: unknown, ctx: TxCtx) => Promise<string | undefined>
+  needsPerson: (input: unknown, ctx: TxCtx, asking: Asking) => Promise<string | undefined>
   reads: (input: unknown) => Read[]
   refresh: (input: unknown, ctx: TxCtx, subject: Subject) => Promise<Record<string, unknown>>
   preview: (input: unknown, ctx: TxCtx) => Promise<Preview[]>
@@ -141,7 +144,7 @@ export const defineTool = <
     parse: (input) => declared.input.safeParse(input),
     summary: async (input, ctx) => declared.summary(given(input), ctx),
     consequence: (input) => declared.consequence(given(input)),
-    needsPerson: async (input, ctx) => declared.needsPerson?.(given(input), ctx),
+    needsPerson: async (input, ctx, asking) => declared.needsPerson?.(given(input), ctx, asking),
     reads: (input) => declared.reads(given(input)),
     refresh: async (input, ctx, subject) =>
       declared.refresh ? declared.refresh(given(input), ctx, subject) : given(input),

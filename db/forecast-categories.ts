@@ -3,7 +3,7 @@ import { inTx, type Ctx } from './context.ts'
 import { staleVersion } from './errors.ts'
 import { lockOpportunity, type Opportunity } from './opportunities.ts'
 import { forecastCategories } from './opportunity-fields.ts'
-import { requireApproval, requireReason } from './opportunity-stages.ts'
+import { requireReason } from './opportunity-stages.ts'
 import { writeOpportunity } from './opportunity-writing.ts'
 import { originOf } from './record-changes.ts'
 
@@ -16,7 +16,7 @@ export type SetForecastCategory = z.infer<typeof SetForecastCategory>
 
 /**
  * Says how sure the close of a card is held to be: what forecasts are sliced by.
- * @throws {DomainError} `reason_required` and `approval_required` for agents, stale on a version mismatch
+ * @throws {DomainError} for agents `reason_required`, and `approval_required` without a person’s yes; stale on a version mismatch
  */
 export const setForecastCategory = (ctx: Ctx, id: string, input: SetForecastCategory): Promise<Opportunity> =>
   inTx(ctx, async (ctx) => {
@@ -24,6 +24,5 @@ export const setForecastCategory = (ctx: Ctx, id: string, input: SetForecastCate
     const before = await lockOpportunity(ctx, id)
     if (version !== undefined && version !== before.version) throw staleVersion(before)
     requireReason(ctx, reason)
-    requireApproval(ctx, 'changes a forecast category')
     return writeOpportunity(ctx, before, { forecast_category }, { origin: originOf(ctx), reason })
   })

@@ -11,6 +11,7 @@ import { replaceLinks } from './links.ts'
 import { getOpportunity, lastPosition, lockOpportunity, type Opportunity } from './opportunities.ts'
 import { type NewOpportunity, type OpportunityChange, OpportunityFields } from './opportunity-fields.ts'
 import { type MoveOpportunity, moveOpportunity } from './opportunity-moves.ts'
+import { requireApproval } from './opportunity-stages.ts'
 import type { Origin } from './origins.ts'
 import { defaultPipeline, entryStage, getPipeline, getStage, type Pipeline, type Stage } from './pipelines.ts'
 import { originOf, readChange, writeChanges } from './record-changes.ts'
@@ -142,6 +143,8 @@ export const writeOpportunity = async (
   how: { custom?: Change[] | undefined; origin: Origin; reason?: string | undefined },
 ): Promise<Opportunity> => {
   const { id, kind } = before
+  const { forecast_category = before.forecast_category } = values
+  if (forecast_category !== before.forecast_category) requireApproval(ctx, 'changes a forecast category')
   const changes = await writeChanges(ctx, kind, before, { values, ...how })
   if (changes.length === 0) return before
   if (values['expected_close_on'] !== undefined)

@@ -57,14 +57,15 @@ export type AgentAtWork = {
   call: (name: string, input: unknown, tainted_by?: TaintSource[]) => Promise<GateAnswer>
 }
 
-/** Puts `lead_worker` on a lead, as a worker that has claimed the run. */
+/** Puts `lead_worker` on a lead, or on a deal, as a worker that has claimed the run. */
 export const putToWork = async (
   world: Pick<World, 'db'> & { ctx: Ctx },
   lead_id: string,
   outside: Outside = nowhere,
+  kind: 'lead' | 'deal' = 'lead',
 ): Promise<AgentAtWork> => {
   const { organization_id } = world.ctx
-  const subject = { kind: 'lead', id: lead_id }
+  const subject = { kind, id: lead_id }
   const { id } = await queueRun(world.ctx, { agent: 'lead_worker', subject, trigger: { kind: 'request' } })
   const claimed = await claimRun(world.db, organization_id, id, 'test')
   if (!claimed) throw new Error('the run was not there to claim')

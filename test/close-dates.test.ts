@@ -1,0 +1,52 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { inTx, type Ctx } from '../db/context.ts'
+import { updateDeal } from '../db/deals.ts'
+import { getOpportunity } from '../db/opportunities.ts'
+import { closeOpportunity } from '../db/opportunity-closings.ts'
+import { makeDeal } from './cards.ts'
+import { openWorld, type World } from './world.ts'
+
+let world: World
+let ctx: Ctx
+beforeAll(async () => {
+  world = await openWorld()
+  ctx = world.ctx
+})
+afterAll(() => world.stop())
+
+const movesOf = (id: string) =>
+  inTx(ctx, async ({ tx }) => {
+    const rows = await tx<{ before_on: string | null; after_on: string | null; slipped_days: number }[]>`
+      select before_on, after_on, slipped_days from close_date_moves where opportunity_id = ${id} order by id`
+    return [...rows]
+  })
+
+test('F91: every move of the expected close is kept, and one to a later day counts as a slip', async () => {
+  const deal = await makeDeal(ctx, { expected_close_on: '2026-12-01' })
+  expect(deal.expected_close_slips).toBe(0)
+  for (const expected_close_on of [
+    '2026-12-15',
+    '2026-12-10',
+    '2026-12-10',
+    null,
+    '2027-01-31',
+    '2027-03-01',
+  ])
+    await updateDeal(ctx, deal.id, { expected_close_on })
+  expect(await movesOf(deal.id)).toEqual([
+    { before_on: '2026-12-01', after_on: '2026-12-15', slipped_days: 14 },
+    { before_on: '2026-12-15', after_on: '2026-12-10', slipped_days: -5 },
+    { before_on: '2026-12-10', after_on: null, slipped_days: 0 },
+    { before_on: null, after_on: '2027-01-31', slipped_days: 0 },
+    { before_on: '2027-01-31', after_on: '2027-03-01', slipped_days: 29 },
+  ])
+  // The count is derived: it raises no version.
+  expect(await getOpportunity(ctx, deal.id)).toMatchObject({ expected_close_slips: 2, version: 6 })
+})
+
+test('F91: a closing that names another day counts the same', async () => {
+  const deal = await makeDeal(ctx, { expected_close_on: '2026-12-01' })
+  const closed = await closeOpportunity(ctx, deal.id, { outcome: 'won', expected_close_on: '2026-12-24' })
+  expect(closed).toMatchObject({ expected_close_on: '2026-12-24', expected_close_slips: 1 })
+  expect(await movesOf(deal.id)).toMatchObject([{ slipped_days: 23 }])
+})

@@ -249,8 +249,9 @@ const beyond = (tx: TxCtx['tx'], parts: Ordered[], first_has_value: boolean): Fr
   if (!second) return tx`${column} ${sign} ${operand}`
   const further = beyond(tx, rest, false)
   if (part.required || first_has_value) {
-    const only = rest.length === 1
-    return only
+    // The id goes the way of the first column, which may not be this one's.
+    const together = rest.length === 1 && second.part.descending === part.descending
+    return together
       ? tx`(${column}, ${second.column}) ${sign} (${operand}, ${second.at}::text::uuid)`
       : tx`${column} ${sign}= ${operand} and (${column} ${sign} ${operand} or (${column} = ${operand} and ${further}))`
   }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { getActivity, type Activity, type Change } from './activities.ts'
+import { getActivity, type Activity } from './activities.ts'
 import { revertActivity, withdrawEntry } from './activity-revisions.ts'
 import { withdrawApproval } from './approval-decisions.ts'
 import { getApproval } from './approvals.ts'
@@ -16,6 +16,7 @@ import { archiveField, FieldChange, lockField, restoreField, updateField } from 
 import { LinkedPair } from './link-rows.ts'
 import { linkRecords, LinkTerms, standingLink, unlinkRecords } from './links.ts'
 import { clearMilestone, milestones, setMilestone, type Milestone } from './milestones.ts'
+import { archiveFile, getFile, restoreFile } from './files.ts'
 import { archiveNote, editNote, lockNote, restoreNote } from './notes.ts'
 import { lockOpportunity } from './opportunities.ts'
 import { moveOpportunity } from './opportunity-moves.ts'
@@ -24,41 +25,11 @@ import { deletePipeline, restorePipeline } from './pipeline-deletion.ts'
 import { changePipeline, PipelineChange, standingPipeline } from './pipeline-editing.ts'
 import { deleteStage } from './pipeline-stages.ts'
 import { readPipeline } from './pipelines.ts'
+import { changesOf, inverse, subjectOf, type Verb } from './inverse.ts'
 import { lockRecord, updateRecord } from './record-updates.ts'
 import { archiveRecord, recordKinds, type RecordRef, requireRecord, restoreRecord } from './records.ts'
 import { archiveTask, cancelTask, completeTask, reopenTask, restoreTask } from './task-states.ts'
 import { lockTask, TaskChange, taskStatuses, updateTask } from './tasks.ts'
-
-/** A verb that takes an act back. */
-export type Verb = {
-  input: z.ZodType
-  /** The record's values as they stand, locked; what the act left is compared with them, name by name. */
-  standing: (ctx: TxCtx, input: unknown, activity: Activity) => Promise<Record<string, unknown>>
-  /** What the act left; absent: the `after` of its changes. */
-  left?: ((activity: Activity) => Record<string, unknown>) | undefined
-  /** The input without these fields, for taking back the rest; absent: all or nothing. */
-  without?: ((input: unknown, fields: string[]) => unknown) | undefined
-  apply: (ctx: TxCtx, input: unknown, activity: Activity) => Promise<unknown>
-}
-
-/** Declares an inverse; `apply` is the same function of the record that a person's own act goes through. */
-export const inverse = <Input extends z.ZodType>(declared: {
-  input: Input
-  standing: (ctx: TxCtx, input: z.infer<Input>, activity: Activity) => Promise<Record<string, unknown>>
-  left?: (activity: Activity) => Record<string, unknown>
-  without?: (input: z.infer<Input>, fields: string[]) => z.infer<Input>
-  apply: (ctx: TxCtx, input: z.infer<Input>, activity: Activity) => Promise<unknown>
-}): Verb => {
-  const given = (input: unknown): z.infer<Input> => declared.input.parse(input)
-  const { left, without } = declared
-  return {
-    input: declared.input,
-    standing: (ctx, input, activity) => declared.standing(ctx, given(input), activity),
-    left,
-    without: without && ((input, fields) => without(given(input), fields)),
-    apply: (ctx, input, activity) => declared.apply(ctx, given(input), activity),
-  }
-}
 
 const MoveBack = z
   .object({ opportunity_id: z.uuid().optional(), lead_id: z.uuid().optional(), stage_id: z.uuid() })
@@ -102,14 +73,6 @@ const stageLeft = ({ data }: Activity): Record<string, unknown> => ({
   ),
 })
 
-/** What an activity changed, as it is stored. */
-export const changesOf = (data: Record<string, unknown>): Change[] => {
-  const changes = StoredChanges.safeParse(data['changes'])
-  return changes.success ? changes.data : []
-}
-
-const StoredChanges = z.array(z.object({ field: z.string(), before: z.unknown(), after: z.unknown() }))
-
 const MilestoneGiven = z.object({ opportunity_id: z.uuid(), milestone: z.enum(milestones) })
 
 const standingMilestone = async (
@@ -142,6 +105,12 @@ const PipelineGiven = z.object({ pipeline_id: z.uuid() })
 
 const standingInUse = async (ctx: TxCtx, { pipeline_id }: z.infer<typeof PipelineGiven>) => ({
   archived: (await readPipeline(ctx, pipeline_id)).archived_at !== null,
+})
+
+const FileGiven = z.object({ file_id: z.uuid() })
+
+const standingFile = async (ctx: TxCtx, { file_id }: z.infer<typeof FileGiven>) => ({
+  archived_at: (await getFile(ctx, file_id)).archived_at,
 })
 
 const EntryGiven = z.object({ activity_id: z.uuid() })
@@ -320,6 +289,18 @@ export const inverses = {
     standing: standingTask,
     apply: (ctx, { task_id, status }) => STATUS_ACTS[status](ctx, task_id, ctx.recording?.reason),
   }),
+  archive_file: inverse({
+    input: FileGiven,
+    standing: standingFile,
+    left: () => inUse,
+    apply: (ctx, { file_id }) => archiveFile(ctx, file_id),
+  }),
+  restore_file: inverse({
+    input: FileGiven,
+    standing: standingFile,
+    left: () => ({}),
+    apply: (ctx, { file_id }) => restoreFile(ctx, file_id),
+  }),
   delete_activity: inverse({
     input: EntryGiven,
     standing: standingEntry,
@@ -359,9 +340,3 @@ export const inverses = {
     apply: (ctx, { field_id }) => restoreField(ctx, field_id),
   }),
 } satisfies Record<string, Verb>
-
-const subjectOf = ({ subjects, id }: Activity): string => {
-  const [subject] = subjects
-  if (!subject) throw new Error(`activity ${id} is about nothing`)
-  return subject.id
-}

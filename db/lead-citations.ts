@@ -3,9 +3,6 @@ import type { Opportunity } from './opportunities.ts'
 import type { Origin } from './origins.ts'
 import { clip, visibleText } from './text.ts'
 
-/** Where a value that an agent wants to write stands, word for word. */
-export type Citation = { field: string; snippet: string }
-
 /**
  * Where the words of a citation stand: in what the lead wrote, or in what its website says. Nowhere: they were made up, or
  * are somebody else's.

@@ -10,7 +10,8 @@ import {
 } from './activities.ts'
 import { inTx, recordingOf, type Ctx, type Recorded, type TxCtx } from './context.ts'
 import { DomainError, notFound } from './errors.ts'
-import { changesOf, inverse, inverses, type Verb } from './inverses.ts'
+import { changesOf, inverse, type Verb } from './inverse.ts'
+import { inverses } from './inverses.ts'
 import { storableJson } from './text.ts'
 
 /** How long an act can be taken back by one click; later it is corrected by another act. */

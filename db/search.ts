@@ -93,7 +93,8 @@ const newest = async (
         order by created_at desc, id desc limit ${limit})`,
   )
   const rows = await tx<(Found & { likeness: number })[]>`
-    ${selects.reduce((all, next) => tx`${all} union all ${next}`)} order by id desc limit ${limit}`
+    select * from (${selects.reduce((all, next) => tx`${all} union all ${next}`)}) as each
+    order by id desc limit ${limit}`
   return [...rows]
 }
 

@@ -1,5 +1,10 @@
+import { createHash } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { listTimeline } from '../db/activities.ts'
 import { proposeApproval } from '../db/approval-proposals.ts'
+import { logActivity } from '../db/activity-logging.ts'
 import { startBulk } from '../db/bulk.ts'
 import { workBulk } from '../db/bulk-work.ts'
 import { createAccount } from '../db/accounts.ts'
@@ -9,6 +14,7 @@ import { createDeal } from '../db/deals.ts'
 import { createDiscardReason } from '../db/discard-reasons.ts'
 import { setExchangeRate } from '../db/exchange-rates.ts'
 import { createField } from '../db/fields.ts'
+import { addFile } from '../db/files.ts'
 import { createApiKey } from '../db/identity.ts'
 import { createSource, openSource } from '../db/intake-sources.ts'
 import { createLead } from '../db/leads.ts'
@@ -46,7 +52,11 @@ export type Furnished = Record<
   | 'pipeline'
   | 'field'
   | 'view'
+  | 'stage'
+  | 'user'
   | 'activity'
+  | 'entry'
+  | 'file'
   | 'bulk',
   string
 >
@@ -164,6 +174,12 @@ export const furnish = async (ctx: Ctx, user_id: string): Promise<Furnished> => 
   })
   const key = await createApiKey(ctx, { name: 'Key', scopes: ['leads:read'], user_id })
   await optOut(ctx, 'gone@brightside.example', 'unsubscribed')
+  const [pipeline] = await listPipelines(ctx)
+  const entry = await logActivity(ctx, {
+    type: 'call_logged',
+    subjects: [subject],
+    data: { subject: 'Hello' },
+  })
   return {
     lead: lead.id,
     deal: deal.id,
@@ -188,11 +204,33 @@ export const furnish = async (ctx: Ctx, user_id: string): Promise<Furnished> => 
     submission: stored.submission_id,
     message,
     api_key: key.id,
-    pipeline: (await listPipelines(ctx))[0]?.id ?? '',
+    pipeline: pipeline?.id ?? '',
+    stage: pipeline?.stages[1]?.id ?? '',
+    user: user_id,
+    entry: entry.id,
+    file: await putFile(ctx, lead.id),
     field: (await createField(ctx, { record_kind: 'lead', label: 'Team size', type: 'integer' })).id,
     activity: (await listTimeline(ctx, subject, { limit: 1 })).data[0]?.id ?? '',
     bulk: await doneBulk(ctx, lead.id),
     view: (await createView(ctx, { name: 'Large teams', record_kind: 'lead', sort: '-custom.team_size' })).id,
+  }
+}
+
+const putFile = async (ctx: Ctx, lead_id: string): Promise<string> => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'leadhand-file-'))
+  const text = 'Offer for 40 seats\n'
+  try {
+    await writeFile(path.join(folder, 'offer'), text)
+    const { id } = await addFile(ctx, {
+      subject: { kind: 'lead', id: lead_id },
+      name: 'offer.txt',
+      path: path.join(folder, 'offer'),
+      size: Buffer.byteLength(text),
+      sha256: createHash('sha256').update(text).digest('hex'),
+    })
+    return id
+  } finally {
+    await rm(folder, { recursive: true })
   }
 }
 

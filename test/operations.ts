@@ -11,6 +11,8 @@ export type Described = {
   example: any
   /** JSON schema of the body, where it takes one. */
   body: any
+  /** Whether its body is a form with a file in it. */
+  is_form: boolean
   /** Names of what the address may ask beside the path, and which of them it must. */
   query: string[]
   required: string[]
@@ -25,7 +27,8 @@ export const operationsOf = async (api: ApiWorld): Promise<Described[]> => {
   return Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]: [string, any]) => {
       const [status = '200'] = Object.keys(operation.responses)
-      const content = operation.requestBody?.content['application/json']
+      const { 'application/json': json, 'multipart/form-data': form } = operation.requestBody?.content ?? {}
+      const content = json ?? form
       const parameters: any[] = operation.parameters ?? []
       const query = parameters.filter((parameter) => parameter.in === 'query')
       return {
@@ -34,6 +37,7 @@ export const operationsOf = async (api: ApiWorld): Promise<Described[]> => {
         path,
         example: content?.example,
         body: content?.schema && inlined(content.schema, document),
+        is_form: json === undefined && form !== undefined,
         query: query.map(({ name }) => name),
         required: query.filter(({ required }) => required).map(({ name }) => name),
         response: operation.responses[status]?.content?.['application/json']?.schema,
@@ -73,24 +77,43 @@ export const placed = (
   }
 }
 
+/** A request as it goes out: JSON, or a form with a small file. */
+export const requestOf = (
+  { method, is_form }: Described,
+  body: any,
+  headers: Record<string, string> = {},
+): RequestInit => {
+  if (method === 'GET' || method === 'DELETE' || body === undefined) return { method, headers }
+  if (!is_form)
+    return {
+      method,
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    }
+  const form = new FormData()
+  for (const [name, value] of Object.entries(body)) form.set(name, String(value))
+  form.set('file', new File(['Offer for 40 seats'], 'offer.txt'))
+  return { method, headers, body: form }
+}
+
 /** What stands in a path, by the name of its place. */
 export const valuesOf = (operation: Described, made: Furnished): Record<string, string> =>
   Object.fromEntries(
     [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => [
       name,
-      name === 'id' ? made[kindIn(operation)] : (PLACES[name] ?? idNamed(name, made, operation)),
+      name === 'id' ? made[kindIn(operation, made)] : (PLACES[name] ?? idNamed(name, made, operation)),
     ]),
   )
 
 /** What the id in an operation's path is the id of. Whoever adds a noun furnishes one. */
-export const kindIn = ({ name, path }: Described): keyof Furnished => {
+export const kindIn = ({ name, path }: Described, made: Furnished): keyof Furnished => {
   const [noun = ''] = path.replace(/^\/(?:api|external\/v1)\//, '').split('/')
-  const kind = OF_OPERATION[name] ?? NOUNS[noun]
-  if (!kind) throw new Error(`${name}: say in test/operations.ts what “${noun}” is, and furnish one`)
-  return kind
+  const kind = OF_OPERATION[name] ?? NOUNS[noun] ?? ''
+  if (kind in made) return kind as keyof Furnished
+  throw new Error(`${name}: say in test/operations.ts what “${noun}” is, and furnish one`)
 }
 
-const NOUNS: Record<string, keyof Furnished> = {
+const NOUNS: Record<string, string> = {
   leads: 'lead',
   deals: 'deal',
   accounts: 'account',
@@ -115,13 +138,16 @@ const NOUNS: Record<string, keyof Furnished> = {
 }
 
 /** Where one in another state is wanted. */
-const OF_OPERATION: Record<string, keyof Furnished> = {
+const OF_OPERATION: Record<string, string> = {
   'GET /api/opportunities/{id}/reopen': 'closed_lead',
   'POST /api/opportunities/{id}/reopen': 'closed_lead',
   'GET /api/opportunities/{id}/closings': 'closed_lead',
   'POST /api/runs/{id}/retry': 'failed_run',
   'POST /api/runs/{id}/undo': 'failed_run',
   'POST /api/approvals/{id}/restore': 'rejected',
+  'PATCH /api/activities/{id}': 'entry',
+  'DELETE /api/activities/{id}': 'entry',
+  'PATCH /external/v1/activities/{id}': 'entry',
 }
 
 const PLACES: Record<string, string> = {
@@ -158,7 +184,7 @@ const withIds = (value: any, operation: Described, made: Furnished, place = '', 
   if (value === NOBODYS) {
     if (place === 'id' && around.kind in made) return made[around.kind as keyof Furnished]
     if (place === 'ids') return made[around.kind as keyof Furnished]
-    if (place === 'before_id' || place === 'after_id') return made[kindIn(operation)]
+    if (place === 'before_id' || place === 'after_id') return made[kindIn(operation, made)]
     return idNamed(place, made, operation)
   }
   if (Array.isArray(value)) return value.map((item) => withIds(item, operation, made, place, around))

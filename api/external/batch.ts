@@ -55,7 +55,7 @@ export const batchOf = (noun: string, create: Route, update: Route): Route => {
       keys_only: true,
       body_limit: BATCH.body_bytes,
       body: itemsOf(z.record(z.string(), z.unknown())),
-      described_body: itemsOf(z.union([bodyOf(create), bodyOf(update).extend({ id: Id })])),
+      described_body: itemsOf(z.union([bodyOf(create), bodyOf(update).safeExtend({ id: Id })])),
       example: { items: [example] },
       response: Results,
     },

@@ -17,15 +17,16 @@ const published = (among: readonly Route[], method: 'GET' | 'POST' | 'PATCH', be
   const operation = operationAt(among, method, `/api/${below}`)
   const { example, versioned } = operation.definition
   if (!versioned) return operation.at(`/external/v1/${below}`, FOR_PROGRAMS)
-  const sent = { ...(example as object), version: undefined }
   return operation.at(`/external/v1/${below}`, {
     ...FOR_PROGRAMS,
     versioned: 'optional',
-    example: sent,
+    example: withoutVersion(example as Record<string, unknown>),
     description:
       'Absent fields stay, null empties one. With `version` or If-Match only if nobody changed it since.',
   })
 }
+
+const withoutVersion = ({ version: _, ...example }: Record<string, unknown>) => example
 
 const nounOf = (noun: string, among: readonly Route[]) => {
   const [create, update] = [published(among, 'POST', noun), published(among, 'PATCH', `${noun}/:id`)]

@@ -16,7 +16,8 @@ export const upsertOf = (
   create: Route,
   update: Route,
 ): Route => {
-  const { permission, tag, example, response } = create.definition
+  const { permission, tag, response } = create.definition
+  const example = withoutId(create.definition.example as Record<string, unknown>)
   const only_made = namesOf(create).difference(namesOf(update))
   const change = (call: Performing, id: string, sent: object): Promise<unknown> => {
     const values = Object.entries(sent).filter(([name]) => !only_made.has(name))
@@ -62,6 +63,8 @@ const ExternalId = z.string().refine(isStorable).pipe(Line()).pipe(z.string().mi
 
 const contradicts = (external_id: string): DomainError =>
   invalid('external_id_contradicts_address', '/external_id', 'The address names another one.', [external_id])
+
+const withoutId = ({ external_id: _, ...example }: Record<string, unknown>) => example
 
 const firstHolder = async (
   ctx: TxCtx,

@@ -26,7 +26,7 @@ export const describeActivity = (type: ActivityType, data: Record<string, unknow
     case 'record_unlinked':
       return `unlinked ${text('from_name')} and ${text('to_name')}`
     case 'record_updated':
-      return `changed ${fieldsOf(data)}`
+      return text('to_name') ? describeLinkChange(data) : `changed ${fieldsOf(data)}`
     case 'contact_enriched':
       return `read ${text('website')} and found ${count(data['facts'], 'fact')}${fieldsOf(data) ? `; filled ${fieldsOf(data)}` : ''}`
     case 'enrichment_failed':
@@ -169,6 +169,20 @@ const RUN_OUTCOMES: Record<string, string> = {
   failed: 'failed to work it',
   dead: 'gave up working it after several attempts',
   cancelled: 'was stopped by a person',
+}
+
+/** What a linked record is to the other now. */
+const describeLinkChange = ({ changes, from_name, to_name }: Record<string, unknown>): string => {
+  const { field = '', after }: { field?: string; after?: unknown } = Array.isArray(changes) ? changes[0] : {}
+  if (field === 'role') {
+    return typeof after === 'string'
+      ? `changed the role of ${String(to_name)} to “${after}”`
+      : `took the role from ${String(to_name)}`
+  }
+  const noun = field.replace(/^primary_/, '').replace(/_id$/, '')
+  return after === null
+    ? `left ${String(from_name)} without a primary ${noun}`
+    : `made ${String(to_name)} the primary ${noun} of ${String(from_name)}`
 }
 
 const fieldsOf = (data: Record<string, unknown>): string =>

@@ -131,8 +131,9 @@ export const replaceLinks = (
     }
     if (first && first.id !== former?.id) {
       await setPrimary(ctx, of, first.id)
-      // A link that is new says by itself that it is the primary.
-      if (!added.includes(first)) await recordPrimary(ctx, { ...of, member: first }, former, first.id, reason)
+      // A link that comes says by itself that it is the primary, and one that goes that it was.
+      if (!added.includes(first) && !(former && gone.includes(former)))
+        await recordPrimary(ctx, { ...of, member: first }, former, first.id, reason)
     }
     if (gone.length + added.length > 0 || first?.id !== former?.id) raiseVersion(ctx, of)
   })

@@ -24,7 +24,7 @@ export const changeOfKind = (kind: RecordKind): z.ZodObject => changes[kind]
  * @throws {DomainError} `invalid_input` with every wrong place, stale when `version` is not the current one, and whatever
  * the kind refuses
  */
-export const updateRecord = (
+export const updateRecord = async (
   ctx: Ctx,
   { kind, id }: RecordRef,
   values: Record<string, unknown>,

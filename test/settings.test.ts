@@ -5,14 +5,11 @@ import { inTx, type Ctx } from '../db/context.ts'
 import { createSource, openSource } from '../db/intake-sources.ts'
 import { updateLead } from '../db/leads.ts'
 import { changeAgentSettings } from '../db/models.ts'
-import { getOpportunity } from '../db/opportunities.ts'
-import { moveOpportunity } from '../db/opportunity-moves.ts'
-import { getPipeline } from '../db/pipelines.ts'
 import { claimRun, findDueRuns } from '../db/run-lease.ts'
 import { cancelRun, listRuns, queueRun, type Run } from '../db/runs.ts'
 import { changeSettings, readSettings, type SettingsChange } from '../db/settings.ts'
 import { getSubmission, processSubmission, storeSubmission } from '../db/submissions.ts'
-import { nowhere } from './worked-lead.ts'
+import { loseCard, nowhere } from './worked-lead.ts'
 import { openWorld, type World } from './world.ts'
 
 let world: World
@@ -106,8 +103,7 @@ describe.each(switches)('while %s are off and on again', (_, set, reason) => {
     const sync: Ctx = { ...ctx, actor: { kind: 'system', id: 'sync', name: 'sync' } }
     await updateLead(ctx, taken_up, { title: 'Buyer' })
     await updateLead(sync, synced, { title: 'Buyer' })
-    const { stages } = await getPipeline(ctx, (await getOpportunity(ctx, closed)).pipeline_id)
-    await moveOpportunity(sync, closed, { stage_id: stages.find(({ kind }) => kind === 'lost')?.id ?? '' })
+    await loseCard(sync, closed)
     await inTx(ctx, ({ tx }) => tx`update opportunities set archived_at = now() where id = ${archived}`)
     await updateLead(sync, muted, { agents_paused: true })
     const subject = { kind: 'lead' as const, id: asked_again }

@@ -225,6 +225,32 @@ INSERT INTO stage_probabilities (organization_id, stage_id, since, pipeline_id, 
 SELECT organization_id, id, created_at, pipeline_id, label, kind, close_probability, '{"kind": "system", "id": "migration", "name": "migration"}'
 FROM stages;
 --> statement-breakpoint
+ALTER TABLE settings NO FORCE ROW LEVEL SECURITY;
+--> statement-breakpoint
+-- Cards that were closed before closings were kept: where each was closed from, and at which rate, nobody knows any more.
+INSERT INTO closings (organization_id, id, opportunity_id, outcome, pipeline_id, stage_id, stage_label, from_stage_id, from_stage_label,
+  value_minor, currency, exchange_rate, base_currency, base_value_minor, owner_id, source, closed_at, closed_by)
+SELECT o.organization_id, gen_random_uuid(), o.id, s.kind, o.pipeline_id, s.id, s.label, s.id, s.label, o.value_minor, o.currency,
+  CASE WHEN o.currency = t.currency THEN 1 END, t.currency, CASE WHEN o.currency = t.currency THEN o.value_minor END, o.owner_id, o.source,
+  coalesce(o.won_at, o.lost_at, o.stage_entered_at), '{"kind": "system", "id": "migration", "name": "migration"}'
+FROM opportunities AS o
+JOIN stages AS s ON s.organization_id = o.organization_id AND s.id = o.stage_id AND s.kind IN ('won', 'lost')
+JOIN settings AS t ON t.organization_id = o.organization_id;
+--> statement-breakpoint
+-- The milestones that cards carry begin their history.
+INSERT INTO milestones (organization_id, id, opportunity_id, milestone, reached_at, actor)
+SELECT o.organization_id, gen_random_uuid(), o.id, m.milestone, m.reached_at, '{"kind": "system", "id": "migration", "name": "migration"}'
+FROM opportunities AS o
+CROSS JOIN LATERAL (VALUES
+  ('sent_at', o.sent_at), ('accepted_at', o.accepted_at), ('qualifying_started_at', o.qualifying_started_at),
+  ('qualified_at', o.qualified_at), ('scheduled_at', o.scheduled_at), ('won_at', o.won_at), ('lost_at', o.lost_at)
+) AS m (milestone, reached_at) WHERE m.reached_at IS NOT NULL;
+--> statement-breakpoint
+UPDATE opportunities AS o SET exchange_rate = c.exchange_rate, base_value_minor = c.base_value_minor
+FROM closings AS c WHERE c.organization_id = o.organization_id AND c.opportunity_id = o.id AND c.exchange_rate IS NOT NULL;
+--> statement-breakpoint
+ALTER TABLE settings FORCE ROW LEVEL SECURITY;
+--> statement-breakpoint
 ALTER TABLE opportunities FORCE ROW LEVEL SECURITY;
 --> statement-breakpoint
 ALTER TABLE stages FORCE ROW LEVEL SECURITY;

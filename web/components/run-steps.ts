@@ -59,6 +59,9 @@ const rules: Record<string, string> = {
 const asks: Record<string, (step: Step) => string> = {
   send_email: ({ input }) => `send an e-mail to ${textIn(input, 'to') ?? 'the lead'}`,
   create_task: ({ input }) => `create the task “${textIn(input, 'title') ?? ''}”`,
+  close_opportunity: ({ input }) => `close it as ${textIn(input, 'outcome') ?? 'won or lost'}`,
+  set_forecast_category: ({ input }) =>
+    `forecast it as ${(textIn(input, 'forecast_category') ?? 'something else').replaceAll('_', ' ')}`,
 }
 
 const reads = ['read_lead', 'enrich_lead', 'read_timeline']
@@ -80,6 +83,9 @@ const sentences: Record<string, (step: Step) => string | undefined> = {
       textIn(output, 'stage') ?? textIn(partOf(output, 'stage'), 'label') ?? textIn(input, 'stage')
     return stage ? `Moved it to ${stage}` : 'Moved the lead'
   },
+  close_opportunity: ({ output }) => `Closed it: ${textIn(output, 'stage') ?? 'won or lost'}`,
+  set_forecast_category: ({ output }) =>
+    `Forecast it as ${(textIn(output, 'forecast_category') ?? 'something else').replaceAll('_', ' ')}`,
   suggest_next_actions: ({ input }) => {
     const actions = listIn(input, 'actions') ?? listIn(input, 'suggestions')
     return actions

@@ -48,7 +48,7 @@ export const wordsOf = (q: string | undefined): string[] =>
     .slice(0, LIMITS.words)
 
 /** Whether the trigram index can find any of these words. */
-export const isIndexed = (words: string[]): boolean => words.some((word) => /[\p{L}\p{N}]{3}/u.test(word))
+const isIndexed = (words: string[]): boolean => words.some((word) => /[\p{L}\p{N}]{3}/u.test(word))
 
 /** Records that hold every word, the most alike first; at most ten times `at_most` of a table, and more than that of none. */
 export const findRecords = async (

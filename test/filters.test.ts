@@ -61,7 +61,7 @@ const find = async (filter: unknown): Promise<string[]> => {
   return data.map(({ contact_name }) => contact_name ?? '').toSorted()
 }
 
-describe('every comparison finds what it says', () => {
+describe('F21, F23: every comparison finds what it says', () => {
   test.each<[filter: unknown, found: string[]]>([
     [{ field: 'contact_name', op: 'eq', value: 'ana' }, ['ana']],
     [{ field: 'source', op: 'ne', value: 'Maps' }, ['bo', 'cy']],
@@ -157,6 +157,43 @@ test('“me” is whoever asks: the member of an API key, the person an agent ac
     code: 'invalid_filter',
     errors: [{ pointer: '/filter/value' }],
   })
+})
+
+test('F5: “what’s been stuck in Proposal for more than 7 days?”', async () => {
+  const entry = (await listOpportunities(ctx, { limit: 1 })).data[0]!.stage.label
+  const stuck = (label: string) =>
+    find({
+      and: [
+        { field: 'stage_label', op: 'contains', value: label },
+        { field: 'days_in_stage', op: 'gt', value: 7 },
+      ],
+    })
+  expect(await stuck(entry.toLowerCase())).toEqual(['bo'])
+  expect(await stuck('proposal')).toEqual([])
+})
+
+test('F21: pipeline and stage, owner, campaign, company, date range and tags, all at once and with a search', async () => {
+  const ana = (await listOpportunities(ctx, { q: 'ana', limit: 1 })).data[0]!
+  await updateLead(ctx, ana.id, { campaign: 'Spring fair' })
+  const asked = [
+    { field: 'pipeline_id', op: 'eq', value: ana.pipeline_id },
+    { field: 'stage_id', op: 'in', value: [ana.stage_id] },
+    { field: 'owner_id', op: 'eq', value: world.owner.user_id },
+    { field: 'campaign', op: 'eq', value: 'Spring fair' },
+    { field: 'company_name', op: 'contains', value: 'brightside' },
+    { field: 'created_at', op: 'between', value: ['2020-01-01', '2999-12-31'] },
+    { field: 'tags', op: 'all', value: ['vip', 'eu'] },
+  ]
+  const found = async (filter: unknown, q: string) =>
+    (await listOpportunities(ctx, { filter: Filter.parse(filter), q, limit: 5 })).data.map(({ id }) => id)
+  expect(await found({ and: asked }, 'ana coffee')).toEqual([ana.id])
+  expect(await found({ and: asked }, 'nobody')).toEqual([])
+  for (const one of asked) {
+    expect([
+      one.field,
+      await found({ and: asked.map((each) => (each === one ? { not: one } : each)) }, 'ana'),
+    ]).toEqual([one.field, []])
+  }
 })
 
 describe('a wrong filter is a sentence that names the place', () => {

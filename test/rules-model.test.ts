@@ -166,7 +166,13 @@ describe('a lead that asks to be left alone gets no polite answer, and a person 
       'create_task run',
       'add_note run',
     ])
-    expect(worked.waiting).toMatchObject([{ tool: 'move_stage', reason: 'It asks to be left alone.' }])
+    expect(worked.waiting).toMatchObject([
+      {
+        tool: 'move_stage',
+        summary: 'Move to Closed-Lost: Not interested',
+        reason: 'It asks to be left alone.',
+      },
+    ])
     expect(worked.lead.stage.label).toBe('New lead')
     const inputOf = (name: string) => worked.run.steps.find(({ tool }) => tool === name)?.input
     expect(inputOf('create_task')).toMatchObject({

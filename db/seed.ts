@@ -11,6 +11,7 @@ import { getOpportunity, type Fact } from './opportunities.ts'
 import { moveOpportunity } from './opportunity-moves.ts'
 import { defaultPipeline } from './pipelines.ts'
 import { queueRun } from './runs.ts'
+import { seedDeals } from './seed-deals.ts'
 import { createTask } from './tasks.ts'
 
 /** The demo world: a small coffee-machine company and the people who write to it. Every name is made up. */
@@ -47,7 +48,9 @@ export const seedDemo = async (db: Database): Promise<DemoAccess> => {
   }
   const jonas: Ctx = { ...mira, actor: { kind: 'user', id: rep.user_id, name: rep.name } }
   await createSource(mira, { name: 'Website form' })
-  await tellTheStory(mira, jonas, { owner_id: owner.user_id, rep_id: rep.user_id })
+  const who = { owner_id: owner.user_id, rep_id: rep.user_id }
+  await tellTheStory(mira, jonas, who)
+  await seedDeals({ mira, jonas, ...who })
   return access
 }
 

@@ -14,7 +14,12 @@ export type Editor = {
  * own. Without an editor, whoever calls has settled that.
  * @throws {DomainError} `not_the_author`
  */
-export const requireAuthor = ({ actor }: Ctx, what: string, author: Actor, editor?: Editor): void => {
+export const requireAuthor = (
+  { actor }: Pick<Ctx, 'actor'>,
+  what: string,
+  author: Actor,
+  editor?: Editor,
+): void => {
   if (author.kind === actor.kind && author.id === actor.id) return
   if (actor.kind !== 'agent') {
     if (!editor || editor.oversees) return

@@ -340,3 +340,5 @@ export const inverses = {
     apply: (ctx, { field_id }) => restoreField(ctx, field_id),
   }),
 } satisfies Record<string, Verb>
+
+export type InverseName = keyof typeof inverses

@@ -11,7 +11,7 @@ import {
 import { inTx, recordingOf, type Ctx, type Recorded, type TxCtx } from './context.ts'
 import { DomainError, notFound } from './errors.ts'
 import { changesOf, inverse, type Verb } from './inverse.ts'
-import { inverses } from './inverses.ts'
+import { type InverseName, inverses } from './inverses.ts'
 import { storableJson } from './text.ts'
 
 /** How long an act can be taken back by one click; later it is corrected by another act. */
@@ -138,7 +138,7 @@ const IRREVERSIBLE: Partial<Record<ActivityType, string>> = {
 
 /** Takes an undo back: what it did is taken back, and the act that it took back stands again. */
 const redo = inverse({
-  input: z.object({ activity_ids: z.array(z.uuid()).min(1) }),
+  input: z.object({ activity_ids: z.array(z.uuid()).min(1), verbs: z.array(z.string()).min(1) }),
   standing: () => Promise.resolve({}),
   left: () => ({}),
   apply: async (ctx, { activity_ids }, { data }) => {
@@ -208,9 +208,25 @@ const same = (left: unknown, now: unknown): boolean =>
 
 /** How an undo is taken back: what it recorded is. What that one recorded is the first act again, and taken back as such. */
 const redoOf = (recorded: Recorded[]): Inverse | undefined => {
-  const activity_ids = recorded.filter(({ data }) => data['undo'] !== undefined).map(({ id }) => id)
-  return activity_ids.length > 0 ? { tool: 'redo', input: { activity_ids } } : undefined
+  const acts = recorded.flatMap(({ id, data }) => {
+    const inverse = StoredInverse.safeParse(data['undo'])
+    return inverse.success ? [{ id, verb: inverse.data.tool }] : []
+  })
+  if (acts.length === 0) return undefined
+  const named = [...new Set(acts.map(({ verb }) => verb))]
+  return { tool: 'redo', input: { activity_ids: acts.map(({ id }) => id), verbs: named } }
 }
+
+/** The verbs that take this act back: what whoever does it must be allowed. */
+export const verbsOf = ({ data }: Activity): InverseName[] => {
+  const stored = StoredInverse.safeParse(data['undo'])
+  if (!stored.success) return []
+  const names = stored.data.tool === 'redo' ? stored.data.input['verbs'] : [stored.data.tool]
+  return Array.isArray(names) ? names.filter(isInverse) : []
+}
+
+const isInverse = (name: unknown): name is InverseName =>
+  typeof name === 'string' && Object.hasOwn(inverses, name)
 
 /** One activity, which nobody else takes back until the transaction ends. */
 const lockActivity = async ({ tx, organization_id }: TxCtx, id: string): Promise<Activity> => {

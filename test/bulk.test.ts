@@ -296,7 +296,7 @@ describe('F20: a worker that dies, and one that is told to stop', () => {
   ])(
     'one that falls silent %s is replaced when its lease ends; nothing is done twice, and it writes nothing any more',
     async (_, at) => {
-      Object.assign(bulkWork, { lease_ms: 400, chunk: 20 })
+      Object.assign(bulkWork, { lease_ms: 2_500, chunk: 20 })
       const source = `silent ${at ?? ''}`
       await fill(120, source)
       const filter = { field: 'source', op: 'eq' as const, value: source }

@@ -144,8 +144,11 @@ describe('F72: /api/notes', () => {
     const own = await addNote(agent, note(lead.id, 'Found on the website'))
     await editNote(agent, own.id, { body: 'Found on their website' })
     await archiveNote(agent, own.id)
-    for (const attempt of [editNote(agent, theirs.id, { body: 'x' }), archiveNote(agent, theirs.id)])
-      await expect(attempt).rejects.toMatchObject({ kind: 'forbidden', code: 'not_the_author' })
+    for (const attempt of [
+      () => editNote(agent, theirs.id, { body: 'x' }),
+      () => archiveNote(agent, theirs.id),
+    ])
+      await expect(attempt()).rejects.toMatchObject({ kind: 'forbidden', code: 'not_the_author' })
     expect(await bodiesOn(lead.id)).toEqual(['Tidied'])
   })
 })

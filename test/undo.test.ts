@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Activity, getActivity, listTimeline } from '../db/activities.ts'
+import { type Activity, getActivity, listActivities, listTimeline } from '../db/activities.ts'
 import { sealAll, verifyAudit } from '../db/audit.ts'
 import { listApprovals } from '../db/approvals.ts'
 import { inTx, type Ctx } from '../db/context.ts'
@@ -219,6 +219,36 @@ describe('who may', () => {
     })
     expect((await undo((await lineOf(lead.id, 'note_added')).id, {}, headers)).status).toBe(200)
   })
+})
+
+test('a rep takes back neither what only managers may change, nor what somebody else wrote; an undo needs what its act needs', async () => {
+  const rep = { authorization: `Bearer ${await api.keyFor('rep')}` }
+  const lead = await makeLead(ctx)
+  const note = await addNote(ctx, { subject: { kind: 'lead', id: lead.id }, body: 'Prefers calls' })
+  const noted = await lineOf(lead.id, 'note_added')
+  expect(await undo(noted.id, {}, rep)).toMatchObject({ status: 403, body: { code: 'not_the_author' } })
+  const undone = await undo(noted.id)
+  expect(undone.status).toBe(200)
+  const { key } = await createApiKey(ctx, {
+    name: 'Leads only',
+    scopes: ['activities:write', 'leads:write'],
+    user_id: api.owner.user_id,
+  })
+  expect(await undo(undone.body.id, {}, { authorization: `Bearer ${key}` })).toMatchObject({
+    status: 403,
+    body: { permission: 'notes:write' },
+  })
+  expect((await undo(undone.body.id)).status).toBe(200)
+  expect((await listNotes(ctx, { subject_id: lead.id, limit: 5 })).data).toMatchObject([{ id: note.id }])
+
+  const { body: reason } = await api.json('POST', '/api/discard-reasons', { label: 'Wrong country' })
+  const { data } = await listActivities(ctx, { limit: 5 })
+  const added = data.find(({ subjects }) => subjects.some(({ id }) => id === reason.id))!
+  expect(await undo(added.id, {}, rep)).toMatchObject({
+    status: 403,
+    body: { permission: 'pipelines:write' },
+  })
+  expect((await undo(added.id)).status).toBe(200)
 })
 
 describe('A8: a whole run is taken back', () => {

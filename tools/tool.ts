@@ -3,7 +3,7 @@ import type { Subject } from '../db/activities.ts'
 import type { Read } from '../db/approval-reads.ts'
 import type { Evidence, Risk } from '../db/approvals.ts'
 import type { Ctx, TxCtx } from '../db/context.ts'
-import type { inverses } from '../db/inverses.ts'
+import type { InverseName } from '../db/inverses.ts'
 import type { Effect } from '../db/policies.ts'
 import type { TaintSource } from '../db/run-journal.ts'
 import type { Mailer } from './vendors/email.ts'
@@ -82,7 +82,7 @@ export type ToolDeclaration<Input extends z.ZodType, Output extends z.ZodType, P
 } &
   /** The verb that takes it back: an activity that it records carries it as `data.undo`. */
   (
-    | { undo: keyof typeof inverses; irreversible?: undefined }
+    | { undo: InverseName; irreversible?: undefined }
     /** Why it cannot be taken back. */
     | { irreversible: string; undo?: undefined }
   )
@@ -111,7 +111,7 @@ export type Tool = {
     | undefined
   run: (ctx: TxCtx, input: unknown, running: Running, prepared: unknown) => Promise<Record<string, unknown>>
   taints: (output: Record<string, unknown>) => TaintSource[]
-  undo: keyof typeof inverses | undefined
+  undo: InverseName | undefined
 }
 
 /** The arguments that name the record which a call is about. */

@@ -10,9 +10,9 @@ import {
   startBulk,
   undoBulk,
 } from '../../db/bulk.ts'
-import { recordKinds, type RecordKind } from '../../db/records.ts'
-import type { Permission } from '../permissions.ts'
+import { recordKinds } from '../../db/records.ts'
 import { requirePermission } from '../principal.ts'
+import { recordPermissions } from '../record-permissions.ts'
 import { ById, Limit, Paged, route } from '../route.ts'
 import { Actor, Anything, Id, listOf, Text, Time } from '../shapes.ts'
 
@@ -77,7 +77,7 @@ export const bulk = [
       status: 202,
     },
     ({ ctx, body, principal }) => {
-      requirePermission(principal, mayWrite[body.kind])
+      requirePermission(principal, recordPermissions[body.kind].write)
       return startBulk(ctx, body)
     },
   ),
@@ -123,7 +123,7 @@ export const bulk = [
       response: listOf(BulkRowShape),
     },
     async ({ ctx, params, query, principal }) => {
-      requirePermission(principal, mayRead[(await getBulk(ctx, params.id)).kind])
+      requirePermission(principal, recordPermissions[(await getBulk(ctx, params.id)).kind].read)
       return listBulkRows(ctx, params.id, query)
     },
   ),
@@ -137,7 +137,7 @@ export const bulk = [
       response: BulkShape,
     },
     async ({ ctx, params, principal }) => {
-      requirePermission(principal, mayWrite[(await getBulk(ctx, params.id)).kind])
+      requirePermission(principal, recordPermissions[(await getBulk(ctx, params.id)).kind].write)
       return cancelBulk(ctx, params.id)
     },
   ),
@@ -154,22 +154,8 @@ export const bulk = [
       status: 202,
     },
     async ({ ctx, params, principal }) => {
-      requirePermission(principal, mayWrite[(await getBulk(ctx, params.id)).kind])
+      requirePermission(principal, recordPermissions[(await getBulk(ctx, params.id)).kind].write)
       return undoBulk(ctx, params.id)
     },
   ),
 ]
-
-const mayWrite: Record<RecordKind, Permission> = {
-  lead: 'leads:write',
-  deal: 'leads:write',
-  account: 'accounts:write',
-  contact: 'contacts:write',
-}
-
-const mayRead: Record<RecordKind, Permission> = {
-  lead: 'leads:read',
-  deal: 'leads:read',
-  account: 'accounts:read',
-  contact: 'contacts:read',
-}

@@ -1,9 +1,13 @@
 import { z } from 'zod'
-import type { Activity } from '../../db/activities.ts'
+import type { Activity, Subject } from '../../db/activities.ts'
+import { requireAuthor } from '../../db/authorship.ts'
+import type { InverseName } from '../../db/inverses.ts'
+import { recordKinds } from '../../db/records.ts'
 import { undoRun } from '../../db/run-undo.ts'
-import { undoActivity } from '../../db/undo.ts'
+import { undoActivity, verbsOf } from '../../db/undo.ts'
 import type { Permission } from '../permissions.ts'
-import { requirePermission, type Principal } from '../principal.ts'
+import { editorOf, requirePermission, type Principal } from '../principal.ts'
+import { recordPermissions } from '../record-permissions.ts'
 import { ById, route } from '../route.ts'
 import { Anything, Id } from '../shapes.ts'
 import { ActivityShape, presentActivity } from './activities.ts'
@@ -69,23 +73,68 @@ export const undo = [
   ),
 ]
 
-/** Who takes an act back may do what takes it back. */
-const allow = (principal: Principal, { data, subjects }: Activity): void => {
-  const { undo } = data
-  const tool = typeof undo === 'object' && undo !== null && 'tool' in undo ? String(undo.tool) : ''
-  requirePermission(principal, BY_VERB[tool] ?? BY_KIND[subjects[0]?.kind ?? ''] ?? 'settings:write')
+/**
+ * Who takes an act back may do what takes it back; what a person wrote is that person's to take back, or a manager's.
+ * @throws 403 `permission_missing`, `not_the_author`
+ */
+const allow = (principal: Principal, activity: Activity): void => {
+  const { actor, subjects } = activity
+  for (const verb of verbsOf(activity)) {
+    const permission = PERMISSIONS[verb]
+    requirePermission(principal, permission === 'of the record' ? writingTo(subjects) : permission)
+    if (WRITTEN.has(verb) && (actor.kind === 'user' || actor.kind === 'api_key'))
+      requireAuthor(principal, 'entry', actor, editorOf(principal))
+  }
 }
 
-const BY_VERB: Record<string, Permission> = {
+/** Of several records, the one that the act is mainly about. */
+const writingTo = ([about]: Subject[]): Permission => recordPermissions[RecordKind.parse(about?.kind)].write
+
+const RecordKind = z.enum(recordKinds)
+
+/** What people put down in words. */
+const WRITTEN: ReadonlySet<InverseName> = new Set([
+  'archive_note',
+  'restore_note',
+  'edit_note',
+  'delete_activity',
+  'revert_activity',
+])
+
+const PERMISSIONS: Record<InverseName, Permission | 'of the record'> = {
+  update_lead: 'leads:write',
+  update_record: 'of the record',
+  archive_record: 'of the record',
+  restore_record: 'of the record',
+  link_records: 'of the record',
+  unlink_records: 'of the record',
+  move_stage: 'leads:write',
+  reopen_opportunity: 'leads:write',
+  restore_closing: 'leads:write',
+  set_milestone: 'leads:write',
+  clear_milestone: 'leads:write',
+  set_exchange_rate: 'settings:write',
+  update_discard_reason: 'pipelines:write',
+  retire_discard_reason: 'pipelines:write',
+  restore_discard_reason: 'pipelines:write',
+  change_pipeline: 'pipelines:write',
+  delete_stage: 'pipelines:write',
+  archive_pipeline: 'pipelines:write',
+  restore_pipeline: 'pipelines:write',
   archive_note: 'notes:write',
+  restore_note: 'notes:write',
+  edit_note: 'notes:write',
   archive_task: 'tasks:write',
+  restore_task: 'tasks:write',
+  update_task: 'tasks:write',
+  reopen_task: 'tasks:write',
+  set_task_status: 'tasks:write',
+  delete_activity: 'activities:write',
+  revert_activity: 'activities:write',
+  archive_file: 'files:write',
+  restore_file: 'files:write',
   withdraw_approval: 'approvals:decide',
-}
-
-const BY_KIND: Record<string, Permission> = {
-  lead: 'leads:write',
-  deal: 'leads:write',
-  note: 'notes:write',
-  task: 'tasks:write',
-  field: 'fields:write',
+  update_field: 'fields:write',
+  archive_field: 'fields:write',
+  restore_field: 'fields:write',
 }

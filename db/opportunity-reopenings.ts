@@ -13,7 +13,7 @@ import {
   requireSameKind,
   type Lane,
 } from './opportunity-stages.ts'
-import { entryStage, getPipeline } from './pipelines.ts'
+import { defaultPipeline, entryStage, readPipeline } from './pipelines.ts'
 import type { Place } from './positions.ts'
 
 export const ReopenOpportunity = z.object({
@@ -195,7 +195,10 @@ export const changesOf = (before: Opportunity, values: Record<string, unknown>):
     .map(([field, after]) => ({ field, before: before[field as keyof Opportunity] ?? null, after }))
     .filter((change) => JSON.stringify(change.before) !== JSON.stringify(change.after))
 
-/** Where a card goes on that is opened again: the named stage, the one it was closed from, or the entry. */
+/**
+ * Where a card goes on that is opened again: the named stage, the one it was closed from, or the entry of its pipeline, of
+ * the default one when its own is archived.
+ */
 const laneOfReopening = async (
   ctx: TxCtx,
   card: Opportunity,
@@ -213,7 +216,7 @@ const laneOfReopening = async (
     const lane = await readLane(ctx, { id: stage_id })
     await requireSameKind(ctx, card, lane)
     if (lane.kind === 'open') return lane
-    const { stages } = await getPipeline(ctx, card.pipeline_id)
+    const { stages } = await readPipeline(ctx, card.pipeline_id)
     throw invalid(
       'stage_closed',
       '/stage_id',
@@ -223,13 +226,16 @@ const laneOfReopening = async (
   }
   const { tx, organization_id } = ctx
   const [pipeline, [from]] = await Promise.all([
-    getPipeline(ctx, card.pipeline_id),
+    readPipeline(ctx, card.pipeline_id),
     tx<{ from_stage_id: string }[]>`
       select from_stage_id from closings
       where organization_id = ${organization_id} and opportunity_id = ${card.id} and reopened_at is null`,
   ])
   const stage = pipeline.stages.find(({ id, kind }) => id === from?.from_stage_id && kind === 'open')
-  return readLane(ctx, { id: (stage ?? entryStage(pipeline)).id })
+  if (stage && !pipeline.archived_at) return readLane(ctx, { id: stage.id })
+  return readLane(ctx, {
+    id: entryStage(pipeline.archived_at ? await defaultPipeline(ctx, card.kind) : pipeline).id,
+  })
 }
 
 /** Notes on the standing closing that it was taken back; answers which one it was. */

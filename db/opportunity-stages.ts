@@ -3,7 +3,7 @@ import { recheckApprovals } from './approval-reads.ts'
 import { sendStatement, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, invalid, notFound } from './errors.ts'
 import { getOpportunity, type Opportunity } from './opportunities.ts'
-import { getPipeline, type StageKind } from './pipelines.ts'
+import { readPipeline, type StageKind } from './pipelines.ts'
 import { positionAt, type Place } from './positions.ts'
 
 /** A stage that a card is about to enter, with what its pipeline says. */
@@ -49,7 +49,7 @@ export const readLane = async (ctx: TxCtx, which: Which): Promise<Lane> => {
  */
 export const requireSameKind = async (ctx: Ctx, card: Opportunity, lane: Lane): Promise<void> => {
   if (lane.record_kind === card.kind) return
-  const { stages } = await getPipeline(ctx, card.pipeline_id)
+  const { stages } = await readPipeline(ctx, card.pipeline_id)
   throw invalid(
     'stage_of_other_kind',
     '/stage_id',
@@ -177,7 +177,7 @@ export const positionIn = (
 ): Promise<string> =>
   positionAt(
     tx,
-    tx`from opportunities where organization_id = ${organization_id} and stage_id = ${stage_id}`,
+    tx`from opportunities where organization_id = ${organization_id} and stage_id = ${stage_id} and archived_at is null`,
     place,
   )
 

@@ -7,6 +7,8 @@ import { closeOpportunity } from '../db/opportunity-closings.ts'
 import { moveOpportunity } from '../db/opportunity-moves.ts'
 import { reopenOpportunity, restoreClosing } from '../db/opportunity-reopenings.ts'
 import { createPipeline } from '../db/pipeline-creation.ts'
+import { deletePipeline } from '../db/pipeline-deletion.ts'
+import { defaultPipeline } from '../db/pipelines.ts'
 import { undoActivity } from '../db/undo.ts'
 import { openApi, type ApiWorld } from './api.ts'
 import { asAgent, makeDeal, stageIn, stageOf } from './cards.ts'
@@ -265,6 +267,22 @@ describe('F16: reopening', () => {
     expect(await act(lead.id, 'reopen', { stage_id: stageIn(other, 1).id })).toMatchObject({
       status: 200,
       body: { stage: { id: stageIn(other, 1).id } },
+    })
+  })
+
+  test('goes on in the default pipeline when its own was archived with its history', async () => {
+    const gone = await createPipeline(ctx, { template: 'agent_funnel', name: 'Last year' })
+    const lead = await makeLead(ctx, { stage_id: stageIn(gone, 1).id })
+    await loseCard(ctx, lead.id)
+    await deletePipeline(ctx, gone.id)
+    const entry = await stageOf(ctx, 'lead', 0)
+    expect((await api.json('GET', `/api/opportunities/${lead.id}/reopen`)).body.stage).toMatchObject({
+      id: entry.id,
+    })
+    expect(await act(lead.id, 'reopen', { stage_id: stageIn(gone, 1).id })).toMatchObject({ status: 404 })
+    expect(await act(lead.id, 'reopen')).toMatchObject({
+      status: 200,
+      body: { stage: { id: entry.id }, pipeline_id: (await defaultPipeline(ctx, 'lead')).id },
     })
   })
 

@@ -45,12 +45,15 @@ export const kindCondition = (
   alias: string,
 ): { rows: Fragment[]; live: Fragment } => {
   const { rows, archives } = filterKinds[kind]
-  const asked = filter && comparisonsOf(filter).some(({ field }) => /^archived(_at)?$/.test(field))
   return {
     rows: rows.map((row) => sqlText(tx, row(alias))),
-    live: archives && !asked ? sqlText(tx, `${alias}.archived_at is null`) : tx`true`,
+    live: archives && !asksForArchived(filter) ? sqlText(tx, `${alias}.archived_at is null`) : tx`true`,
   }
 }
+
+/** Whether a filter says itself which of the archived records are wanted. */
+export const asksForArchived = (filter: Filter | undefined): boolean =>
+  filter !== undefined && comparisonsOf(filter).some(({ field }) => /^archived(_at)?$/.test(field))
 
 /**
  * A field by its name.

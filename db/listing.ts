@@ -53,7 +53,7 @@ export const listRecords = <T>(ctx: Ctx, source: ListSource, query: ListQuery): 
     const sort = parseSort(scope.fieldsOf(source.kind), wanted.sort)
     const position = query.cursor === undefined ? undefined : unpackCursor(query.cursor, sort)
     const { alias } = filterKinds[source.kind]
-    const search = await searchCondition(ctx, source.kind, query.q, alias)
+    const search = await searchCondition(ctx, source.kind, query, alias)
     const order: Order = {
       scope,
       sort,
@@ -89,7 +89,7 @@ export const matching = async (
   alias: string = filterKinds[kind].alias,
 ): Promise<{ condition: Fragment }> => {
   const scope = await filterScope(ctx, kind, { filter: query.filter })
-  const search = await searchCondition(ctx, kind, query.q, alias)
+  const search = await searchCondition(ctx, kind, query, alias)
   const { rows, live } = kindCondition(scope, query.filter, alias)
   const { tx } = ctx
   return {

@@ -1,8 +1,9 @@
 import type { TxCtx } from './context.ts'
-import { sqlText } from './filter-condition.ts'
+import { asksForArchived, sqlText } from './filter-condition.ts'
 import type { FilterKind } from './filter-fields.ts'
 import { filterKinds } from './filter-kinds.ts'
 import type { Fragment } from './filter-operands.ts'
+import type { Filter } from './filters.ts'
 import type { RecordKind } from './records.ts'
 import { storableText } from './text.ts'
 
@@ -17,7 +18,7 @@ const LIMITS = { words: 8, ids: 2_000, newest: 1_000, common: 20 }
 export const searchCondition = async (
   ctx: TxCtx,
   kind: FilterKind,
-  q: string | undefined,
+  { q, filter }: { q?: string | undefined; filter?: Filter | undefined },
   alias: string,
 ): Promise<{ condition: Fragment }> => {
   const { tx } = ctx
@@ -29,6 +30,8 @@ export const searchCondition = async (
     return { condition: holdsWords(tx, sqlText(tx, texts), words) }
   }
   const looked = holdsWords(tx, sqlText(tx, `${alias}.search_text`), words)
+  // The index holds what is in use.
+  if (asksForArchived(filter)) return { condition: looked }
   // The planner cannot know how common they are; this it takes for every second record.
   const common = { condition: tx`case when ${looked} then true else false end` }
   if (await isCommon(ctx, kind, words)) return common

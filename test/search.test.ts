@@ -122,6 +122,8 @@ describe('F24: search', () => {
       ['Zoltan Larchfield'],
     )
     expect(await listed('q=gone')).toEqual([])
+    const archived = encodeURIComponent('{"field":"archived","op":"eq","value":true}')
+    expect(await listed(`q=gone&filter=${archived}`)).toEqual(['Gone Larch'])
   })
 })
 

@@ -107,7 +107,10 @@ export const lockOpportunity = (ctx: TxCtx, id: string, kind?: 'lead' | 'deal'):
 
 /** The place below the last card of a stage. */
 export const lastPosition = ({ tx, organization_id }: TxCtx, stage_id: string): Promise<string> =>
-  positionAt(tx, tx`from opportunities where organization_id = ${organization_id} and stage_id = ${stage_id}`)
+  positionAt(
+    tx,
+    tx`from opportunities where organization_id = ${organization_id} and stage_id = ${stage_id} and archived_at is null`,
+  )
 
 /** Refuses acts on a card that is closed. */
 export const requireOpen = (card: Opportunity): void => {

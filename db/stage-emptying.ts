@@ -24,23 +24,29 @@ export const emptyStage = async (
 ): Promise<number> => {
   const { tx, organization_id } = ctx
   const [last] = await tx<{ position: string }[]>`
-    select position from opportunities where organization_id = ${organization_id} and stage_id = ${lane.id}
+    select position from opportunities
+    where organization_id = ${organization_id} and stage_id = ${lane.id} and archived_at is null
     order by position desc limit 1`
   let end = last?.position ?? null
   let moved = 0
-  for (;;) {
-    // oxlint-disable-next-line no-await-in-loop -- each batch leaves the stage before the next is read
-    const cards = await tx<Leaving[]>`
-      select id, kind, version, stage_entered_at from opportunities
-      where organization_id = ${organization_id} and stage_id = ${stage.id}
-      order by position, id limit ${BATCH} for update`
-    if (cards.length === 0) return moved
-    const positions = generateNKeysBetween(end, null, cards.length)
-    end = positions.at(-1) ?? null
-    moved += cards.length
-    // oxlint-disable-next-line no-await-in-loop -- one statement after another on one connection
-    await moveBatch(ctx, { pipeline, stage, lane, reason }, cards, positions)
+  // Each in the order of the index, which has them apart.
+  for (const archived of [false, true]) {
+    for (;;) {
+      // oxlint-disable-next-line no-await-in-loop -- each batch leaves the stage before the next is read
+      const cards = await tx<Leaving[]>`
+        select id, kind, version, stage_entered_at from opportunities
+        where organization_id = ${organization_id} and stage_id = ${stage.id}
+          and ${archived ? tx`archived_at is not null` : tx`archived_at is null`}
+        order by position, id limit ${BATCH} for update`
+      if (cards.length === 0) break
+      const positions = generateNKeysBetween(end, null, cards.length)
+      end = positions.at(-1) ?? null
+      moved += cards.length
+      // oxlint-disable-next-line no-await-in-loop -- one statement after another on one connection
+      await moveBatch(ctx, { pipeline, stage, lane, reason }, cards, positions)
+    }
   }
+  return moved
 }
 
 /** How many cards a stage holds, archived ones too. */

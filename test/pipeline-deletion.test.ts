@@ -122,7 +122,6 @@ describe('F12: a pipeline is deleted', () => {
       ['DELETE', `/api/pipelines/${pipeline.id}/stages/${there}`, undefined],
       ['POST', `/api/pipelines/${pipeline.id}/preview`, { name: 'X' }],
       ['DELETE', `/api/pipelines/${pipeline.id}`, undefined],
-      ['POST', `/api/opportunities/${won.id}/reopen`, {}],
     ] as const) {
       expect(await api.json(method, path, body), `${method} ${path}`).toMatchObject({
         status: 409,
@@ -141,7 +140,18 @@ describe('F12: a pipeline is deleted', () => {
     const restored = await api.json('POST', `/api/pipelines/${pipeline.id}/restore`)
     expect(restored).toMatchObject({ status: 200, body: { archived_at: null, is_default: false } })
     expect((await api.json('POST', `/api/pipelines/${pipeline.id}/restore`)).body).toEqual(restored.body)
-    expect((await api.json('POST', `/api/opportunities/${won.id}/reopen`, {})).status).toBe(200)
+    const reopened = await api.json('POST', `/api/opportunities/${won.id}/reopen`, {})
+    expect(reopened).toMatchObject({ status: 200, body: { pipeline_id: pipeline.id } })
+  })
+
+  test('a closed card that is reopened when its pipeline is gone goes where new ones go: nothing is unattached', async () => {
+    const pipeline = await fresh()
+    const won = await closed(pipeline, 'won')
+    await remove(pipeline)
+    const reopened = await api.json('POST', `/api/opportunities/${won.id}/reopen`, {})
+    const { id } = await defaultPipeline(api.ctx, 'deal')
+    expect(reopened).toMatchObject({ status: 200, body: { pipeline_id: id, stage: { kind: 'open' } } })
+    expect(await unattached()).toBe(0)
   })
 
   test('the database itself refuses an open card in an archived pipeline', async () => {

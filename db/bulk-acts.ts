@@ -92,8 +92,7 @@ export const bulkActs: Readonly<Record<BulkActName, BulkAct>> = {
   }),
   remove_tags: bulkAct({
     input: () => Tagging,
-    apply: (ctx, record, { tags, reason }) =>
-      changeTags(ctx, record, (had) => had.filter((tag) => !tags.includes(tag)), reason),
+    apply: (ctx, record, { tags, reason }) => changeTags(ctx, record, (had) => without(had, tags), reason),
   }),
   move: bulkAct({
     kinds: cards,
@@ -199,6 +198,11 @@ const requireStageOf = ({ name, stages }: Pipeline, id: string, pointer: string)
     `This stage does not belong to “${name}”.`,
     stages.map((stage) => ({ id: stage.id, label: stage.label })),
   )
+}
+
+const without = (had: string[], tags: string[]): string[] => {
+  const removed = new Set(tags.map((tag) => tag.toLowerCase()))
+  return had.filter((tag) => !removed.has(tag.toLowerCase()))
 }
 
 const changeTags = async (

@@ -44,7 +44,8 @@ export const workBulk = async (
     ...(job.on_behalf_of ? { on_behalf_of: job.on_behalf_of } : {}),
   }
   try {
-    await workChunks(ctx, { ...job, total: await chooseRows(ctx, job) }, stopping)
+    if (job.cancel_requested_at === null) await chooseRows(ctx, job)
+    await workChunks(ctx, job, stopping)
   } catch (error) {
     if (error instanceof BulkTakenOver) return
     // Its lease runs out, and somebody takes it up.
@@ -72,18 +73,17 @@ const claim = (db: Database, organization_id: string, id: string): Promise<BulkJ
     return job
   })
 
-/** Writes down which records there are, once: what matches later is not among them. Answers how many. */
-const chooseRows = (ctx: Ctx, job: BulkJobRow): Promise<number> =>
+/** Writes down which records there are, once: what matches later is not among them. */
+const chooseRows = (ctx: Ctx, job: BulkJobRow): Promise<void> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
     const { ids_given } = job.selection
-    if (job.total > 0 || ids_given) return job.total
+    if (job.total > 0 || ids_given) return
     const { chosen } = await choice(ctx, job)
     const { count } = await tx`
       insert into bulk_rows (organization_id, bulk_id, n, record_id)
       select ${organization_id}::uuid, ${job.id}::uuid, chosen.n, chosen.id from (${chosen}) as chosen (n, id)`
     await hold(ctx, job, { total: count })
-    return count
   })
 
 /** In an object, because SQL that is awaited would be sent. */

@@ -5,7 +5,7 @@ import { listDiscardReasons } from './discard-reasons.ts'
 import { wishOf, type Wish } from './lead-wish.ts'
 import { getOpportunity } from './opportunities.ts'
 import { findOptOut } from './opt-outs.ts'
-import { getPipeline, type StageKind } from './pipelines.ts'
+import { readPipeline, type StageKind } from './pipelines.ts'
 import { readSettings } from './settings.ts'
 import { clip, visibleText } from './text.ts'
 
@@ -41,7 +41,7 @@ export const leadForPrompt = (ctx: Ctx, id: string): Promise<LeadForPrompt> =>
       readSettings(ctx),
     ])
     const [{ stages }, reasons, opted_out] = await Promise.all([
-      getPipeline(ctx, lead.pipeline_id),
+      readPipeline(ctx, lead.pipeline_id),
       listDiscardReasons(ctx),
       lead.email ? findOptOut(ctx, lead.email) : undefined,
     ])

@@ -1,12 +1,14 @@
+import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { listActivities, listTimeline } from '../db/activities.ts'
-import { inTx } from '../db/context.ts'
+import { inTx, type Ctx } from '../db/context.ts'
 import { changeSource, createSource, getSource } from '../db/intake-sources.ts'
 import { getOpportunity, type Opportunity } from '../db/opportunities.ts'
 import { closeOpportunity } from '../db/opportunity-closings.ts'
 import { moveOpportunity } from '../db/opportunity-moves.ts'
 import { createPipeline } from '../db/pipeline-creation.ts'
 import { deletePipeline } from '../db/pipeline-deletion.ts'
+import { deleteStage } from '../db/pipeline-stages.ts'
 import { defaultPipeline, getPipeline, readPipeline, type Pipeline } from '../db/pipelines.ts'
 import { archiveRecord, restoreRecord } from '../db/records.ts'
 import { undoActivity } from '../db/undo.ts'
@@ -345,6 +347,40 @@ describe('F12: one call moves the cards and deletes', () => {
       expect(await unattached()).toBe(0)
       for (const { id } of cards) expect((await getOpportunity(api.ctx, id)).pipeline_id).toBe(target.id)
     }
+  })
+})
+
+describe('who makes a card at the very moment in which', () => {
+  /** Asks for a card while an act is written and not committed: the card waits at its foreign key. */
+  const during = async (stage_id: string, act: (ctx: Ctx) => Promise<unknown>) => {
+    const { resolve, promise } = Promise.withResolvers<void>()
+    const acting = inTx(api.ctx, async (ctx) => {
+      await act(ctx)
+      resolve()
+      await setTimeout(400)
+    })
+    await promise
+    const answer = await api.json('POST', '/api/deals', { name: 'At once', stage_id })
+    await acting
+    return answer
+  }
+
+  test('its stage is deleted, is told to read again', async () => {
+    const pipeline = await fresh()
+    const { id } = stageIn(pipeline, 0)
+    expect(await during(id, (ctx) => deleteStage(ctx, pipeline.id, id))).toMatchObject({
+      status: 409,
+      body: { code: 'changed_meanwhile' },
+    })
+  })
+
+  test('its pipeline is archived, is told to read again', async () => {
+    const pipeline = await fresh()
+    expect(await during(stageIn(pipeline, 0).id, (ctx) => deletePipeline(ctx, pipeline.id))).toMatchObject({
+      status: 409,
+      body: { code: 'changed_meanwhile' },
+    })
+    expect(await unattached()).toBe(0)
   })
 })
 

@@ -1,16 +1,14 @@
 import { z } from 'zod'
-import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
-import { selectCustom, writeCustomValues } from './custom-values.ts'
-import { invalid, notFound } from './errors.ts'
+import { type Entry, EntryFields, entryReaders } from './address-book.ts'
+import { inTx, type Ctx, type TxCtx } from './context.ts'
+import { writeCustomValues } from './custom-values.ts'
+import { invalid } from './errors.ts'
 import { requireMember } from './identity.ts'
 import { companyDomain } from './lead-duplicates.ts'
-import { Currency, Line, Lines, unreadPhone, type Warning, Website } from './lead-fields.ts'
-import { listRecords, type ListQuery, type ListSource } from './listing.ts'
-import type { SqlPart } from './opportunities.ts'
-import type { Page } from './page.ts'
+import { Currency, Line, type Warning, Website } from './lead-fields.ts'
 import { originOf, readChange, writeChanges } from './record-changes.ts'
 import { insertRecord, recordCreated } from './record-creation.ts'
-import { changeOf, ChangeTerms, CustomValues, MinorUnits, normaliseFields, Tags } from './record-fields.ts'
+import { changeOf, ChangeTerms, CustomValues, MinorUnits, normaliseFields } from './record-fields.ts'
 import { requireFreeExternalId } from './records.ts'
 import { readSettings } from './settings.ts'
 
@@ -21,12 +19,7 @@ export const accountLifecycles = ['prospect', 'customer', 'partner', 'former_cus
 export const AccountFields = z.object({
   name: Line().pipe(z.string().min(1)),
   website: Website,
-  phone: z.string().max(100),
-  description: Lines(),
-  city: Line(),
-  state: Line(),
-  country: Line(),
-  owner_id: z.uuid(),
+  ...EntryFields.shape,
   lifecycle: z.enum(accountLifecycles),
   segment: Line(),
   industry: Line(),
@@ -36,9 +29,6 @@ export const AccountFields = z.object({
   currency: Currency,
   /** 0 (about to leave) to 100 (thriving). */
   health: z.int().min(0).max(100),
-  tags: Tags,
-  source: Line(),
-  external_id: Line(),
 })
 
 export const NewAccount = AccountFields.partial()
@@ -51,20 +41,10 @@ export const AccountChange = changeOf(AccountFields).extend(ChangeTerms)
 export type AccountChange = z.infer<typeof AccountChange>
 
 /** A company, as it is answered everywhere. */
-export type Account = {
-  id: string
-  name: string
+export type Account = Entry & {
   website: string | null
   /** The registrable domain of the website. */
   domain: string | null
-  phone: string | null
-  phone_original: string | null
-  description: string | null
-  city: string | null
-  state: string | null
-  country: string | null
-  owner_id: string | null
-  owner: { id: string; name: string } | null
   lifecycle: (typeof accountLifecycles)[number]
   segment: string | null
   industry: string | null
@@ -72,16 +52,24 @@ export type Account = {
   revenue_minor: number | null
   currency: string
   health: number | null
-  tags: string[]
-  custom: Record<string, unknown>
-  source: string | null
-  external_id: string | null
-  warnings: Warning[]
-  archived_at: Date | null
-  created_at: Date
-  updated_at: Date
-  version: number
 }
+
+/** How accounts are read; `accountReaders.source` and `present` are for narrower lists. */
+export const accountReaders = entryReaders<Account>(
+  'account',
+  'c',
+  (tx) =>
+    tx`c.website, c.domain, c.lifecycle, c.segment, c.industry, c.size, c.revenue_minor, c.currency, c.health`,
+)
+
+/** One account, archived or not. */
+export const getAccount = accountReaders.get
+
+/** One account that nobody else changes until the transaction ends. */
+export const lockAccount = accountReaders.lock
+
+/** One page of accounts, the newest first unless another order is asked for. */
+export const listAccounts = accountReaders.list
 
 /**
  * Makes an account. One of the same domain that is there already is told of in `warnings`, and stands in nobody's way.
@@ -127,57 +115,6 @@ export const updateAccount = (ctx: Ctx, id: string, input: AccountChange): Promi
     })
     return getAccount(ctx, id)
   })
-
-/** One account, archived or not. */
-export const getAccount = (ctx: Ctx, id: string): Promise<Account> =>
-  inTx(ctx, async ({ tx, organization_id }) => {
-    const [row] = await tx<AccountRow[]>`
-      ${selectAccount(tx)} where c.organization_id = ${organization_id} and c.id = ${id}`
-    if (!row) throw notFound('account', id)
-    return toAccount(row)
-  })
-
-/** One account that nobody else changes until the transaction ends. */
-export const lockAccount = (ctx: TxCtx, id: string): Promise<Account> => {
-  const { tx, organization_id } = ctx
-  sendStatement(
-    ctx,
-    tx`select 1 from accounts where organization_id = ${organization_id} and id = ${id} for update`,
-  )
-  return getAccount(ctx, id)
-}
-
-/** One page of accounts, the newest first unless another order is asked for. */
-export const listAccounts = async (ctx: Ctx, query: ListQuery): Promise<Page<Account>> => {
-  const { data, next_cursor } = await listRecords<AccountRow>(ctx, accountList, query)
-  return { data: data.map(toAccount), next_cursor }
-}
-
-type AccountRow = Omit<Account, 'warnings'>
-
-/** A row that `accountList` selects, as it is answered. */
-export const toAccount = <Row extends AccountRow>(row: Row): Row & Account => ({
-  ...row,
-  warnings: unreadPhone(row),
-})
-
-/** The one select of accounts: what follows it narrows and orders it; `extra` adds columns. */
-const selectAccount = (tx: TxCtx['tx'], extra?: SqlPart) => tx`
-  select c.id, c.name, c.website, c.domain, c.phone, c.phone_original, c.description, c.city, c.state, c.country,
-    c.owner_id, case when u.id is not null then jsonb_build_object('id', u.id, 'name', u.name) end as owner,
-    c.lifecycle, c.segment, c.industry, c.size, c.revenue_minor, c.currency, c.health, c.tags,
-    ${selectCustom(tx, tx`c.organization_id`, tx`c.id`)} as custom,
-    c.source, c.external_id, c.archived_at, c.created_at, c.updated_at, c.version
-    ${extra ? tx`, ${extra}` : tx``}
-  from accounts c
-  left join identity.users u on u.id = c.owner_id`
-
-/** How accounts are listed. */
-export const accountList = {
-  kind: 'account',
-  default_sort: '-created_at',
-  select: selectAccount,
-} as const satisfies ListSource
 
 const domainOf = (website: unknown): string | null =>
   typeof website === 'string' ? companyDomain({ website }) : null

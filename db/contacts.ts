@@ -1,16 +1,14 @@
 import { z } from 'zod'
-import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
-import { selectCustom, writeCustomValues } from './custom-values.ts'
-import { invalid, notFound } from './errors.ts'
+import { type Entry, EntryFields, entryReaders } from './address-book.ts'
+import { inTx, type Ctx, type TxCtx } from './context.ts'
+import { writeCustomValues } from './custom-values.ts'
+import { invalid } from './errors.ts'
 import { requireMember } from './identity.ts'
-import { Email, Line, Lines, unreadPhone, type Warning } from './lead-fields.ts'
+import { Email, Line, type Warning } from './lead-fields.ts'
 import { replaceLinks } from './links.ts'
-import { listRecords, type ListQuery, type ListSource } from './listing.ts'
-import type { SqlPart } from './opportunities.ts'
-import type { Page } from './page.ts'
 import { originOf, readChange, writeChanges } from './record-changes.ts'
 import { insertRecord, recordCreated } from './record-creation.ts'
-import { changeOf, ChangeTerms, CustomValues, LinkedIds, normaliseFields, Tags } from './record-fields.ts'
+import { changeOf, ChangeTerms, CustomValues, LinkedIds, normaliseFields } from './record-fields.ts'
 import { requireFreeExternalId } from './records.ts'
 import { readSettings } from './settings.ts'
 
@@ -23,16 +21,8 @@ export const ContactFields = z.object({
   /** What the person does: `Head of Operations`. */
   title: Line(),
   email: Email,
-  phone: z.string().max(100),
-  description: Lines(),
-  city: Line(),
-  state: Line(),
-  country: Line(),
-  owner_id: z.uuid(),
+  ...EntryFields.shape,
   lifecycle: z.enum(contactLifecycles),
-  tags: Tags,
-  source: Line(),
-  external_id: Line(),
 })
 
 /** The companies of a person; the first one is the main one. */
@@ -46,34 +36,37 @@ export const ContactChange = changeOf(ContactFields).extend({ ...ChangeTerms, ..
 export type ContactChange = z.infer<typeof ContactChange>
 
 /** A person, as it is answered everywhere. */
-export type Contact = {
-  id: string
-  name: string
+export type Contact = Entry & {
   title: string | null
   email: string | null
-  phone: string | null
-  phone_original: string | null
-  description: string | null
-  city: string | null
-  state: string | null
-  country: string | null
-  owner_id: string | null
-  owner: { id: string; name: string } | null
   lifecycle: (typeof contactLifecycles)[number]
   /** The main one first. */
   account_ids: string[]
   /** The main company. */
   account: { id: string; name: string } | null
-  tags: string[]
-  custom: Record<string, unknown>
-  source: string | null
-  external_id: string | null
-  warnings: Warning[]
-  archived_at: Date | null
-  created_at: Date
-  updated_at: Date
-  version: number
 }
+
+/** How contacts are read; `contactReaders.source` and `present` are for narrower lists. */
+export const contactReaders = entryReaders<Contact>(
+  'contact',
+  'p',
+  (tx) => tx`
+    p.title, p.email, p.lifecycle,
+    array(select l.account_id from account_contacts l where l.organization_id = p.organization_id
+      and l.contact_id = p.id order by l.is_primary desc, l.linked_at, l.account_id) as account_ids,
+    (select jsonb_build_object('id', c.id, 'name', c.name) from account_contacts l
+      join accounts c on c.organization_id = l.organization_id and c.id = l.account_id
+      where l.organization_id = p.organization_id and l.contact_id = p.id and l.is_primary) as account`,
+)
+
+/** One contact, archived or not. */
+export const getContact = contactReaders.get
+
+/** One contact that nobody else changes until the transaction ends. */
+export const lockContact = contactReaders.lock
+
+/** One page of contacts, the newest first unless another order is asked for. */
+export const listContacts = contactReaders.list
 
 /**
  * Makes a contact. One of the same e-mail address that is there already is told of in `warnings`, and stands in nobody's
@@ -122,61 +115,6 @@ export const updateContact = (ctx: Ctx, id: string, input: ContactChange): Promi
     if (account_ids) await replaceLinks(ctx, { kind: 'contact', id }, 'account', account_ids, reason)
     return getContact(ctx, id)
   })
-
-/** One contact, archived or not. */
-export const getContact = (ctx: Ctx, id: string): Promise<Contact> =>
-  inTx(ctx, async ({ tx, organization_id }) => {
-    const [row] = await tx<ContactRow[]>`
-      ${selectContact(tx)} where p.organization_id = ${organization_id} and p.id = ${id}`
-    if (!row) throw notFound('contact', id)
-    return toContact(row)
-  })
-
-/** One contact that nobody else changes until the transaction ends. */
-export const lockContact = (ctx: TxCtx, id: string): Promise<Contact> => {
-  const { tx, organization_id } = ctx
-  sendStatement(
-    ctx,
-    tx`select 1 from contacts where organization_id = ${organization_id} and id = ${id} for update`,
-  )
-  return getContact(ctx, id)
-}
-
-/** One page of contacts, the newest first unless another order is asked for. */
-export const listContacts = async (ctx: Ctx, query: ListQuery): Promise<Page<Contact>> => {
-  const { data, next_cursor } = await listRecords<ContactRow>(ctx, contactList, query)
-  return { data: data.map(toContact), next_cursor }
-}
-
-type ContactRow = Omit<Contact, 'warnings'>
-
-/** A row that `contactList` selects, as it is answered. */
-export const toContact = <Row extends ContactRow>(row: Row): Row & Contact => ({
-  ...row,
-  warnings: unreadPhone(row),
-})
-
-/** The one select of contacts: what follows it narrows and orders it; `extra` adds columns. */
-const selectContact = (tx: TxCtx['tx'], extra?: SqlPart) => tx`
-  select p.id, p.name, p.title, p.email, p.phone, p.phone_original, p.description, p.city, p.state, p.country,
-    p.owner_id, case when u.id is not null then jsonb_build_object('id', u.id, 'name', u.name) end as owner, p.lifecycle,
-    array(select l.account_id from account_contacts l where l.organization_id = p.organization_id
-      and l.contact_id = p.id order by l.is_primary desc, l.linked_at, l.account_id) as account_ids,
-    (select jsonb_build_object('id', c.id, 'name', c.name) from account_contacts l
-      join accounts c on c.organization_id = l.organization_id and c.id = l.account_id
-      where l.organization_id = p.organization_id and l.contact_id = p.id and l.is_primary) as account,
-    p.tags, ${selectCustom(tx, tx`p.organization_id`, tx`p.id`)} as custom,
-    p.source, p.external_id, p.archived_at, p.created_at, p.updated_at, p.version
-    ${extra ? tx`, ${extra}` : tx``}
-  from contacts p
-  left join identity.users u on u.id = p.owner_id`
-
-/** How contacts are listed. */
-export const contactList = {
-  kind: 'contact',
-  default_sort: '-created_at',
-  select: selectContact,
-} as const satisfies ListSource
 
 /** What a person is called: by name, or by where they are reached. */
 const nameOf = (values: Record<string, unknown>): string => {

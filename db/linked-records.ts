@@ -1,5 +1,6 @@
-import { type Account, accountList, toAccount } from './accounts.ts'
-import { type Contact, contactList, toContact } from './contacts.ts'
+import { type Account, accountReaders } from './accounts.ts'
+import type { Entry, EntryReaders } from './address-book.ts'
+import { type Contact, contactReaders } from './contacts.ts'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { filterKinds } from './filter-kinds.ts'
 import type { Link } from './link-rows.ts'
@@ -13,23 +14,27 @@ import { lastActivityAt } from './timeline.ts'
 export type Linked<T> = T & { link: Omit<Link, 'linked_at'> & { linked_at: string } }
 
 /** The people of a card or account, by name. */
-export const listLinkedContacts = async (
+export const listLinkedContacts = (
   ctx: Ctx,
   of: RecordRef,
   query: ListQuery,
-): Promise<Page<Linked<Contact>>> => {
-  const listed = await listRecords<Linked<Contact>>(ctx, linkedTo(ctx, of, contactList, 'name'), query)
-  return { ...listed, data: listed.data.map(toContact) }
-}
+): Promise<Page<Linked<Contact>>> => listEntries(ctx, of, contactReaders, query)
 
 /** The companies of a card or contact, by name. */
-export const listLinkedAccounts = async (
+export const listLinkedAccounts = (
   ctx: Ctx,
   of: RecordRef,
   query: ListQuery,
-): Promise<Page<Linked<Account>>> => {
-  const listed = await listRecords<Linked<Account>>(ctx, linkedTo(ctx, of, accountList, 'name'), query)
-  return { ...listed, data: listed.data.map(toAccount) }
+): Promise<Page<Linked<Account>>> => listEntries(ctx, of, accountReaders, query)
+
+const listEntries = async <T extends Entry>(
+  ctx: Ctx,
+  of: RecordRef,
+  { source, present }: EntryReaders<T>,
+  query: ListQuery,
+): Promise<Page<Linked<T>>> => {
+  const listed = await listRecords<Linked<T>>(ctx, linkedTo(ctx, of, source, 'name'), query)
+  return { ...listed, data: listed.data.map((row) => present(row)) }
 }
 
 /** The deals of an account or contact, the newest first. */

@@ -7,6 +7,7 @@ import {
   type TimelineFilter,
   toActivity,
 } from './activities.ts'
+import { loggedTypes } from './activity-logging.ts'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
 import type { SqlPart } from './opportunities.ts'
 import { page, type Page } from './page.ts'
@@ -48,15 +49,8 @@ export const lastActivityAt = async (ctx: Ctx, record: RecordRef): Promise<Date 
 
 /** What people and agents log about somebody: it matters to every card that the person or company is part of. */
 const LOGGED: readonly ActivityType[] = [
+  ...loggedTypes,
   'note_added',
-  'call_logged',
-  'meeting_logged',
-  'email_sent',
-  'email_received',
-  'sms_sent',
-  'sms_received',
-  'whatsapp_sent',
-  'whatsapp_received',
   'task_created',
   'task_completed',
   'file_added',

@@ -9,41 +9,18 @@ import {
   updateContact,
 } from '../../db/contacts.ts'
 import { summariseRecord } from '../../db/linked-records.ts'
-import { Anything, Id, OriginShape, Text, Time, WarningShape } from '../shapes.ts'
-import { SummaryShape } from './accounts.ts'
+import { EntryShape } from '../address-book.ts'
+import { Id, Text } from '../shapes.ts'
 import { recordRoutes } from './records.ts'
 
 /** A person. */
-export const ContactShape = z
-  .object({
-    id: Id,
-    name: z.string(),
-    title: Text,
-    email: Text,
-    phone: Text.describe('E.164'),
-    phone_original: Text,
-    description: Text,
-    city: Text,
-    state: Text,
-    country: Text,
-    owner_id: Id.nullable(),
-    owner: z.object({ id: Id, name: z.string() }).nullable(),
-    lifecycle: z.enum(contactLifecycles),
-    account_ids: z.array(Id).describe('The main company first.'),
-    account: z.object({ id: Id, name: z.string() }).nullable().describe('The main company.'),
-    tags: z.array(z.string()),
-    custom: Anything,
-    source: Text,
-    external_id: Text,
-    warnings: z.array(WarningShape),
-    origins: z.array(OriginShape).optional().describe('Where each field’s value came from; on a single one.'),
-    summary: SummaryShape.optional().describe('On a single one.'),
-    archived_at: Time.nullable(),
-    created_at: Time,
-    updated_at: Time,
-    version: z.int(),
-  })
-  .meta({ id: 'Contact' })
+export const ContactShape = EntryShape.extend({
+  title: Text,
+  email: Text,
+  lifecycle: z.enum(contactLifecycles),
+  account_ids: z.array(Id).describe('The main company first.'),
+  account: z.object({ id: Id, name: z.string() }).nullable().describe('The main company.'),
+}).meta({ id: 'Contact' })
 
 /** People. */
 export const contacts = recordRoutes({

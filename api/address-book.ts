@@ -1,0 +1,41 @@
+import { z } from 'zod'
+import { Anything, Id, OriginShape, Text, Time, WarningShape } from './shapes.ts'
+
+/** What an account or contact amounts to. */
+const SummaryShape = z
+  .object({
+    open_deals: z.int(),
+    open_deal_values: z
+      .array(z.object({ currency: z.string(), deals: z.int(), value_minor: z.int() }))
+      .describe('What the open deals are worth, per currency, in minor units.'),
+    contacts: z.int().optional().describe('People of an account.'),
+    accounts: z.int().optional().describe('Companies of a contact.'),
+    open_tasks: z.int(),
+    last_activity_at: Time.nullable(),
+  })
+  .meta({ id: 'RecordSummary' })
+
+/** What accounts and contacts have in common. */
+export const EntryShape = z.object({
+  id: Id,
+  name: z.string(),
+  phone: Text.describe('E.164'),
+  phone_original: Text,
+  description: Text,
+  city: Text,
+  state: Text,
+  country: Text,
+  owner_id: Id.nullable(),
+  owner: z.object({ id: Id, name: z.string() }).nullable(),
+  tags: z.array(z.string()),
+  custom: Anything,
+  source: Text,
+  external_id: Text,
+  warnings: z.array(WarningShape),
+  origins: z.array(OriginShape).optional().describe('Where each field’s value came from; on a single one.'),
+  summary: SummaryShape.optional().describe('On a single one.'),
+  archived_at: Time.nullable(),
+  created_at: Time,
+  updated_at: Time,
+  version: z.int(),
+})

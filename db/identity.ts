@@ -1,7 +1,7 @@
 import { hashPassword } from 'better-auth/crypto'
 import { v7 as uuidv7 } from 'uuid'
 import { connect, type Database } from './client.ts'
-import { inTx, systemCtx, type Ctx } from './context.ts'
+import { inTx, sendStatement, systemCtx, type Ctx } from './context.ts'
 import { createDefaultReasons } from './discard-reasons.ts'
 import { invalid, notFound } from './errors.ts'
 import { identityStorage } from './identity-storage.ts'
@@ -32,6 +32,8 @@ export const createOrganization = async (db: Database, name: string): Promise<Or
       .replaceAll(/^-|-$/g, '') || 'organization'
   return inTx(systemCtx(db, id, 'setup'), async (ctx) => {
     const { tx } = ctx
+    // Two of one name at a time would both find its slug free.
+    sendStatement(ctx, tx`select pg_advisory_xact_lock(hashtextextended(${`slug ${base}`}, 0))`)
     const [taken] = await tx`select 1 from identity.organizations where slug = ${base}`
     const slug = taken ? `${base}-${id.slice(-6)}` : base
     await tx`insert into identity.organizations ${tx({ id, name, slug })}`

@@ -183,6 +183,7 @@ const idNamed = (name: string, made: Furnished, { name: operation }: Described):
 const withIds = (value: any, operation: Described, made: Furnished, place = '', around: any = {}): any => {
   if (value === NOBODYS) {
     if (place === 'id' && around.kind in made) return made[around.kind as keyof Furnished]
+    if (place === 'subject_id') return made[around.subject_kind as keyof Furnished]
     if (place === 'ids') return made[around.kind as keyof Furnished]
     if (place === 'before_id' || place === 'after_id') return made[kindIn(operation, made)]
     return idNamed(place, made, operation)

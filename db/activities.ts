@@ -197,10 +197,6 @@ export type ActivitiesFilter = TimelineFilter & {
   to?: Date | undefined
 }
 
-/** Everything that happened to one record, newest first. */
-export const listTimeline = (ctx: Ctx, subject: Subject, filter: TimelineFilter): Promise<Page<Activity>> =>
-  listActivities(ctx, { ...filter, subject })
-
 /**
  * Everything that happened, newest first. `from` and `to` go by when it was first said to have occurred, which is also
  * the order of the list.

@@ -1,4 +1,4 @@
-import { listTimeline } from './activities.ts'
+import { listActivities } from './activities.ts'
 import { listApprovals } from './approvals.ts'
 import { inTx, type Ctx } from './context.ts'
 import { listDiscardReasons } from './discard-reasons.ts'
@@ -37,7 +37,7 @@ export const leadForPrompt = (ctx: Ctx, id: string): Promise<LeadForPrompt> =>
       getOpportunity(ctx, id, 'lead'),
       listApprovals(ctx, { subject_id: id, status: ['pending', 'stale'], limit: 20 }),
       listApprovals(ctx, { subject_id: id, tool: 'send_email', limit: 1 }),
-      listTimeline(ctx, { kind: 'lead', id }, { limit: limits.activities }),
+      listActivities(ctx, { subject: { kind: 'lead', id }, limit: limits.activities }),
       readSettings(ctx),
     ])
     const [{ stages }, reasons, opted_out] = await Promise.all([

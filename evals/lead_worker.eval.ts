@@ -2,13 +2,13 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { workRun } from '../agents/jobs.ts'
-import { listTimeline } from '../db/activities.ts'
 import { listApprovals } from '../db/approvals.ts'
 import { createLead, NewLead } from '../db/leads.ts'
 import { listMessages } from '../db/messages.ts'
 import { getOpportunity } from '../db/opportunities.ts'
 import { claimRun } from '../db/run-lease.ts'
 import { getRun, queueRun, runLimits } from '../db/runs.ts'
+import { listTimeline } from '../db/timeline.ts'
 import { readEnv } from '../env.ts'
 import { eventually } from '../test/eventually.ts'
 import { startWebsite, type Website } from '../test/website.ts'
@@ -44,7 +44,7 @@ const work = async ({ lead: given, website: has_website }: Case): Promise<Outcom
   const { ctx } = await world.other()
   const input = NewLead.parse({ ...given, ...(has_website ? { website: website.url } : {}) })
   const { id: lead_id } = await createLead(ctx, input, { door: 'webhook' })
-  const subject = { kind: 'lead', id: lead_id }
+  const subject = { kind: 'lead' as const, id: lead_id }
   const { id } = await queueRun(ctx, { agent: 'lead_worker', subject, trigger: { kind: 'request' } })
   const worker = {
     db: world.db,

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { listActivities, listTimeline, recordActivity } from '../db/activities.ts'
+import { listActivities, recordActivity } from '../db/activities.ts'
 import { sealAll, verifyAudit } from '../db/audit.ts'
 import { inTx, type Ctx } from '../db/context.ts'
 import { addNote } from '../db/notes.ts'
 import { getOpportunity } from '../db/opportunities.ts'
 import { agentActor } from '../db/policies.ts'
+import type { RecordKind } from '../db/records.ts'
+import { listTimeline } from '../db/timeline.ts'
 import { openApi, type ApiWorld } from './api.ts'
 import { makeLead } from './worked-lead.ts'
 
@@ -29,7 +31,7 @@ const log = async (entry: object, headers?: Record<string, string>): Promise<any
   expect([status, body.errors]).toEqual([201, undefined])
   return body
 }
-const timelineOf = async (id: string, kind = 'lead') =>
+const timelineOf = async (id: string, kind: RecordKind = 'lead') =>
   (await listTimeline(ctx, { kind, id }, { limit: 50 })).data
 const as = async (role: 'rep' | 'manager' | 'viewer') => ({
   authorization: `Bearer ${await world.keyFor(role)}`,

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { listTimeline } from '../db/activities.ts'
 import { proposeApproval } from '../db/approval-proposals.ts'
 import { countApprovals, getApproval, listApprovals, type Approval } from '../db/approvals.ts'
 import {
@@ -19,6 +18,7 @@ import { moveOpportunity } from '../db/opportunity-moves.ts'
 import { defaultPipeline } from '../db/pipelines.ts'
 import { processSubmission, storeSubmission } from '../db/submissions.ts'
 import { listTasks } from '../db/tasks.ts'
+import { listTimeline } from '../db/timeline.ts'
 import { approveCall, executeApproval, presentApprovals, rereadCall } from '../tools/approvals.ts'
 import { sweep } from '../tools/jobs.ts'
 import { startWorker } from '../worker.ts'

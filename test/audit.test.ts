@@ -1,10 +1,11 @@
 import { appendFile, readFile, truncate, writeFile } from 'node:fs/promises'
 import postgres from 'postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { listEventsAfter, listTimeline, recordActivity } from '../db/activities.ts'
+import { listEventsAfter, recordActivity } from '../db/activities.ts'
 import { sealAll, startSequencer, verifyAudit, type AuditReport } from '../db/audit.ts'
 import { inTx, type Ctx } from '../db/context.ts'
 import { deriveKeys } from '../db/keys.ts'
+import { listTimeline } from '../db/timeline.ts'
 import { testSecret } from './database.ts'
 import { eventually } from './eventually.ts'
 import { makeLead } from './worked-lead.ts'
@@ -225,7 +226,7 @@ test('what was rolled back is not in it', async () => {
 
 test('a timeline is filtered by who acted, page by page, newest first', async () => {
   const lead = await makeLead(ctx)
-  const subjects = [{ kind: 'lead', id: lead.id }]
+  const subjects = [{ kind: 'lead' as const, id: lead.id }]
   const kinds = ['agent', 'system', 'visitor', 'agent', 'api_key'] as const
   for (const kind of kinds) {
     const as: Ctx = { ...ctx, actor: { kind, id: kind, name: kind } }

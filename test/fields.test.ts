@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { listTimeline } from '../db/activities.ts'
+import { listActivities } from '../db/activities.ts'
 import { inTx } from '../db/context.ts'
 import { writeCustomValues } from '../db/custom-values.ts'
 import { createField, customTypes } from '../db/fields.ts'
+import { listTimeline } from '../db/timeline.ts'
 import { openApi, type ApiWorld } from './api.ts'
 import { makeLead } from './worked-lead.ts'
 
@@ -289,7 +290,8 @@ describe('F27: archive and restore', () => {
     const field = await addField({ label: 'Tier' })
     await api.json('PATCH', `/api/fields/${field.id}`, { version: 1, label: 'Class' })
     await api.ask('DELETE', `/api/fields/${field.id}`)
-    const lines = (await listTimeline(api.ctx, { kind: 'field', id: field.id }, { limit: 10 })).data
+    const lines = (await listActivities(api.ctx, { subject: { kind: 'field', id: field.id }, limit: 10 }))
+      .data
     expect(lines.map(({ type, summary }) => [type, summary])).toEqual([
       ['record_archived', 'archived the field “Class”'],
       ['record_updated', 'changed label'],

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { listTimeline } from '../db/activities.ts'
 import type { Ctx } from '../db/context.ts'
 import { fillBlanks, saveEnrichment } from '../db/lead-enrichment.ts'
 import { receiveLead } from '../db/lead-intake.ts'
@@ -10,6 +9,7 @@ import { listOpportunities } from '../db/opportunity-list.ts'
 import { moveOpportunity } from '../db/opportunity-moves.ts'
 import { listOrigins } from '../db/origins.ts'
 import { defaultPipeline, listPipelines } from '../db/pipelines.ts'
+import { listTimeline } from '../db/timeline.ts'
 import { anyReason, makeLead } from './worked-lead.ts'
 import { openWorld, type World } from './world.ts'
 

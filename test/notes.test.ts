@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { listTimeline } from '../db/activities.ts'
 import type { Ctx } from '../db/context.ts'
 import { addNote, archiveNote, editNote, listNotes, NewNote } from '../db/notes.ts'
 import { agentActor } from '../db/policies.ts'
+import { listTimeline } from '../db/timeline.ts'
 import { openApi, type ApiWorld } from './api.ts'
 import { makeLead } from './worked-lead.ts'
 

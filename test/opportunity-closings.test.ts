@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { listTimeline } from '../db/activities.ts'
 import { inTx, type Ctx } from '../db/context.ts'
 import { setExchangeRate } from '../db/exchange-rates.ts'
 import { getOpportunity } from '../db/opportunities.ts'
@@ -9,6 +8,8 @@ import { reopenOpportunity, restoreClosing } from '../db/opportunity-reopenings.
 import { createPipeline } from '../db/pipeline-creation.ts'
 import { deletePipeline } from '../db/pipeline-deletion.ts'
 import { defaultPipeline } from '../db/pipelines.ts'
+import type { RecordKind } from '../db/records.ts'
+import { listTimeline } from '../db/timeline.ts'
 import { undoActivity } from '../db/undo.ts'
 import { openApi, type ApiWorld } from './api.ts'
 import { asAgent, makeDeal, stageIn, stageOf } from './cards.ts'
@@ -26,7 +27,7 @@ const act = (id: string, name: string, body: object = {}) =>
   api.json('POST', `/api/opportunities/${id}/${name}`, body)
 const closingsOf = async (id: string) =>
   (await api.json('GET', `/api/opportunities/${id}/closings`)).body.data
-const newest = async (kind: string, id: string) =>
+const newest = async (kind: RecordKind, id: string) =>
   (await listTimeline(ctx, { kind, id }, { limit: 1 })).data[0]!
 
 describe('closing', () => {

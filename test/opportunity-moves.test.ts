@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { listTimeline } from '../db/activities.ts'
 import { inTx, type Ctx } from '../db/context.ts'
 import { updateDeal } from '../db/deals.ts'
 import { updateLead } from '../db/leads.ts'
@@ -7,6 +6,8 @@ import { getOpportunity } from '../db/opportunities.ts'
 import { moveOpportunity } from '../db/opportunity-moves.ts'
 import { createPipeline } from '../db/pipeline-creation.ts'
 import { defaultPipeline } from '../db/pipelines.ts'
+import type { RecordKind } from '../db/records.ts'
+import { listTimeline } from '../db/timeline.ts'
 import { undoActivity } from '../db/undo.ts'
 import { openApi, type ApiWorld } from './api.ts'
 import { asAgent, columnOf, makeDeal, stageIn, stageOf } from './cards.ts'
@@ -20,7 +21,7 @@ beforeAll(async () => {
 })
 afterAll(() => api.stop())
 
-const movesOf = async (kind: string, id: string) =>
+const movesOf = async (kind: RecordKind, id: string) =>
   (await listTimeline(ctx, { kind, id }, { limit: 50 })).data.filter(({ type }) => type === 'stage_changed')
 
 describe('F14: a move', () => {

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { listTimeline } from '../db/activities.ts'
 import { inTx, type Ctx } from '../db/context.ts'
 import { getOpportunity } from '../db/opportunities.ts'
 import {
@@ -10,6 +9,7 @@ import {
   requireRecords,
   restoreRecord,
 } from '../db/records.ts'
+import { listTimeline } from '../db/timeline.ts'
 import { makeLead } from './worked-lead.ts'
 import { openWorld, type World } from './world.ts'
 

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { listTimeline } from '../db/activities.ts'
 import { sealAll, verifyAudit } from '../db/audit.ts'
 import { createSource, openSource } from '../db/intake-sources.ts'
 import { getOpportunity } from '../db/opportunities.ts'
@@ -7,6 +6,7 @@ import { listOpportunities } from '../db/opportunity-list.ts'
 import { createPipeline } from '../db/pipeline-creation.ts'
 import { listRuns } from '../db/runs.ts'
 import { getSubmission, processSubmission, storeSubmission, type Stored } from '../db/submissions.ts'
+import { listTimeline } from '../db/timeline.ts'
 import { openWorld, type World } from './world.ts'
 
 let world: World

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { listTimeline } from '../db/activities.ts'
 import type { Ctx } from '../db/context.ts'
 import { listRuns } from '../db/runs.ts'
 import { changeSettings, readSettings } from '../db/settings.ts'
 import { remindOfTask } from '../db/task-reminders.ts'
 import { cancelTask, completeTask, reopenTask } from '../db/task-states.ts'
 import { createTask, getTask, listTasks, updateTask, type Task } from '../db/tasks.ts'
+import { listTimeline } from '../db/timeline.ts'
 import { makeLead } from './worked-lead.ts'
 import { openWorld, type World } from './world.ts'
 

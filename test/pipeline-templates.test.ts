@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { inTx } from '../db/context.ts'
+import { inTx, systemCtx } from '../db/context.ts'
+import { moveOpportunity } from '../db/opportunity-moves.ts'
 import { createPipeline } from '../db/pipeline-creation.ts'
 import { pipelineTemplates } from '../db/pipeline-templates.ts'
-import { listPipelines } from '../db/pipelines.ts'
+import { defaultPipeline, listPipelines } from '../db/pipelines.ts'
+import { asAgent } from './cards.ts'
+import { makeLead } from './worked-lead.ts'
 import { openWorld, type World } from './world.ts'
 
 let world: World
@@ -15,7 +18,7 @@ afterAll(() => world.stop())
 const ladder = ({ stages }: { stages: { label: string; kind: string; close_probability: number }[] }) =>
   stages.map(({ label, kind, close_probability }) => `${label} ${kind} ${close_probability}`)
 
-test('a new organization has a pipeline for leads and one for deals, each with one way to win and one to lose', async () => {
+test('F87: a new organization has a pipeline for leads and one for deals, each with one way to win and one to lose', async () => {
   const pipelines = await listPipelines((await world.other()).ctx)
   expect(
     pipelines.map(({ template, record_kind, is_default }) => [template, record_kind, is_default]),
@@ -41,6 +44,20 @@ test('a new organization has a pipeline for leads and one for deals, each with o
     'Closed Won won 100',
     'Closed Lost lost 0',
   ])
+})
+
+test('F87: whoever makes a lead, it enters at New lead; people move it freely, an agent says why', async () => {
+  const { ctx } = await world.other()
+  const { stages } = await defaultPipeline(ctx, 'lead')
+  const [first, , , proposal] = stages
+  for (const who of [ctx, asAgent(ctx), systemCtx(ctx.db, ctx.organization_id, 'import')])
+    expect((await makeLead(who)).stage).toMatchObject({ id: first!.id, label: 'New lead' })
+  const { id } = await makeLead(ctx)
+  const ahead = { stage_id: proposal!.id }
+  await expect(moveOpportunity(asAgent(ctx), id, ahead)).rejects.toMatchObject({ code: 'reason_required' })
+  expect((await moveOpportunity(ctx, id, ahead)).stage.label).toBe('Proposal sent')
+  const back = { stage_id: first!.id, reason: 'They asked for time' }
+  expect((await moveOpportunity(asAgent(ctx), id, back)).stage.label).toBe('New lead')
 })
 
 test('the third template has its stages and what each means', async () => {

@@ -87,6 +87,7 @@ const main = async (): Promise<void> => {
     outside,
     app_url: outside.app_url,
     model: env.MODEL,
+    max_upload_mb: env.MAX_UPLOAD_MB,
     web_dist: WEB_DIST,
     ...(worker ? { worker_heartbeat: worker.lastBeat } : {}),
   })

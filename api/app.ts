@@ -32,6 +32,8 @@ export type AppOptions = {
   model: string
   /** The folder of the built web app; `web/dist` beside this one unless told otherwise. */
   web_dist?: string
+  /** Of one uploaded file; 512 unless told otherwise. */
+  max_upload_mb?: number
   /** Given where this process runs the worker: its silence makes `/readyz` fail. */
   worker_heartbeat?: WorkerHeartbeat
 }
@@ -50,6 +52,7 @@ export const createApp = (options: AppOptions): App => {
     app_url,
     model,
     feed,
+    max_upload_bytes: (options.max_upload_mb ?? 512) * 1024 * 1024,
     doors: openDoors(db),
     authenticate: createAuthenticate({ db, auth, app_url }),
   }
@@ -66,7 +69,10 @@ export const createApp = (options: AppOptions): App => {
     const started = performance.now()
     requestIds.set(c.req.raw, request_id)
     await next()
-    for (const [name, value] of Object.entries(SECURITY)) c.res.headers.set(name, value)
+    for (const [name, value] of Object.entries(SECURITY)) {
+      // What people uploaded says for itself how little a browser may do with it.
+      if (!(name === 'content-security-policy' && c.res.headers.has(name))) c.res.headers.set(name, value)
+    }
     if (app_url.startsWith('https:')) c.res.headers.set('strict-transport-security', 'max-age=31536000')
     for (const [name, value] of Object.entries(limits.get(c.req.raw) ?? {})) c.res.headers.set(name, value)
     c.res.headers.set('x-request-id', request_id)

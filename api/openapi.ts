@@ -3,6 +3,7 @@ import { eventsOperation } from './events.ts'
 import { permissions } from './permissions.ts'
 import type { Route } from './route.ts'
 import { ProblemShape } from './shapes.ts'
+import { FILE_FIELD } from './upload.ts'
 
 /** One operation of the document, as the tests and the documentation page read it. */
 export type Operation = {
@@ -101,8 +102,8 @@ const operationOf = (definition: Route['definition'], schemas: Record<string, ob
           requestBody: {
             required: (sent.required ?? []).length > 0,
             content: {
-              'application/json': {
-                schema: sent,
+              [definition.upload ? 'multipart/form-data' : 'application/json']: {
+                schema: definition.upload ? withFile(sent) : sent,
                 ...(definition.example === undefined ? {} : { example: definition.example }),
               },
             },
@@ -124,6 +125,13 @@ const operationOf = (definition: Route['definition'], schemas: Record<string, ob
     },
   }
 }
+
+/** A form: its fields, and the file. */
+const withFile = (fields: JsonSchema): JsonSchema => ({
+  ...fields,
+  properties: { ...fields.properties, [FILE_FIELD]: { type: 'string', format: 'binary' } },
+  required: [...(fields.required ?? []), FILE_FIELD],
+})
 
 const PROBLEM = {
   description: 'A refusal: what was wrong, where, and what would be accepted',

@@ -10,6 +10,7 @@ import type { Doors } from './intake/doors.ts'
 import type { Permission } from './permissions.ts'
 import { ctxOf, requireKey, requirePermission, type Authenticate, type Principal } from './principal.ts'
 import { answerProblem, invalidInput, nothingHere, Problem } from './problem.ts'
+import { receiveUpload, type Upload } from './upload.ts'
 import { splitVersion } from './versions.ts'
 
 /** What every route can reach. */
@@ -23,6 +24,8 @@ export type Parts = {
   authenticate: Authenticate
   doors: Doors
   feed: Feed
+  /** Of one uploaded file. */
+  max_upload_bytes: number
 }
 
 /** One request that was let in and understood. */
@@ -37,6 +40,8 @@ export type Call<Params, Query, Body> = Parts & {
   request: Request
   /** Under which its refusals are noted. */
   request_id: string
+  /** The file that was sent, where the operation takes one; it is gone when the answer is made. */
+  upload?: Upload | undefined
 }
 
 /** Everything there is to say about an operation, once: checks, OpenAPI document and documentation are made from it. */
@@ -66,6 +71,8 @@ export type Definition<Params extends z.ZodObject, Query extends z.ZodObject, Bo
   tag?: string
   /** Bytes of a body, where more than usual is taken. */
   body_limit?: number
+  /** The body is a form with a file in it; `body` is about its other fields. */
+  upload?: boolean
   /** Refusals that leave something behind that is right, such as a proposal that was found to be stale. */
   keeps?: readonly string[]
 }
@@ -146,41 +153,45 @@ export const route = <
       const found = paramsOf(given)
       const url = new URL(request.url)
       const asked = parse(query, searchOf(url), Object.keys(query.shape))
-      const bytes = writes ? await readBody(request, body_limit) : new Uint8Array()
-      const sent = understand(method === 'DELETE' && !definition.body ? {} : jsonOf(bytes), request)
-      const respond = async (ctx: Ctx): Promise<Response> =>
-        respondWith(
-          definition.status ?? 200,
-          await handle({
-            ...parts,
-            ctx,
-            principal,
-            params: found,
-            query: asked,
-            ...sent,
-            request,
-            request_id,
-          }),
+      const received = definition.upload ? await receiveUpload(request, parts.max_upload_bytes) : undefined
+      const reply = async (): Promise<Response> => {
+        const bytes = received?.identity ?? (writes ? await readBody(request, body_limit) : new Uint8Array())
+        const value = received?.fields ?? (method === 'DELETE' && !definition.body ? {} : jsonOf(bytes))
+        const sent = understand(value, request)
+        const respond = async (ctx: Ctx): Promise<Response> =>
+          respondWith(
+            definition.status ?? 200,
+            await handle({
+              ...parts,
+              ctx,
+              principal,
+              params: found,
+              query: asked,
+              ...sent,
+              upload: received?.upload,
+              request,
+              request_id,
+            }),
+          )
+        const ctx = ctxOf(parts.db, principal)
+        const key = writes ? idempotencyKey(request) : undefined
+        if (key === undefined) return respond(ctx)
+        const request_hash = hashRequest(
+          method,
+          `${url.pathname}${url.search}`,
+          request.headers.get('if-match') ?? '',
+          bytes,
         )
-      const ctx = ctxOf(parts.db, principal)
-      const key = writes ? idempotencyKey(request) : undefined
-      if (key === undefined) return respond(ctx)
-      const request_hash = hashRequest(
-        method,
-        `${url.pathname}${url.search}`,
-        request.headers.get('if-match') ?? '',
-        bytes,
-      )
-      const { replayed, ...answer } = await writeOnce(ctx, { key, request_hash }, (ctx) =>
-        answerToKeep(() => respond(ctx), keeps, request_id),
-      )
-      return new Response(answer.status === 204 ? null : answer.body, {
-        status: answer.status,
-        headers: {
-          'content-type': answer.content_type,
-          ...(replayed ? { 'idempotency-replayed': 'true' } : {}),
-        },
-      })
+        const { replayed, ...answer } = await writeOnce(ctx, { key, request_hash }, (ctx) =>
+          answerToKeep(() => respond(ctx), keeps, request_id),
+        )
+        return fromAnswer(answer, replayed)
+      }
+      try {
+        return await reply()
+      } finally {
+        await received?.discard()
+      }
     },
   }
 }
@@ -256,21 +267,30 @@ const asAnswer = async (response: Response): Promise<Answer> => ({
   content_type: response.headers.get('content-type') ?? 'application/json',
 })
 
+const fromAnswer = ({ status, body, content_type }: Answer, replayed: boolean): Response => {
+  const headers = { ...NOT_CACHED, ...(replayed ? { 'idempotency-replayed': 'true' } : {}) }
+  if (status === 204) return new Response(null, { status, headers })
+  const etag = status < 300 && content_type === JSON_TYPE ? etagOf(JSON.parse(body)) : {}
+  return new Response(body, { status, headers: { 'content-type': content_type, ...headers, ...etag } })
+}
+
 const respondWith = (status: number, data: unknown): Response => {
   if (data instanceof Response) return data
   if (data === undefined) return new Response(null, { status: 204, headers: NOT_CACHED })
-  const version =
-    typeof data === 'object' && data !== null && 'version' in data ? Number(data.version) : Number.NaN
   return new Response(JSON.stringify(data), {
     status,
-    headers: {
-      'content-type': 'application/json',
-      ...NOT_CACHED,
-      ...(Number.isInteger(version) ? { etag: `"${version}"` } : {}),
-    },
+    headers: { 'content-type': JSON_TYPE, ...NOT_CACHED, ...etagOf(data) },
   })
 }
 
+/** A record's version is its ETag. */
+const etagOf = (data: unknown): { etag?: string } => {
+  const version =
+    typeof data === 'object' && data !== null && 'version' in data ? Number(data.version) : Number.NaN
+  return Number.isInteger(version) ? { etag: `"${version}"` } : {}
+}
+
+const JSON_TYPE = 'application/json'
 const NOT_CACHED = { 'cache-control': 'no-store' }
 
 const parse = <Schema extends z.ZodType>(

@@ -27,6 +27,8 @@ export const serveApi = async (
   // Without options for TLS or HTTP/2, what comes back is node's plain server.
   const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server
   server.keepAliveTimeout = 65_000
+  // A large file comes in over a slow line; its headers still have a minute.
+  server.requestTimeout = 15 * 60_000
   let running = 0
   server.on('request', (_, response) => {
     running += 1

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
@@ -29,6 +29,8 @@ export type Product = {
   kill: () => Promise<void>
   /** SIGTERM; answers the exit code. */
   terminate: () => Promise<number | null>
+  /** Bytes that the process has in memory now, its threads included. */
+  memory: () => number
   /** What the process printed so far. */
   output: () => string
   /** Ends the process and drops the database. */
@@ -82,6 +84,7 @@ export const startProduct = async (environment: Record<string, string> = {}): Pr
     post: (payload, headers = {}) =>
       ask(`/intake/webhook/${access.intake_token}`, { method: 'POST', body: payload, headers }),
     output: () => printed,
+    memory: () => residentBytes(child?.pid),
     start: async () => {
       child = spawn(process.execPath, ['start.ts'], {
         cwd: path.resolve(import.meta.dirname, '..'),
@@ -131,6 +134,9 @@ export const startProduct = async (environment: Record<string, string> = {}): Pr
   await product.start()
   return product
 }
+
+const residentBytes = (pid: number | undefined): number =>
+  Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })) * 1024
 
 const freePort = (): Promise<number> =>
   new Promise((resolve) => {

@@ -1,6 +1,8 @@
 import { createAccount } from '../db/accounts.ts'
 import { createContact } from '../db/contacts.ts'
 import { createDeal } from '../db/deals.ts'
+import { logActivity } from '../db/activity-logging.ts'
+import { editActivity } from '../db/activity-revisions.ts'
 import { sealAll } from '../db/audit.ts'
 import { approveApproval } from '../db/approval-decisions.ts'
 import { startBulk } from '../db/bulk.ts'
@@ -21,6 +23,7 @@ import { processSubmission, storeSubmission } from '../db/submissions.ts'
 import { createView } from '../db/views.ts'
 import { executeApproval } from '../tools/approvals.ts'
 import { makeLead, nowhere, parkEmail, putToWork } from './worked-lead.ts'
+import { placeFile } from './documents.ts'
 import type { World } from './world.ts'
 
 /** Uses the product until every table holds rows of the organization: what a test of tenants needs to mean something. */
@@ -79,5 +82,13 @@ export const fillTenant = async (world: World, ctx: Ctx): Promise<void> => {
   await inTx(ctx, (ctx) => writeCustomValues(ctx, 'lead', lead.id, { team_size: 12 }))
   await createView(ctx, { name: 'Large teams', record_kind: 'lead', sort: '-custom.team_size' })
   await writePreference(ctx, 'view', 'list')
+  const subject = { kind: 'lead' as const, id: lead.id }
+  const entry = await logActivity(ctx, {
+    type: 'call_logged',
+    subjects: [subject],
+    data: { subject: 'Asked for 40 seats' },
+  })
+  await editActivity(ctx, entry.id, { changes: { data: { subject: 'Asked for 50 seats' } } })
+  await placeFile(ctx, subject, 'offer.txt', 'Offer for 40 seats')
   await sealAll(world.db, `${world.folder}/heads.jsonl`)
 }

@@ -8,11 +8,20 @@ import { foldLongLedgers } from '../db/stage-totals.ts'
 import { processSubmission } from '../db/submissions.ts'
 import { remindOfTask } from '../db/task-reminders.ts'
 import { executeApproval } from './approvals.ts'
+import { readFileText } from './files.ts'
 import { deliverMessage } from './messages.ts'
 import type { Outside } from './tool.ts'
 
 /** How much of each kind one worker does at once, and how often it looks for what no job woke. */
-const workLimits = { submissions: 2, approvals: 2, messages: 2, sweep_ms: 2_000, mail_patience_ms: 5_000 }
+const workLimits = {
+  submissions: 2,
+  approvals: 2,
+  messages: 2,
+  files: 1,
+  sweep_ms: 2_000,
+  mail_patience_ms: 5_000,
+  file_patience_ms: 5_000,
+}
 
 /** What the worker carries out without thinking: reads submissions, executes approvals, delivers mail, expires. */
 export const startToolJobs = async (
@@ -34,6 +43,9 @@ export const startToolJobs = async (
     'message.queued',
     { concurrency: workLimits.messages },
     ({ organization_id, message_id }) => deliverMessage(db, organization_id, message_id, outside),
+  )
+  await queue.work('file.added', { concurrency: workLimits.files }, ({ organization_id, file_id }) =>
+    readFileText(db, organization_id, file_id),
   )
   await queue.work('minute.passed', { concurrency: 1 }, async () => {
     await sweep(db, outside)
@@ -58,6 +70,11 @@ export const sweep = async (db: Database, outside: Outside): Promise<void> => {
   await each(overdue.reminders, ({ organization_id, id }) =>
     remindOfTask(systemCtx(db, organization_id, 'reminders'), id),
   )
+  // One at a time, and the rest does not wait for it: a document may take long to read.
+  await Promise.race([
+    each(overdue.files.slice(0, 1), ({ organization_id, id }) => readFileText(db, organization_id, id)),
+    setTimeout(workLimits.file_patience_ms, undefined, { ref: false }),
+  ])
 }
 
 /** One that fails every time must not keep the others from being looked after. */

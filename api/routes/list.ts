@@ -13,6 +13,7 @@ import { deals } from './deals.ts'
 import { discardReasons } from './discard-reasons.ts'
 import { exchangeRates } from './exchange-rates.ts'
 import { failures } from './failures.ts'
+import { files } from './files.ts'
 import { fields } from './fields.ts'
 import { intakeSources } from './intake-sources.ts'
 import { leads } from './leads.ts'
@@ -67,6 +68,7 @@ export const routes: readonly Route[] = [
   ...apiKeys,
   ...members,
   ...notes,
+  ...files,
   ...tasks,
   ...activities,
   ...undo,

@@ -1,6 +1,6 @@
 // A thread of its own: reads one document and says what is in it. `document.ts` starts it, watches it and ends it.
 import { createReadStream } from 'node:fs'
-import { readFile, stat } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { Transform, type Readable } from 'node:stream'
 import { parentPort, workerData } from 'node:worker_threads'
 import { parse as parseCsv } from 'csv-parse'
@@ -39,9 +39,6 @@ const collector = () => {
 }
 
 const readPdf = async (): Promise<DocumentReading> => {
-  const { size } = await stat(path)
-  if (size > limits.pdf_bytes)
-    return { error: `A PDF is read up to ${limits.pdf_bytes / 1_000_000} MB; this one is larger.` }
   const pdf = await getDocumentProxy(new Uint8Array(await readFile(path)), {
     disableFontFace: true,
     useSystemFonts: false,
@@ -86,6 +83,7 @@ const textOfDocx = async (part: Readable): Promise<DocumentReading> => {
   const text = collector()
   let inside = false
   let cells = 0
+  let depth = 0
   let line = ''
   const end = (): void => {
     const words = line.replaceAll(/ ?\t$| $/g, '').replaceAll(' \t', '\t')
@@ -95,12 +93,15 @@ const textOfDocx = async (part: Readable): Promise<DocumentReading> => {
   const parser = new Parser(
     {
       onopentagname: (name) => {
+        depth += 1
+        if (depth > limits.depth) throw new Error('its parts lie too deep in each other')
         if (name === 'w:t') inside = true
         else if (name === 'w:tc') cells += 1
         else if (name === 'w:tab') line += '\t'
         else if (name === 'w:br' || name === 'w:cr') line += '\n'
       },
       onclosetag: (name) => {
+        depth -= 1
         if (name === 'w:t') inside = false
         else if (name === 'w:tc') {
           cells -= 1

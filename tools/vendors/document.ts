@@ -9,12 +9,14 @@ export const documentLimits = {
   pages: 200,
   rows: 5_000,
   characters: 200_000,
+  /** How deep a document's parts may lie in each other. */
+  depth: 500,
   /** What an archive's part may unpack to. */
   unpacked_bytes: 100_000_000,
   time_ms: 20_000,
   heap_mb: 32,
   /** Beside the heap, and beside the file itself. */
-  buffers_mb: 16,
+  buffers_mb: 12,
   look_ms: 10,
 }
 

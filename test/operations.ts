@@ -83,7 +83,7 @@ export const requestOf = (
   body: any,
   headers: Record<string, string> = {},
 ): RequestInit => {
-  if (method === 'GET' || method === 'DELETE' || body === undefined) return { method, headers }
+  if (method === 'GET' || body === undefined) return { method, headers }
   if (!is_form)
     return {
       method,
@@ -162,7 +162,7 @@ const PLACES: Record<string, string> = {
 
 const QUERY: Record<string, string> = { q: 'Ana' }
 
-const IDS: Record<string, keyof Furnished> = {
+export const IDS: Record<string, keyof Furnished> = {
   stage_id: 'stage',
   pipeline_id: 'pipeline',
   owner_id: 'user',

@@ -1,0 +1,119 @@
+import postgres from 'postgres'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { capture, type Statement } from '../bench/captured.ts'
+import { fillLargeRecord, type LargeRecord } from '../bench/large-record.ts'
+import { readBoard } from '../db/board.ts'
+import type { Ctx } from '../db/context.ts'
+import { listOpportunities } from '../db/opportunity-list.ts'
+import { search } from '../db/search.ts'
+import { listTimeline } from '../db/timeline.ts'
+import { openWorld, type World } from './world.ts'
+
+// How PostgreSQL reads what people wait for, told by its own plans, behind row-level security and inside the finder
+// functions: on a copy that is small, and large enough that reading a table from end to end would be the wrong thing.
+
+const SIZE = { organizations: 12, leads: 40_000, biggest: 18_000, activities: 90_000, on_one_lead: 4_000 }
+/** Tables of a thousand rows are read whole by any good plan; these are not. */
+const LARGE = [
+  'opportunities',
+  'opportunity_keys',
+  'opportunity_scores',
+  'accounts',
+  'contacts',
+  'custom_values',
+  'activities',
+  'activity_subjects',
+]
+
+let world: World
+let record: LargeRecord
+let owner: postgres.Sql
+const heard: string[] = []
+
+beforeAll(async () => {
+  world = await openWorld()
+  record = await fillLargeRecord(world.db, world.owner_url, SIZE)
+  owner = postgres(world.owner_url, {
+    max: 1,
+    onnotice: ({ message }) => {
+      if (message?.includes('Query Text')) heard.push(message)
+    },
+  })
+}, 120_000)
+afterAll(async () => {
+  await owner.end()
+  await world.stop()
+})
+
+/** The plans of everything that these statements make the database do, as the app's login. */
+const plansOf = async (statements: readonly Statement[]): Promise<string> => {
+  heard.length = 0
+  await owner.begin(async (tx) => {
+    await tx`load 'auto_explain'`
+    await tx`set local auto_explain.log_min_duration = 0`
+    await tx`set local auto_explain.log_nested_statements = on`
+    await tx`set local client_min_messages = log`
+    await tx.unsafe(`set local role "${decodeURIComponent(new URL(world.app_url).username)}"`)
+    for (const { text, parameters } of statements) await tx.unsafe(text, parameters as never[])
+  })
+  return heard.join('\n')
+}
+
+const wholeTables = (plans: string): string[] =>
+  [...plans.matchAll(/Seq Scan on (\w+)/g)].flatMap(([, table = '']) =>
+    LARGE.includes(table) ? [table] : [],
+  )
+
+const inside = (db: Ctx['db']): Ctx => ({ ...record.ctx, db })
+const by = (field: string, op: 'eq' | 'gte', value: unknown) => ({ field, op, value })
+
+const reads: Record<string, (ctx: Ctx) => Promise<unknown>> = {
+  'the newest leads': (ctx) => listOpportunities(ctx, { kind: 'lead', limit: 50 }),
+  'leads of a source, the most valuable first': (ctx) =>
+    listOpportunities(ctx, {
+      kind: 'lead',
+      filter: by('source', 'eq', 'maps'),
+      sort: '-value_minor',
+      limit: 50,
+    }),
+  'leads by a custom field, in the order of another one': (ctx) =>
+    listOpportunities(ctx, {
+      kind: 'lead',
+      filter: by('custom.tier', 'eq', 'gold'),
+      sort: '-custom.team_size',
+      limit: 50,
+    }),
+  'leads with a score, the best first': (ctx) =>
+    listOpportunities(ctx, { kind: 'lead', filter: by('score', 'gte', 90), sort: '-score', limit: 50 }),
+  'leads without an activity for a week': (ctx) =>
+    listOpportunities(ctx, {
+      kind: 'lead',
+      filter: {
+        linked: 'activities',
+        none: { field: 'occurred_at', op: 'within_last', value: { n: 7, unit: 'day' } },
+      },
+      limit: 50,
+    }),
+  'leads that hold words': (ctx) => listOpportunities(ctx, { kind: 'lead', q: 'moreau 1701', limit: 50 }),
+  'the board of the largest pipeline': (ctx) =>
+    readBoard(ctx, { pipeline_id: record.pipeline_id, limit: 50 }),
+  'a search for a person': (ctx) => search(ctx, { q: 'greta 1041', limit: 20 }),
+  'a search for an address': (ctx) => search(ctx, { q: 'bo.lind1001@finch-25.example', limit: 20 }),
+  'the timeline of the busiest lead': (ctx) =>
+    listTimeline(ctx, { kind: 'lead', id: record.busy_lead_id }, { limit: 50 }),
+}
+
+test.each(Object.entries(reads))('%s: no large table is read from end to end', async (_, read) => {
+  const plans = await plansOf(await capture(world.app_url, (db) => read(inside(db))))
+  expect(plans).toMatch(/Index (?:Only )?Scan/)
+  expect([wholeTables(plans), plans]).toEqual([[], plans])
+})
+
+test('a table that is read from end to end would be seen', async () => {
+  const off = ['indexscan', 'indexonlyscan', 'bitmapscan'].map((way) => `set local enable_${way} = off`)
+  const plans = await plansOf([
+    ...off.map((text) => ({ text, parameters: [] })),
+    { text: 'select count(*) from opportunities', parameters: [] },
+  ])
+  expect(wholeTables(plans)).toEqual(['opportunities'])
+})

@@ -319,6 +319,12 @@ test('a run works one record: a call about another one is refused, whatever the 
     assign_owner: { opportunity_id: other.id, owner_id: null, reason: 'because' },
     close_opportunity: { opportunity_id: other.id, outcome: 'won', reason: 'because' },
     set_forecast_category: { opportunity_id: other.id, forecast_category: 'commit', reason: 'because' },
+    log_activity: {
+      opportunity_id: other.id,
+      type: 'call_logged',
+      data: { subject: 'x' },
+      reason: 'because',
+    },
   }
   // Of these no argument names the record that the run works on.
   const about_none = ['send_email', 'search_records', 'read_record', 'create_lead']

@@ -57,6 +57,12 @@ describe('every tool', () => {
     send_email: { to: 'ana@x.example', subject: 'Hello', body: 'Hello' },
     create_task: { lead_id, title: 'Call Ana' },
     add_note: { lead_id, body: 'Hello' },
+    log_activity: {
+      opportunity_id: lead_id,
+      type: 'call_logged',
+      data: { subject: 'Asked for 40 seats' },
+      reason: 'The owner told me.',
+    },
     read_record: { record_kind: 'account', record_id: lead_id },
     search_records: { query: 'Ana' },
     update_lead: { lead_id, values: { city: 'Berlin' }, reason: 'They said so.' },

@@ -5,6 +5,7 @@ import { create_lead } from './create_lead.ts'
 import { create_task } from './create_task.ts'
 import { draft_email } from './draft_email.ts'
 import { enrich_lead } from './enrich_lead.ts'
+import { log_activity } from './log_activity.ts'
 import { move_stage } from './move_stage.ts'
 import { qualify } from './qualify.ts'
 import { read_lead } from './read_lead.ts'
@@ -35,5 +36,6 @@ export const tools: Readonly<Record<string, Tool>> = Object.fromEntries(
     send_email,
     create_task,
     add_note,
+    log_activity,
   ].map((tool) => [tool.name, tool]),
 )

@@ -58,6 +58,7 @@ const rules: Record<string, string> = {
 
 const asks: Record<string, (step: Step) => string> = {
   send_email: ({ input }) => `send an e-mail to ${textIn(input, 'to') ?? 'the lead'}`,
+  log_activity: ({ input }) => `log what happened: ${textIn(partOf(input, 'data'), 'subject') ?? 'an entry'}`,
   create_task: ({ input }) => `create the task “${textIn(input, 'title') ?? ''}”`,
   close_opportunity: ({ input }) => `close it as ${textIn(input, 'outcome') ?? 'won or lost'}`,
   set_forecast_category: ({ input }) =>
@@ -83,6 +84,8 @@ const sentences: Record<string, (step: Step) => string | undefined> = {
       textIn(output, 'stage') ?? textIn(partOf(output, 'stage'), 'label') ?? textIn(input, 'stage')
     return stage ? `Moved it to ${stage}` : 'Moved the lead'
   },
+  log_activity: ({ input }) =>
+    `Logged what happened: ${textIn(partOf(input, 'data'), 'subject') ?? 'an entry'}`,
   close_opportunity: ({ output }) => `Closed it: ${textIn(output, 'stage') ?? 'won or lost'}`,
   set_forecast_category: ({ output }) =>
     `Forecast it as ${(textIn(output, 'forecast_category') ?? 'something else').replaceAll('_', ' ')}`,

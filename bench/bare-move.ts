@@ -44,7 +44,7 @@ export const openBareMove =
             payload_hash: 'bench',
           })}`,
         tx`
-          insert into activity_subjects (organization_id, kind, subject_id, activity_id)
-          values (${organization_id}, 'lead', ${id}, ${activity_id})`,
+          insert into activity_subjects (organization_id, kind, subject_id, activity_id, type, actor_kind)
+          values (${organization_id}, 'lead', ${id}, ${activity_id}, 'stage_changed', 'user')`,
       ])
     })

@@ -192,8 +192,8 @@ const fillActivities = async (sql: Sql, size: Size): Promise<void> => {
       row_number() over (partition by organization_id order by id), 'bench', 'bench'
     from happened`
   await sql`
-    insert into activity_subjects (organization_id, kind, subject_id, activity_id)
-    select organization_id, 'lead', lead_id, id from happened`
+    insert into activity_subjects (organization_id, kind, subject_id, activity_id, type, actor_kind)
+    select organization_id, 'lead', lead_id, id, 'note_added', actor_kind from happened`
   await sql`
     insert into audit_heads (organization_id, seq, hash)
     select organization_id, max(seq), 'bench' from activities group by organization_id

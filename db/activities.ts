@@ -134,10 +134,10 @@ export const recordActivities = (ctx: TxCtx, activities: readonly NewActivity[])
     ctx,
     tx`
     with added as (
-      insert into activities ${tx(rows)} returning organization_id, id, subjects
+      insert into activities ${tx(rows)} returning organization_id, id, type, actor_kind, subjects
     )
-    insert into activity_subjects (organization_id, activity_id, kind, subject_id)
-    select added.organization_id, added.id, subject.kind, subject.id
+    insert into activity_subjects (organization_id, activity_id, kind, subject_id, type, actor_kind)
+    select added.organization_id, added.id, subject.kind, subject.id, added.type, added.actor_kind
     from added, jsonb_to_recordset(added.subjects) as subject (kind text, id uuid)
     on conflict do nothing`,
   )
@@ -206,6 +206,7 @@ export const listActivities = (ctx: Ctx, filter: ActivitiesFilter): Promise<Page
     const { types, subject, from, to } = filter
     // The id of the table that is walked, so that its index serves the place and the order.
     const id = subject ? tx`s.activity_id` : tx`a.id`
+    const walked = subject ? tx`s` : tx`a`
     const rows = await tx<ActivityRow[]>`
       select ${activityColumns(tx)} from ${
         subject
@@ -217,10 +218,10 @@ export const listActivities = (ctx: Ctx, filter: ActivitiesFilter): Promise<Page
         ${filter.cursor ? tx`and ${id} < ${filter.cursor}` : tx``}
         ${from ? tx`and ${id} >= ${firstIdAt(from)}` : tx``}
         ${to ? tx`and ${id} < ${firstIdAt(to)}` : tx``}
-        ${filter.actor ? tx`and a.actor_kind in ${tx(ACTOR_KINDS[filter.actor])}` : tx``}
+        ${filter.actor ? tx`and ${walked}.actor_kind in ${tx(ACTOR_KINDS[filter.actor])}` : tx``}
         ${filter.actor_id ? tx`and a.actor_id = ${filter.actor_id}` : tx``}
         ${filter.run_id ? tx`and a.run_id = ${filter.run_id}` : tx``}
-        ${types ? tx`and a.type in ${tx(types)}` : tx``}
+        ${types ? tx`and ${walked}.type in ${tx(types)}` : tx``}
       order by ${id} desc limit ${filter.limit + 1}`
     return page(rows.map(toActivity), filter.limit, (activity) => activity.id)
   })

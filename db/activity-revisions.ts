@@ -11,7 +11,7 @@ import { faultsOf, LoggedData, loggedTypes, type EntryChange, type LoggedType } 
 import { requireAuthor, type Editor } from './authorship.ts'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, notFound, staleVersion } from './errors.ts'
-import { requireRecords } from './records.ts'
+import { distinctSubjects, requireRecords } from './records.ts'
 
 /** How an entry read at one time; without `data` it was deleted then, or is now. */
 export type EntryRevision = {
@@ -241,14 +241,15 @@ const moveSubjects = async (
   }
   if (come.length === 0) return
   await tx`
-    insert into activity_subjects ${tx(come.map(({ kind, id }) => ({ organization_id, activity_id, kind, subject_id: id })))}
+    insert into activity_subjects (organization_id, activity_id, kind, subject_id, type, actor_kind)
+    select a.organization_id, a.id, subject.kind, subject.id, a.type, a.actor_kind
+    from activities a, jsonb_to_recordset(${tx.json(come)}) as subject (kind text, id uuid)
+    where a.organization_id = ${organization_id} and a.id = ${activity_id}
     on conflict do nothing`
 }
 
-const everySubject = (id: string, ...lists: Subject[][]): Subject[] => {
-  const all = [...lists.toReversed().flat(), { kind: 'activity', id }]
-  return [...new Map(all.map((subject) => [`${subject.kind} ${subject.id}`, subject])).values()]
-}
+const everySubject = (id: string, ...lists: Subject[][]): Subject[] =>
+  distinctSubjects([...lists.toReversed().flat(), { kind: 'activity', id }])
 
 const readRevisions = async (ctx: TxCtx, id: string): Promise<EntryRevision[]> => {
   const { tx, organization_id } = ctx

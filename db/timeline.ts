@@ -59,16 +59,14 @@ const LOGGED: readonly ActivityType[] = [
 /** The newest activities of `l`, by the index of activities by subject. */
 const activitiesOf = ({ tx, organization_id }: TxCtx, filter: TimelineFilter, limit: number): SqlPart => {
   const { cursor, actor, run_id } = filter
-  const narrowed = actor !== undefined || run_id !== undefined
   return tx`
     select s.activity_id from activity_subjects s
-    ${narrowed ? tx`join activities a on a.organization_id = s.organization_id and a.id = s.activity_id` : tx``}
+    ${run_id === undefined ? tx`` : tx`join activities a on a.organization_id = s.organization_id and a.id = s.activity_id`}
     where s.organization_id = ${organization_id} and s.kind = l.kind and s.subject_id = l.id
       ${cursor ? tx`and s.activity_id < ${cursor}` : tx``}
-      ${actor ? tx`and a.actor_kind in ${tx(ACTOR_KINDS[actor])}` : tx``}
+      ${actor ? tx`and s.actor_kind in ${tx(ACTOR_KINDS[actor])}` : tx``}
       ${run_id ? tx`and a.run_id = ${run_id}` : tx``}
-      and (not l.only_logged or (select logged.type from activities logged
-        where logged.organization_id = s.organization_id and logged.id = s.activity_id) in ${tx([...LOGGED])})
+      and (not l.only_logged or s.type in ${tx([...LOGGED])})
     order by s.activity_id desc limit ${limit}`
 }
 

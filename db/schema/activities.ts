@@ -62,6 +62,9 @@ export const activity_subjects = pgTable(
     kind: text().notNull(),
     subject_id: uuid().notNull(),
     activity_id: uuid().notNull(),
+    /** As the activity says them, so that a timeline is narrowed down without reading what it leaves out. */
+    type: text().notNull(),
+    actor_kind: text().notNull(),
   },
   (t) => [
     primaryKey({ columns: [t.organization_id, t.kind, t.subject_id, t.activity_id] }),

@@ -3,7 +3,7 @@ import { activityId, getActivity, recordActivity, type Activity, type Subject } 
 import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { Line, Lines } from './lead-fields.ts'
 import { reachMilestone } from './milestones.ts'
-import { RecordRef, requireRecords } from './records.ts'
+import { RecordRefs, requireRecords } from './records.ts'
 
 /** What somebody may say happened, because the record was not there to see it. */
 export const loggedTypes = [
@@ -40,15 +40,9 @@ const Occurred = Moment.refine(
 )
 const CLOCK_LEEWAY_MS = 60_000
 
-export const LoggedSubjects = z
-  .array(RecordRef)
-  .min(1, 'at least one record that it is about')
-  .max(20)
-  .transform((subjects) => [...new Map(subjects.map((one) => [`${one.kind} ${one.id}`, one])).values()])
-
 const Entry = z.object({
   type: z.enum(loggedTypes),
-  subjects: LoggedSubjects,
+  subjects: RecordRefs(1),
   occurred_at: Occurred.optional(),
   data: LoggedData,
   reason: Line(1_000).optional(),
@@ -64,7 +58,7 @@ export type NewEntry = z.infer<typeof NewEntry>
 /** What can be changed of an entry: everything but what it is. A member of `data` that is null is taken out. */
 export const EntryChange = z
   .object({
-    subjects: LoggedSubjects,
+    subjects: RecordRefs(1),
     occurred_at: Occurred,
     data: z.strictObject(
       Object.fromEntries(Object.entries(LoggedData.shape).map(([name, schema]) => [name, schema.nullable()])),

@@ -12,6 +12,19 @@ export type RecordKind = (typeof recordKinds)[number]
 export const RecordRef = z.object({ kind: z.enum(recordKinds), id: z.uuid() })
 export type RecordRef = z.infer<typeof RecordRef>
 
+/** The records that something is about, at most 20, each once. */
+export const RecordRefs = (at_least = 0) =>
+  z
+    .array(RecordRef)
+    .min(at_least, `at least ${at_least} record that it is about`)
+    .max(20)
+    .transform((records) => distinctSubjects(records))
+
+/** Each record once, in the order in which they came first. */
+export const distinctSubjects = <Of extends Subject>(subjects: readonly Of[]): Of[] => [
+  ...new Map(subjects.map((subject) => [`${subject.kind} ${subject.id}`, subject])).values(),
+]
+
 /** A record as others name it. */
 export type RecordLabel = RecordRef & { name: string; archived_at: Date | null }
 

@@ -7,18 +7,12 @@ import { comparisonsOf } from './filters.ts'
 import { Line, Lines } from './lead-fields.ts'
 import { listRecords, type ListQuery } from './listing.ts'
 import type { Page } from './page.ts'
-import { RecordRef, requireRecords } from './records.ts'
+import { distinctSubjects, RecordRefs, requireRecords } from './records.ts'
 import { Assignee, requireAssignee, wakeAssignee } from './task-assignees.ts'
 import { Recurrence, startSeries } from './task-recurrence.ts'
 
 export const taskPriorities = ['low', 'normal', 'high', 'urgent'] as const
 export const taskStatuses = ['open', 'done', 'cancelled'] as const
-
-/** Each record once: a task is linked to it or not. */
-const Subjects = z
-  .array(RecordRef)
-  .max(20)
-  .transform((subjects) => [...new Map(subjects.map((one) => [`${one.kind} ${one.id}`, one])).values()])
 
 const Moment = z.iso.datetime({ offset: true })
 
@@ -30,7 +24,7 @@ export const NewTask = z.object({
   remind_at: Moment.optional(),
   recurrence: Recurrence.optional(),
   assignee: Assignee.optional(),
-  subjects: Subjects.default([]),
+  subjects: RecordRefs().default([]),
 })
 export type NewTask = z.infer<typeof NewTask>
 
@@ -43,7 +37,7 @@ export const TaskChange = z
     remind_at: Moment.nullable(),
     recurrence: Recurrence.nullable(),
     assignee: Assignee.nullable(),
-    subjects: Subjects,
+    subjects: RecordRefs(),
   })
   .partial()
 export type TaskChange = z.infer<typeof TaskChange>
@@ -245,11 +239,9 @@ export const listTasks = (ctx: Ctx, query: ListTasks): Promise<Page<Task>> => {
   )
 }
 
-/** The records of both, each once, and the task itself. */
-const everySubject = (before: Task, after: Task): Subject[] => {
-  const all = [...after.subjects, ...before.subjects, { kind: 'task', id: after.id }]
-  return [...new Map(all.map((subject) => [`${subject.kind} ${subject.id}`, subject])).values()]
-}
+/** The records of both, and the task itself. */
+const everySubject = (before: Task, after: Task): Subject[] =>
+  distinctSubjects([...after.subjects, ...before.subjects, { kind: 'task', id: after.id }])
 
 const speaksOfState = ({ filter }: ListTasks): boolean =>
   filter !== undefined && comparisonsOf(filter).some(({ field }) => STATE_FIELDS.has(field))

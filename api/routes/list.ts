@@ -25,6 +25,7 @@ import { messages } from './messages.ts'
 import { milestones } from './milestones.ts'
 import { notes } from './notes.ts'
 import { opportunities } from './opportunities.ts'
+import { opportunityKinds } from './opportunity-kinds.ts'
 import { optOuts } from './opt-outs.ts'
 import { pipelines } from './pipelines.ts'
 import { policies } from './policies.ts'
@@ -44,6 +45,7 @@ export const routes: readonly Route[] = [
   ...leads,
   ...deals,
   ...opportunities,
+  ...opportunityKinds,
   ...accounts,
   ...contacts,
   ...links,

@@ -3,6 +3,7 @@ import { getOpportunity } from '../../db/opportunities.ts'
 import { forecastCategories } from '../../db/opportunity-fields.ts'
 import { listOpportunities } from '../../db/opportunity-list.ts'
 import { MoveOpportunity, moveOpportunity } from '../../db/opportunity-moves.ts'
+import { listOrigins } from '../../db/origins.ts'
 import { ListingQuery } from '../listing.ts'
 import { ById, route } from '../route.ts'
 import { Anything, Id, listOf, OriginShape, StageKind, Text, Time, WarningShape } from '../shapes.ts'
@@ -114,7 +115,10 @@ export const opportunities = [
       params: ById,
       response: OpportunityShape,
     },
-    ({ ctx, params }) => getOpportunity(ctx, params.id),
+    async ({ ctx, params }) => {
+      const card = await getOpportunity(ctx, params.id)
+      return { ...card, origins: await listOrigins(ctx, card) }
+    },
   ),
   route(
     {

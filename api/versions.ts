@@ -15,7 +15,7 @@ export const splitVersion = (
     return { value: sent, version: undefined }
   if (!versioned) return { value: named ? withIfMatch(sent, request) : sent, version: undefined }
   const { version: inBody, ...value } = sent as Record<string, unknown>
-  const version = inBody ?? ifMatch(request)
+  const version = inBody === undefined ? ifMatch(request) : inBody
   if (version !== undefined) return { value, version: parseVersion(version) }
   if (versioned === 'optional') return { value, version }
   throw new Problem(
@@ -28,15 +28,15 @@ export const splitVersion = (
 
 const withIfMatch = (sent: object, request: Request | undefined): object => {
   const version = 'version' in sent ? undefined : ifMatch(request)
-  return version === undefined ? sent : { ...sent, version: Number(version) }
+  return version === undefined ? sent : { ...sent, version }
 }
 
 /** @throws {Problem} 400 `invalid_if_match`: a condition that was not understood must not be taken for none */
-const ifMatch = (request: Request | undefined): string | undefined => {
+const ifMatch = (request: Request | undefined): number | undefined => {
   const text = request?.headers.get('if-match')?.trim()
   if (text === undefined || text === '*') return undefined
   const version = /^(?:W\/)?"?(\d{1,15})"?$/.exec(text)?.[1]
-  if (version !== undefined) return version
+  if (version !== undefined) return Number(version)
   throw new Problem(
     400,
     'invalid_if_match',
@@ -50,4 +50,4 @@ const parseVersion = (version: unknown): number => {
   return parsed.data.version
 }
 
-const Version = z.object({ version: z.coerce.number().int().positive() })
+const Version = z.object({ version: z.int('the version that you read, a whole number').positive() })

@@ -26,13 +26,19 @@ export const readPreference = (ctx: Ctx, key: string): Promise<Preference> =>
   })
 
 /**
- * Sets it for the member who asks, on whatever device; the last one set counts.
+ * Sets it for the member who asks, on whatever device; the last one set counts, null takes it away.
  * @throws {DomainError} `preference_too_large`, `too_many_preferences`
  */
 export const writePreference = (ctx: Ctx, key: string, value: unknown): Promise<Preference> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
     const user_id = await requireCurrentMember(ctx)
+    if (value === null) {
+      await tx`
+        delete from preferences
+        where organization_id = ${organization_id} and user_id = ${user_id} and key = ${key}`
+      return { key, value, updated_at: null }
+    }
     const bytes = Buffer.byteLength(JSON.stringify(value))
     if (bytes > LIMITS.bytes)
       throw invalid(

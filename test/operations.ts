@@ -77,6 +77,28 @@ export const placed = (
   }
 }
 
+/** One place in a body, and what the document says of it. */
+export type Place = { steps: string[]; schema: any }
+
+/** Every place in a body: `subjects/0/id`; `*` is any name. */
+export const placesOf = (schema: any, steps: string[] = []): Place[] => {
+  if (typeof schema !== 'object' || schema === null || steps.length > 8) return []
+  const { properties = {}, items, additionalProperties: others, anyOf = [], oneOf = [], allOf = [] } = schema
+  const within = [
+    ...Object.entries(properties).map(([name, one]) => placesOf(one, [...steps, name])),
+    ...(items ? [placesOf(items, [...steps, '0'])] : []),
+    ...(typeof others === 'object' ? [placesOf(others, [...steps, '*'])] : []),
+    ...[...anyOf, ...oneOf, ...allOf].map((one: any) => placesOf(one, steps)),
+  ].flat()
+  return steps.length > 0 ? [{ steps, schema }, ...within] : within
+}
+
+/** A body with a value at a place. */
+export const setAt = (body: any, [step = '', ...rest]: string[], value: unknown): any => {
+  const inner = rest.length === 0 ? value : setAt(step === '0' ? body?.[0] : body?.[step], rest, value)
+  return step === '0' ? [inner] : { ...body, [step]: inner }
+}
+
 /** A request as it goes out: JSON, or a form with a small file. */
 export const requestOf = (
   { method, is_form }: Described,
@@ -158,6 +180,7 @@ const PLACES: Record<string, string> = {
   key: 'view',
   external_id: 'erp-4711',
   email: 'gone@brightside.example',
+  token: 'nobodys',
 }
 
 const QUERY: Record<string, string> = { q: 'Ana' }

@@ -13,6 +13,8 @@ import {
   operationsOf,
   pathOf,
   placed,
+  placesOf,
+  setAt,
   valuesOf,
   type Described,
 } from './operations.ts'
@@ -246,21 +248,9 @@ const asOurs = () => ({ authorization: `Bearer ${ours.key}` })
 const all = (): string[] => [...new Set(Object.values(theirs.made))]
 
 /** Where ids stand in a body: `subjects/0/id`, each once. */
-const placesIn = (schema: any, place: string[] = []): string[][] => {
-  if (typeof schema !== 'object' || schema === null) return []
-  const here = schema.format === 'uuid' ? [place] : []
-  const within = [
-    ...Object.entries(schema.properties ?? {}).map(([name, one]) => placesIn(one, [...place, name])),
-    ...(schema.items ? [placesIn(schema.items, [...place, '0'])] : []),
-    ...['anyOf', 'oneOf', 'allOf'].flatMap((word) =>
-      (schema[word] ?? []).map((one: any) => placesIn(one, place)),
-    ),
-    ...(typeof schema.additionalProperties === 'object'
-      ? [placesIn(schema.additionalProperties, [...place, '*'])]
-      : []),
-  ]
-  const found = [...here, ...within.flat()].map((steps) => steps.join('/'))
-  return [...new Set(found)].map((steps) => steps.split('/'))
+const placesIn = (schema: any): string[][] => {
+  const found = placesOf(schema).filter((place) => place.schema.format === 'uuid')
+  return [...new Set(found.map(({ steps }) => steps.join('/')))].map((steps) => steps.split('/'))
 }
 
 const RECORDS = ['lead', 'deal', 'account', 'contact'] as const
@@ -281,12 +271,12 @@ const candidatesFor = (place: string[], operation: Described): [kind: string | u
 }
 
 /** The body with an id at a place, and its kind beside it where there is one. */
-const withAt = (body: any, [step = '', ...rest]: string[], id: string, kind?: string): any => {
-  if (step === '0') return [rest.length === 0 ? id : withAt(body?.[0] ?? {}, rest, id, kind)]
-  if (rest.length === 0 && step === '*') return { [ours.made.stage]: id }
-  const beside = rest.length > 0 || !kind ? {} : step === 'subject_id' ? { subject_kind: kind } : { kind }
-  const kinds = kind && step === 'ids' ? { kind } : beside
-  return { ...body, ...kinds, [step]: rest.length === 0 ? id : withAt(body?.[step], rest, id, kind) }
+const withAt = (body: any, steps: string[], id: string, kind?: string): any => {
+  const place = steps.map((step) => (step === '*' ? ours.made.stage : step))
+  const named = place.findLast((step) => step !== '0') ?? ''
+  const beside = place.slice(0, place.lastIndexOf(named))
+  const kinds = kind ? setAt(body, [...beside, named === 'subject_id' ? 'subject_kind' : 'kind'], kind) : body
+  return setAt(kinds, place, id)
 }
 
 /** Ids that the document does not know as such. */

@@ -214,6 +214,8 @@ describe('F4: each user’s view preference', () => {
     expect((await api.json('GET', path, undefined, colleague)).body.value).toBe('list')
     await api.json('PUT', path, { value: { layout: 'grid', columns: ['name'] } })
     expect((await api.json('GET', path)).body.value).toEqual({ layout: 'grid', columns: ['name'] })
+    expect(await api.json('PUT', path, { value: null })).toMatchObject({ status: 200, body: { value: null } })
+    expect((await api.json('GET', path)).body).toMatchObject({ value: null, updated_at: null })
   })
 
   test('has a bounded size and a plain name', async () => {

@@ -17,11 +17,16 @@ export const upsertOf = (
   update: Route,
 ): Route => {
   const { permission, tag, response } = create.definition
-  const example = withoutId(create.definition.example as Record<string, unknown>)
-  const only_made = namesOf(create).difference(namesOf(update))
-  const change = (call: Performing, id: string, sent: object): Promise<unknown> => {
-    const values = Object.entries(sent).filter(([name]) => !only_made.has(name))
-    return update.perform(call, { id }, Object.fromEntries(values))
+  const example = without(create.definition.example as object, ['external_id'])
+  const changeable = without(bodyOf(update).shape, ['version', 'external_id'])
+  // What a new one may be told beside: it decides nothing of one that is there.
+  const beside = without(bodyOf(create).shape, Object.keys(bodyOf(update).shape))
+  const change = (call: Performing, id: string, sent: object): Promise<unknown> =>
+    update.perform(call, { id }, without(sent, Object.keys(beside)))
+  /** Where nothing is, null empties nothing. */
+  const make = (call: Performing, external_id: string, sent: object): Promise<unknown> => {
+    const values = Object.entries(sent).filter(([, value]) => value !== null)
+    return create.perform(call, {}, { ...Object.fromEntries(values), external_id })
   }
 
   return route(
@@ -30,14 +35,14 @@ export const upsertOf = (
       path: `/external/v1/${noun}/by-external-id/:external_id`,
       summary: 'Make or change one by the id that another system gave it',
       description:
-        'Takes what `POST` takes. The record that has this `external_id` is changed: what is sent is set, what is absent stays. Without one, it is made.',
+        'The record that has this `external_id` is changed: what is sent is set, null empties, what is absent stays. Where there is none, it is made as `POST` makes it.',
       ...(permission ? { permission } : {}),
       ...(tag ? { tag } : {}),
       ...(response ? { response } : {}),
       keys_only: true,
       params: z.object({ external_id: ExternalId }),
-      body: z.record(z.string(), z.unknown()),
-      described_body: bodyOf(create).omit({ external_id: true }),
+      body: z.looseObject(beside),
+      described_body: z.object({ ...changeable, ...beside }),
       example,
     },
     ({ params: { external_id }, body: { external_id: named = external_id, ...body }, ...call }) =>
@@ -46,9 +51,7 @@ export const upsertOf = (
         const held = await firstHolder(ctx, await kindsOf(ctx, body), external_id)
         if (held) return change({ ...call, ctx }, held, body)
         try {
-          return await inSavepoint(ctx, (ctx) =>
-            create.perform({ ...call, ctx }, {}, { ...body, external_id }),
-          )
+          return await inSavepoint(ctx, (ctx) => make({ ...call, ctx }, external_id, body))
         } catch (error) {
           const holder = holderIn(error)
           if (!holder) throw error
@@ -64,7 +67,8 @@ const ExternalId = z.string().refine(isStorable).pipe(Line()).pipe(z.string().mi
 const contradicts = (external_id: string): DomainError =>
   invalid('external_id_contradicts_address', '/external_id', 'The address names another one.', [external_id])
 
-const withoutId = ({ external_id: _, ...example }: Record<string, unknown>) => example
+const without = <T extends object>(members: T, names: readonly string[]): Record<string, T[keyof T]> =>
+  Object.fromEntries(Object.entries(members).filter(([name]) => !names.includes(name)))
 
 const firstHolder = async (
   ctx: TxCtx,
@@ -81,5 +85,3 @@ const holderIn = (error: unknown): string | undefined => {
   const [id] = Object.values(error.extra)
   return typeof id === 'string' ? id : undefined
 }
-
-const namesOf = (operation: Route): Set<string> => new Set(Object.keys(bodyOf(operation).shape))

@@ -27,7 +27,7 @@ export const preferences = [
       method: 'PUT',
       path: '/api/preferences/:key',
       summary: 'Set something for your own screens, such as `view:<pipeline_id>`',
-      description: 'Any JSON of at most 10,000 bytes; the last one set counts.',
+      description: 'Any JSON of at most 10,000 bytes; the last one set counts, null takes it away.',
       params: ByKey,
       body: z.object({ value: z.unknown() }),
       example: { value: 'list' },

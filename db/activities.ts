@@ -275,7 +275,8 @@ export const eventBounds = (ctx: Ctx): Promise<{ newest: number; oldest: number 
     return { newest: head?.seq ?? 0, oldest: (old?.seq ?? 0) + 1 }
   })
 
-const WORKED_ON = [
+/** What people and agents work on. */
+export const WORKED_ON = [
   'lead',
   'deal',
   'account',
@@ -296,7 +297,7 @@ export const ACTOR_KINDS = {
 }
 
 /** The lowest id of a moment: ids are UUIDv7. */
-const firstIdAt = (at: Date): string => {
+export const firstIdAt = (at: Date): string => {
   const ms = Math.min(Math.max(at.getTime(), 0), 2 ** 48 - 1)
     .toString(16)
     .padStart(12, '0')
@@ -316,10 +317,10 @@ export type Revision = {
   reason: string | null
 }
 
-/** The columns that `toActivity` reads of `activities a`: every timeline shows the newest revision, by this alone. */
-export const activityColumns = (tx: TransactionSql): PendingQuery<Row[]> => tx`
-  a.*, (select to_jsonb(r) from activity_revisions r
-    where r.organization_id = a.organization_id and r.activity_id = a.id order by r.n desc limit 1) as revision`
+/** The columns that `toActivity` reads of `activities`, called `alias`: every timeline shows the newest revision, by this alone. */
+export const activityColumns = (tx: TransactionSql, alias: 'a' | 'y' = 'a'): PendingQuery<Row[]> => tx`
+  ${tx(alias)}.*, (select to_jsonb(r) from activity_revisions r
+    where r.organization_id = ${tx(alias)}.organization_id and r.activity_id = ${tx(alias)}.id order by r.n desc limit 1) as revision`
 
 /** A row of `activities`, as the audit reads it too. */
 export type ActivityRow = {

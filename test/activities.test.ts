@@ -119,6 +119,54 @@ describe('F51: logging an activity', () => {
     expect(between.data.map((one) => one.id)).toEqual([second.id])
   })
 
+  test('F51: the list of everything is filtered, sorted and searched as every list is, and paged without a gap', async () => {
+    const { id } = await makeLead(ctx)
+    const reason = `because ${id}`
+    const calls = [3, 9, 1].map((days) => call(id, { reason, occurred_at: daysAgo(days).toISOString() }))
+    const [second, first, third] = [await log(calls[0]!), await log(calls[1]!), await log(calls[2]!)]
+    await log({ type: 'meeting_logged', subjects: on(id), data: { subject: 'Demo', status: 'held' } })
+    const found = async (query: Record<string, unknown>) => {
+      const texts = Object.entries(query).map(([name, value]) => [
+        name,
+        typeof value === 'string' ? value : JSON.stringify(value),
+      ])
+      const address = new URLSearchParams(Object.fromEntries(texts))
+      const { status, body } = await world.json('GET', `/api/activities?${address.toString()}`)
+      expect(status, JSON.stringify(body)).toBe(200)
+      return body
+    }
+    const idsOf = ({ data }: any) => data.map((one: any) => one.id)
+    const ours = { field: 'reason', op: 'eq', value: reason }
+    const in_order = [first.id, second.id, third.id]
+    expect(idsOf(await found({ filter: ours }))).toEqual(in_order.toReversed())
+    expect(idsOf(await found({ filter: ours, sort: 'occurred_at' }))).toEqual(in_order)
+    expect(idsOf(await found({ q: reason }))).toEqual(in_order.toReversed())
+    const lately = { field: 'occurred_at', op: 'within_last', value: { n: 2, unit: 'day' } }
+    expect(idsOf(await found({ filter: { and: [ours, lately] } }))).toEqual([third.id])
+    const meetings = { field: 'type', op: 'eq', value: 'meeting_logged' }
+    expect(idsOf(await found({ filter: meetings, subject_kind: 'lead', subject_id: id }))).toHaveLength(1)
+    expect(idsOf(await found({ filter: ours, subject_kind: 'deal' }))).toEqual([])
+    expect(idsOf(await found({ filter: ours, type: 'meeting_logged' }))).toEqual([])
+    const pages: string[] = []
+    for (let cursor: string | undefined = ''; cursor !== undefined;) {
+      // oxlint-disable-next-line no-await-in-loop -- the next page is known by the one before it
+      const page = await found({ filter: ours, limit: '1', ...(cursor ? { cursor } : {}) })
+      pages.push(...idsOf(page))
+      cursor = page.next_cursor ?? undefined
+    }
+    expect(pages).toEqual(in_order.toReversed())
+    expect(
+      await world.json('GET', '/api/activities?filter={"field":"typ","op":"eq","value":"x"}'),
+    ).toMatchObject({
+      status: 422,
+      body: { code: 'unknown_field', detail: expect.stringContaining('“type”') },
+    })
+    expect(await world.json('GET', '/api/activities?cursor=nowhere')).toMatchObject({
+      status: 422,
+      body: { code: 'invalid_cursor' },
+    })
+  })
+
   test('a meeting that is scheduled and an e-mail that was sent are milestones of the card', async () => {
     const [met, written, only] = [await makeLead(ctx), await makeLead(ctx), await makeLead(ctx)]
     const yesterday = daysAgo(1)

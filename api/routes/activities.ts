@@ -1,9 +1,11 @@
 import { z } from 'zod'
-import { activityTypes, getActivity, listActivities, type Activity } from '../../db/activities.ts'
+import { activityTypes, getActivity, type Activity } from '../../db/activities.ts'
+import { findActivities } from '../../db/activity-list.ts'
 import { EntryChange, logActivity, NewEntry } from '../../db/activity-logging.ts'
 import { deleteActivity, editActivity, listRevisions } from '../../db/activity-revisions.ts'
 import type { Page } from '../../db/page.ts'
 import { isUndoable } from '../../db/undo.ts'
+import { ListingQuery } from '../listing.ts'
 import { editorOf } from '../principal.ts'
 import { ById, Paged, route } from '../route.ts'
 import { Actor, Anything, Id, listOf, Subject, Text, Time } from '../shapes.ts'
@@ -67,7 +69,10 @@ export const activities = [
       path: '/api/activities',
       permission: 'activities:read',
       summary: 'Everything that happened, newest first',
+      description:
+        '`filter` is JSON of the filter language, `sort` a list of fields such as `-occurred_at,type`; `q` is looked for in who did it and why.',
       query: TimelineQuery.extend({
+        ...ListingQuery.shape,
         type: z
           .string()
           .max(500)
@@ -83,14 +88,8 @@ export const activities = [
       }),
       response: listOf(ActivityShape),
     },
-    async ({ ctx, query: { type, subject_kind, subject_id, ...query } }) =>
-      presentTimeline(
-        await listActivities(ctx, {
-          ...query,
-          types: type,
-          subject: subject_id === undefined ? undefined : { kind: subject_kind, id: subject_id },
-        }),
-      ),
+    async ({ ctx, query: { type, ...query } }) =>
+      presentTimeline(await findActivities(ctx, { ...query, types: type })),
   ),
   route(
     {

@@ -238,8 +238,13 @@ const openModelOf = (worker: AgentWorker, spec: string, price: ModelPrice | unde
   }
 }
 
-const requestOf = (run: Run): string =>
-  `Work the ${run.subject.kind} ${run.subject.id}.${run.trigger.ask && run.trigger.ask !== 'work' ? ` A person asked for: ${run.trigger.ask}. Do only that.` : ''}`
+const requestOf = ({ subject, trigger: { ask = 'work', activity_id } }: Run): string => {
+  const work = `Work the ${subject.kind} ${subject.id}.`
+  if (ask === 'work') return work
+  return activity_id === undefined
+    ? `${work} A person asked for: ${ask}. Do only that.`
+    : `${work} It has been in its stage for longer than the stage allows. You are asked for: ${ask}. Do only that.`
+}
 
 const keepLease = (ctx: Ctx, lease: Lease, lost: AbortController): NodeJS.Timeout =>
   setInterval(() => {

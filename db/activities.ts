@@ -17,6 +17,7 @@ export const activityTypes = [
   'submission_joined',
   'instruction_found',
   'stage_changed',
+  'stage_stuck',
   'milestone_reached',
   'record_created',
   'record_updated',

@@ -13,6 +13,8 @@ export const describeActivity = (type: ActivityType, data: Record<string, unknow
       return `found text that is aimed at an agent, in ${text('where')}: “${text('snippet')}”`
     case 'stage_changed':
       return stageChange(data)
+    case 'stage_stuck':
+      return `found that it has been in ${text('stage')} for ${count(data['days'], 'day')}; after ${String(data['rot_days'])} it counts as stuck`
     case 'milestone_reached':
       return `noted the milestone “${text('milestone').replace(/_at$/, '').replaceAll('_', ' ')}”`
     case 'record_created':

@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from 'uuid'
 import { recordActivity, type Subject } from './activities.ts'
-import { type Actor, type Ctx, inTx } from './context.ts'
+import { type Actor, type Ctx, inTx, type TxCtx } from './context.ts'
 import { DomainError, notFound } from './errors.ts'
 import { page, type Page } from './page.ts'
 import { enqueue } from './queue.ts'
@@ -8,10 +8,16 @@ import { listSteps, type RunStep, type TaintSource } from './run-journal.ts'
 
 export type RunStatus = 'queued' | 'running' | 'paused' | 'done' | 'failed' | 'stopped' | 'cancelled' | 'dead'
 
+/** What wakes an agent only where its organization wants that. */
+export const agentTriggers = ['stage.stuck'] as const
+export type AgentTrigger = (typeof agentTriggers)[number]
+
 export type RunTrigger = {
-  kind: 'submission' | 'request' | 'retry' | 'task'
+  kind: 'submission' | 'request' | 'retry' | 'task' | AgentTrigger
   submission_id?: string
   task_id?: string
+  /** The line of the timeline that woke it. */
+  activity_id?: string | undefined
   ask?: 'enrich' | 'suggest' | 'work'
 }
 
@@ -78,6 +84,31 @@ export const queueRun = (
     throw new DomainError('conflict', 'run_starting', 'A run on this record is just starting. Try again.')
   })
 
+/** Puts agents on many records at once; on one where the agent waits already it stays as it is. Answers how many were put. */
+export const queueRuns = async (
+  { db, tx, organization_id }: TxCtx,
+  wanted: readonly { agent: string; subject: Subject; trigger: RunTrigger; requested_by: Actor }[],
+): Promise<number> => {
+  if (wanted.length === 0) return 0
+  const rows = wanted.map(({ subject, ...run }) => ({
+    ...run,
+    id: uuidv7(),
+    subject_kind: subject.kind,
+    subject_id: subject.id,
+  }))
+  const added = await tx<{ id: string }[]>`
+    insert into runs (organization_id, id, agent, subject_kind, subject_id, trigger, requested_by)
+    select ${organization_id}::uuid, a.* from json_to_recordset(${JSON.stringify(rows)}::text::json) as a (
+      id uuid, agent text, subject_kind text, subject_id uuid, trigger jsonb, requested_by jsonb)
+    on conflict do nothing returning id`
+  await db.queue.sendMany(
+    tx,
+    'run.queued',
+    added.map(({ id }) => ({ organization_id, run_id: id })),
+  )
+  return added.length
+}
+
 /** One run with its journal. */
 export const getRun = (ctx: Ctx, id: string): Promise<Run & { steps: RunStep[] }> =>
   inTx(ctx, async (ctx) => {
@@ -121,7 +152,7 @@ export const retryRun = (ctx: Ctx, id: string): Promise<{ id: string; waiting: b
         'run_not_ended',
         `This run is ${run.status}; only one that ended without success can be tried again.`,
         {
-          extra: { status: run.status },
+          extra: { state: run.status },
         },
       )
     }
@@ -142,7 +173,7 @@ const SWITCHED_OFF = ['ai_off', 'agent_off']
  */
 export const resumeStoppedRuns = (ctx: Ctx): Promise<number> =>
   inTx(ctx, async (ctx) => {
-    const { tx, organization_id, db } = ctx
+    const { tx, organization_id } = ctx
     const stopped = await tx<
       Pick<RunRow, 'agent' | 'subject_kind' | 'subject_id' | 'trigger' | 'requested_by'>[]
     >`
@@ -162,23 +193,14 @@ export const resumeStoppedRuns = (ctx: Ctx): Promise<number> =>
           where su.organization_id = r.organization_id and su.kind = r.subject_kind and su.subject_id = r.subject_id
             and a.actor_kind = 'user' and a.occurred_at > r.finished_at)
       order by r.id`
-    const again = stopped.map(({ trigger, ...run }) => ({
-      ...run,
-      id: uuidv7(),
-      trigger: { ...trigger, kind: 'retry' },
-    }))
-    if (again.length === 0) return 0
-    const added = await tx<{ id: string }[]>`
-      insert into runs (organization_id, id, agent, subject_kind, subject_id, trigger, requested_by)
-      select ${organization_id}::uuid, a.* from json_to_recordset(${JSON.stringify(again)}::text::json) as a (
-        id uuid, agent text, subject_kind text, subject_id uuid, trigger jsonb, requested_by jsonb)
-      on conflict do nothing returning id`
-    await db.queue.sendMany(
-      tx,
-      'run.queued',
-      added.map(({ id }) => ({ organization_id, run_id: id })),
+    return queueRuns(
+      ctx,
+      stopped.map(({ subject_kind, subject_id, trigger, ...run }) => ({
+        ...run,
+        subject: { kind: subject_kind, id: subject_id },
+        trigger: { ...trigger, kind: 'retry' },
+      })),
     )
-    return added.length
   })
 
 /** Stops a run: its worker loses the lease, so nothing more is written; finished steps stay finished. */
@@ -192,7 +214,7 @@ export const cancelRun = (ctx: Ctx, id: string): Promise<Run> =>
       where organization_id = ${organization_id} and id = ${id} and status in ('queued', 'running', 'paused') returning id`
     if (cancelled.length === 0) {
       throw new DomainError('conflict', 'run_ended', `This run is ${run.status} already.`, {
-        extra: { status: run.status },
+        extra: { state: run.status },
       })
     }
     await recordActivity(ctx, {

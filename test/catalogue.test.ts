@@ -22,6 +22,7 @@ const FINDERS = [
   'resolve_api_key(wanted_hash text)',
   'resolve_token(wanted_kind text, wanted_hash text)',
   'search_records(wanted_organization uuid, kinds text[], words text[], at_most integer, among integer)',
+  'stuck_stages(at_most integer)',
   'unsealed_organizations()',
 ]
 

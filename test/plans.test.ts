@@ -3,9 +3,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { capture, type Statement } from '../bench/captured.ts'
 import { fillLargeRecord, type LargeRecord } from '../bench/large-record.ts'
 import { readBoard } from '../db/board.ts'
-import type { Ctx } from '../db/context.ts'
+import { inTx, type Ctx } from '../db/context.ts'
 import { listOpportunities } from '../db/opportunity-list.ts'
 import { search } from '../db/search.ts'
+import { findStuckStages, tellOfStuck } from '../db/stage-stuck.ts'
 import { listTimeline } from '../db/timeline.ts'
 import { openWorld, type World } from './world.ts'
 
@@ -107,6 +108,20 @@ test.each(Object.entries(reads))('%s: no large table is read from end to end', a
   const plans = await plansOf(await capture(world.app_url, (db) => read(inside(db))))
   expect(plans).toMatch(/Index (?:Only )?Scan/)
   expect([wholeTables(plans), plans]).toEqual([[], plans])
+})
+
+test('the cards that are stuck are found, and told of, by the index of those that were not told of yet', async () => {
+  const { ctx } = record
+  await inTx(ctx, ({ tx }) => tx`update stages set rot_days = 1 where kind = 'open'`)
+  const [stage] = await findStuckStages(world.db)
+  const finding = await plansOf(await capture(world.app_url, (db) => findStuckStages(db)))
+  const sent = await capture(world.app_url, (db) => tellOfStuck(inside(db), stage!.id, 50))
+  // The same lines are not written twice.
+  const telling = await plansOf(sent.filter(({ text }) => !text.includes('insert into activities')))
+  for (const plans of [finding, telling]) {
+    expect([wholeTables(plans), plans]).toEqual([[], plans])
+    expect(plans).toContain('Scan using opportunities_stuck_untold')
+  }
 })
 
 test('a table that is read from end to end would be seen', async () => {

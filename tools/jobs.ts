@@ -4,6 +4,7 @@ import { expireApproval } from '../db/approval-decisions.ts'
 import type { Database } from '../db/client.ts'
 import { systemCtx } from '../db/context.ts'
 import { findOverdueWork, type Overdue } from '../db/overdue.ts'
+import { findStuckStages, tellOfStuck } from '../db/stage-stuck.ts'
 import { foldLongLedgers } from '../db/stage-totals.ts'
 import { processSubmission } from '../db/submissions.ts'
 import { remindOfTask } from '../db/task-reminders.ts'
@@ -49,6 +50,7 @@ export const startToolJobs = async (
   )
   await queue.work('minute.passed', { concurrency: 1 }, async () => {
     await sweep(db, outside)
+    await lookForStuck(db)
     await foldLongLedgers(db)
   })
   return startSweeping(db, outside)
@@ -77,13 +79,25 @@ export const sweep = async (db: Database, outside: Outside): Promise<void> => {
   ])
 }
 
+/** One look for cards that have been in their stage too long; the rest of very many comes with the next looks. */
+export const lookForStuck = async (db: Database): Promise<void> => {
+  const stages = await findStuckStages(db)
+  await each(stages, ({ organization_id, id, at_most }) =>
+    tellOfStuck(systemCtx(db, organization_id, 'stage_stuck'), id, at_most),
+  )
+}
+
 /** One that fails every time must not keep the others from being looked after. */
-const each = async (overdue: Overdue[], look: (work: Overdue) => Promise<void>): Promise<void> => {
+const each = async <Work extends Overdue>(
+  overdue: Work[],
+  look: (work: Work) => Promise<unknown>,
+): Promise<void> => {
   for (const work of overdue) {
     try {
       await look(work)
     } catch (error) {
-      log.error({ err: error, ...work }, 'overdue work failed; it is tried again')
+      const { organization_id, id } = work
+      log.error({ err: error, organization_id, id }, 'overdue work failed; it is tried again')
     }
   }
 }

@@ -3,6 +3,7 @@ import type { Ctx } from '../../db/context.ts'
 import { readAgentStats } from '../../db/agent-stats.ts'
 import { Budget, changeAgentSettings, readAgentSettings } from '../../db/models.ts'
 import { agentCatalogue, levels, readLevels } from '../../db/policies.ts'
+import { agentTriggers } from '../../db/runs.ts'
 import { nothingHere } from '../problem.ts'
 import { route } from '../route.ts'
 import { listOf } from '../shapes.ts'
@@ -18,6 +19,8 @@ export const AgentShape = z
     model: z.string(),
     /** Caps per run that the organization set; others are the agent's own. */
     budget: Budget.partial(),
+    /** What wakes it beside what always does. */
+    triggers: z.record(z.enum(agentTriggers), z.boolean()),
     autonomy: z.array(z.object({ tool: z.string(), level: z.enum(levels) })),
     stats: z.object({ runs: z.int(), approved_unchanged: z.int(), decided: z.int() }),
   })
@@ -39,6 +42,7 @@ const read = async (ctx: Ctx, name: string, model: string) => {
     version: settings.version,
     model: settings.model ?? model,
     budget: settings.budget,
+    triggers: settings.triggers,
     autonomy: Object.entries(granted).map(([tool, level]) => ({ tool, level })),
     stats,
   }
@@ -65,6 +69,8 @@ export const agents = [
       path: '/api/agents/:name',
       permission: 'agents:write',
       summary: 'Pause or resume an agent, give it a model or caps of its own; counts before its next act',
+      description:
+        '`triggers` chooses what else wakes it, all off at first. `stage.stuck`: a lead has been in its stage for longer than the stage’s `rot_days`; the agent proposes next steps.',
       params: z.object({ name: z.string() }),
       body: z.object({
         enabled: z.boolean().optional(),
@@ -74,8 +80,12 @@ export const agents = [
           .nullable()
           .optional(),
         budget: Budget.partial().optional(),
+        triggers: z
+          .record(z.string().max(100), z.boolean())
+          .describe(`By name: ${agentTriggers.join(', ')}.`)
+          .optional(),
       }),
-      example: { version: 1, enabled: false },
+      example: { version: 1, enabled: false, triggers: { 'stage.stuck': true } },
       response: AgentShape,
       versioned: true,
     },

@@ -335,7 +335,9 @@ ALTER TABLE "opportunities" ADD COLUMN "expected_close_slips" integer DEFAULT 0 
 ALTER TABLE "opportunities" ADD COLUMN "exchange_rate" double precision;--> statement-breakpoint
 ALTER TABLE "opportunities" ADD COLUMN "base_value_minor" bigint;--> statement-breakpoint
 ALTER TABLE "opportunities" ADD COLUMN "discard_note" text;--> statement-breakpoint
+ALTER TABLE "opportunities" ADD COLUMN "told_stuck_since" timestamp with time zone;--> statement-breakpoint
 ALTER TABLE "opportunities" ADD COLUMN "search_text" text GENERATED ALWAYS AS (lower(' ' || name || ' ' || coalesce(contact_name, '') || ' ' || coalesce(company_name, '') || ' ' || coalesce(email, '') || ' ' || coalesce(phone, '') || ' ' || coalesce(website, ''))) STORED;--> statement-breakpoint
+ALTER TABLE "agents" ADD COLUMN "triggers" jsonb DEFAULT '{}'::jsonb NOT NULL;--> statement-breakpoint
 ALTER TABLE "tasks" ADD COLUMN "remind_at" timestamp with time zone;--> statement-breakpoint
 ALTER TABLE "tasks" ADD COLUMN "reminded_at" timestamp with time zone;--> statement-breakpoint
 ALTER TABLE "tasks" ADD COLUMN "recurrence" jsonb;--> statement-breakpoint
@@ -390,6 +392,7 @@ CREATE INDEX "bulk_jobs_due" ON "bulk_jobs" USING btree ("lease_until") WHERE st
 DROP INDEX "opportunity_scores_score";--> statement-breakpoint
 CREATE INDEX "opportunity_scores_score" ON "opportunity_scores" USING btree ("organization_id","score","opportunity_id");--> statement-breakpoint
 CREATE INDEX "opportunities_stage_entered" ON "opportunities" USING btree ("organization_id","stage_id","stage_entered_at");--> statement-breakpoint
+CREATE INDEX "opportunities_stuck_untold" ON "opportunities" USING btree ("organization_id","stage_id","stage_entered_at") WHERE archived_at is null and told_stuck_since is distinct from stage_entered_at;--> statement-breakpoint
 CREATE INDEX "opportunities_updated" ON "opportunities" USING btree ("organization_id","kind","updated_at","id");--> statement-breakpoint
 CREATE INDEX "opportunities_name" ON "opportunities" USING btree ("organization_id","kind","name","id");--> statement-breakpoint
 CREATE INDEX "opportunities_value" ON "opportunities" USING btree ("organization_id","kind","value_minor","id") WHERE value_minor is not null;--> statement-breakpoint

@@ -10,9 +10,11 @@ CREATE INDEX accounts_search ON accounts USING gin (organization_id, search_text
 --> statement-breakpoint
 CREATE INDEX contacts_search ON contacts USING gin (organization_id, search_text gin_trgm_ops) WHERE archived_at IS NULL;
 --> statement-breakpoint
-GRANT SELECT ON opportunities, accounts, contacts, tasks, files, bulk_jobs, stage_totals TO leadhand_finder;
+GRANT SELECT ON opportunities, stages, accounts, contacts, tasks, files, bulk_jobs, stage_totals TO leadhand_finder;
 --> statement-breakpoint
 CREATE POLICY finder_reads ON opportunities FOR SELECT TO leadhand_finder USING (true);
+--> statement-breakpoint
+CREATE POLICY finder_reads ON stages FOR SELECT TO leadhand_finder USING (true);
 --> statement-breakpoint
 CREATE POLICY finder_reads ON accounts FOR SELECT TO leadhand_finder USING (true);
 --> statement-breakpoint
@@ -134,6 +136,22 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   ORDER BY b.id LIMIT at_most
 $$;
 --> statement-breakpoint
+-- Stages in which a card is stuck that nobody was told of yet. One probe of the index of those cards for each stage that
+-- has a threshold: however many cards there are, and however many were told of.
+CREATE FUNCTION finder.stuck_stages(at_most integer)
+RETURNS TABLE (organization_id uuid, id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT s.organization_id, s.id FROM public.stages s
+  CROSS JOIN LATERAL (
+    SELECT o.stage_entered_at FROM public.opportunities o
+    WHERE o.organization_id = s.organization_id AND o.stage_id = s.id
+      AND o.archived_at IS NULL AND o.told_stuck_since IS DISTINCT FROM o.stage_entered_at
+    ORDER BY o.stage_entered_at LIMIT 1
+  ) AS first
+  WHERE s.rot_days IS NOT NULL AND s.kind = 'open' AND first.stage_entered_at < now() - s.rot_days * interval '1 day'
+  ORDER BY first.stage_entered_at LIMIT at_most
+$$;
+--> statement-breakpoint
 -- Organizations whose ledger of stage totals is long enough to be worth folding.
 CREATE FUNCTION finder.long_ledgers(longer_than integer, at_most integer)
 RETURNS TABLE (organization_id uuid)
@@ -148,6 +166,8 @@ ALTER FUNCTION finder.due_reminders(integer) OWNER TO leadhand_finder;
 ALTER FUNCTION finder.overdue_files(integer) OWNER TO leadhand_finder;
 --> statement-breakpoint
 ALTER FUNCTION finder.overdue_bulk_jobs(integer) OWNER TO leadhand_finder;
+--> statement-breakpoint
+ALTER FUNCTION finder.stuck_stages(integer) OWNER TO leadhand_finder;
 --> statement-breakpoint
 ALTER FUNCTION finder.long_ledgers(integer, integer) OWNER TO leadhand_finder;
 --> statement-breakpoint

@@ -117,6 +117,8 @@ export const opportunities = pgTable(
     pipeline_id: uuid().notNull(),
     stage_id: uuid().notNull(),
     stage_entered_at: at('stage_entered_at').notNull().defaultNow(),
+    /** The `stage_entered_at` of the stay that was told of as stuck: a mark, no change of the card. */
+    told_stuck_since: at('told_stuck_since'),
     position: text().notNull(),
     owner_id: uuid(),
     source: text(),
@@ -174,6 +176,9 @@ export const opportunities = pgTable(
       t.id,
     ),
     index('opportunities_stage_entered').on(t.organization_id, t.stage_id, t.stage_entered_at),
+    index('opportunities_stuck_untold')
+      .on(t.organization_id, t.stage_id, t.stage_entered_at)
+      .where(sql`archived_at is null and told_stuck_since is distinct from stage_entered_at`),
     index('opportunities_owner').on(t.organization_id, t.owner_id, t.created_at),
     index('opportunities_updated').on(t.organization_id, t.kind, t.updated_at, t.id),
     index('opportunities_name').on(t.organization_id, t.kind, t.name, t.id),

@@ -25,6 +25,8 @@ export const agents = pgTable(
     model: text(),
     /** Caps per run: `{max_steps, max_input_tokens, max_output_tokens, max_cost_minor}`; absent ones are the agent's own. */
     budget: jsonb().notNull().default({}),
+    /** `{"stage.stuck": true}`: what wakes it beside what always does. */
+    triggers: jsonb().notNull().default({}),
     updated_at: at('updated_at').notNull().defaultNow(),
     version: integer().notNull().default(1),
   },

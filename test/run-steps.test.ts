@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { isPlumbing, stepSentence } from '../web/components/run-steps.ts'
+import { isPlumbing, stepSentence, triggerText } from '../web/components/run-steps.ts'
 import type { Step } from '../web/records.ts'
 
 const turn = (output: Record<string, unknown>): Step => ({
@@ -20,4 +20,11 @@ test('a turn that says why it was asked is part of the story of a run, with thes
   ] as const) {
     expect([isPlumbing(turn(output)), stepSentence(turn(output))]).toEqual([true, sentence])
   }
+})
+
+test('F5: a run says in words what woke the agent, also by a trigger that the page does not know', () => {
+  const words = (kind: string) => triggerText({ trigger: { kind } })
+  expect(words('stage.stuck')).toBe('Woken because it is stuck in its stage')
+  expect(words('submission')).toBe('Woken when the lead came in')
+  expect(words('record_renewed')).toBe('Record renewed')
 })

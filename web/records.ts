@@ -229,6 +229,8 @@ export type Run = {
   subject: Subject | null
   subject_label?: string | null
   status: RunStatus
+  /** What woke the agent. */
+  trigger: { kind: string }
   model: string | null
   prompt_version: string | number | null
   created_at?: string | null

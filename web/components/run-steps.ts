@@ -1,4 +1,4 @@
-import type { Step } from '../records.ts'
+import type { Run, Step } from '../records.ts'
 import { count, sentence } from '../words.ts'
 
 /** What kind of thing a step was. */
@@ -32,6 +32,18 @@ export const stepSentence = (step: Step): string => {
   if (step.verdict === 'park') return `Asked first: ${asks[tool]?.(step) ?? sentence(tool).toLowerCase()}`
   if (step.verdict === 'deny') return `Was refused: ${sentence(tool).toLowerCase()}`
   return sentences[tool]?.(step) ?? `Used ${sentence(tool).toLowerCase()}`
+}
+
+/** What woke the agent, as the beginning of its story. */
+export const triggerText = ({ trigger }: Pick<Run, 'trigger'>): string =>
+  triggers[trigger.kind] ?? sentence(trigger.kind)
+
+const triggers: Record<string, string> = {
+  submission: 'Woken when the lead came in',
+  request: 'Asked by a person',
+  retry: 'Started again',
+  task: 'Woken by a task',
+  'stage.stuck': 'Woken because it is stuck in its stage',
 }
 
 /** The approval that a step asked for, when it asked for one. */

@@ -10,7 +10,7 @@ import { Button, buttonClass } from '../components/button.tsx'
 import { Dialog, DialogFoot } from '../components/dialog.tsx'
 import { PageBar, PageBody } from '../components/page.tsx'
 import { RunStory } from '../components/run-story.tsx'
-import { approvalOf, stepFailed } from '../components/run-steps.ts'
+import { approvalOf, stepFailed, triggerText } from '../components/run-steps.ts'
 import { Empty, ErrorState, SkeletonBar, SkeletonRows } from '../components/states.tsx'
 import { RunPill } from '../components/status-pill.tsx'
 import { announce, announceError } from '../toasts.ts'
@@ -94,6 +94,7 @@ const RunRecord = ({ run }: { run: Run }) => {
                     {run.subject_label ?? 'Open the lead'}
                   </Link>
                 )}
+                <span className="text-ink-3">{triggerText(run)}</span>
               </p>
               {run.error && <p className="mt-2 text-bad-text">{run.error.message}</p>}
             </div>

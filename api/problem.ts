@@ -142,7 +142,7 @@ const bodyOf = (problem: Problem, request_id: string): Record<string, unknown> =
   instance: `urn:uuid:${request_id}`,
   ...(problem.errors.length > 0 ? { errors: problem.errors } : {}),
   ...without(problem.extra, ['type', 'title', 'code', 'detail', 'instance', 'errors']),
-  // RFC 9457 keeps `status` for HTTP; the state of a refused record goes by `status` in the contract, so it wins.
+  // RFC 9457 keeps `status` for HTTP; the state of an approval goes by `status` in the contract, so it wins.
 })
 
 const without = (members: Record<string, unknown>, names: string[]): Record<string, unknown> =>

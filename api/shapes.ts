@@ -47,7 +47,7 @@ export const ProblemShape = z
     title: z.string(),
     status: z
       .union([z.int(), z.string()])
-      .describe('The HTTP status; where a record’s state was in the way, that state.'),
+      .describe('The HTTP status; where an approval’s state was in the way, that state.'),
     code: z.string().describe('Stable: what programs look at.'),
     detail: z.string().describe('For people: what to do next.'),
     instance: z.string(),

@@ -101,7 +101,7 @@ export const cancelBulk = (ctx: Ctx, id: string): Promise<Bulk> =>
     const { status } = await getBulk(ctx, id)
     if (!['queued', 'running'].includes(status)) {
       throw new DomainError('conflict', 'bulk_ended', `This bulk act is ${status} already.`, {
-        extra: { status },
+        extra: { state: status },
       })
     }
     await tx`
@@ -138,7 +138,7 @@ export const undoBulk = (ctx: Ctx, id: string): Promise<Bulk> =>
 const requireUndoable = ({ status, undone_by, dry_run, finished_at }: Bulk): void => {
   if (status === 'queued' || status === 'running') {
     throw new DomainError('conflict', 'bulk_not_ended', `This bulk act is ${status}; stop it first.`, {
-      extra: { status },
+      extra: { state: status },
     })
   }
   if (undone_by !== null) {

@@ -12,7 +12,7 @@ export class DomainError extends Error {
   readonly kind: RefusalKind
   readonly code: string
   readonly errors: Fault[]
-  /** Members that the problem document carries beside the standard ones (`count`, `current`, `status`, …). */
+  /** Members that the problem document carries beside the standard ones (`count`, `current`, `state`, …). */
   readonly extra: Record<string, unknown>
 
   constructor(

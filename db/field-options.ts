@@ -5,13 +5,21 @@ import type { CustomField, FieldOption } from './fields.ts'
 import { normaliseName } from './lead-duplicates.ts'
 import { Line } from './lead-fields.ts'
 
+const Label = Line(100).pipe(z.string().min(1))
+
 /** A choice as it is sent: without a value it gets one made of its label. */
-const Option = z.object({
-  value: Line(100).pipe(z.string().min(1)).optional(),
-  label: Line(100).pipe(z.string().min(1)),
+const NamedOption = z.object({
+  value: Label.optional(),
+  label: Label,
   /** Kept where it was chosen, no longer offered. */
   retired: z.boolean().optional(),
 })
+
+/** A text alone is a choice whose value is that text. */
+const Option = z.union(
+  [Label.transform((label): z.infer<typeof NamedOption> => ({ value: label, label })), NamedOption.strict()],
+  'a choice: a text, or {"label", "value"?, "retired"?}',
+)
 
 /** The choices of a select, in their order. */
 export const Options = z.array(Option).max(200)

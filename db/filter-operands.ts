@@ -75,10 +75,16 @@ function hasYear(date: string): boolean {
   return !date.startsWith('0000')
 }
 
+const DURATION_UNITS = ['minute', 'hour', 'day', 'week', 'month', 'year'] as const
+
 const Duration = z
   .object({
     n: z.number().int().positive().max(10_000),
-    unit: z.enum(['minute', 'hour', 'day', 'week', 'month', 'year']),
+    // As it is said: 1 day, 7 days.
+    unit: z
+      .string()
+      .transform((unit) => unit.replace(/s$/, ''))
+      .pipe(z.enum(DURATION_UNITS)),
   })
   .refine(({ n, unit }) => unit !== 'year' || n <= 1_000, 'at most 1,000 years')
 
@@ -162,6 +168,7 @@ const relative = (
       'invalid_filter',
       `${pointer}/value`,
       `“${op}” takes a duration such as {"n": 7, "unit": "day"}.`,
+      DURATION_UNITS.map((unit) => ({ n: 7, unit })),
     )
   }
   const interval = tx`${`${duration.data.n} ${duration.data.unit}`}::interval`

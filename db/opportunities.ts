@@ -119,7 +119,7 @@ export const requireOpen = (card: Opportunity): void => {
       'conflict',
       'opportunity_closed',
       `“${card.name}” is closed (${card.stage.label}). Reopen it first.`,
-      { extra: { status: card.stage.kind } },
+      { extra: { state: card.stage.kind } },
     )
   }
 }

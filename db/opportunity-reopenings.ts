@@ -113,7 +113,7 @@ export const restoreClosing = (
       where organization_id = ${organization_id} and id = ${closing_id} and opportunity_id = ${id} and reopened_at is not null`
     if (!closing) {
       throw new DomainError('conflict', 'closing_stands', 'This closing was never taken back.', {
-        extra: { status: before.stage.kind },
+        extra: { state: before.stage.kind },
       })
     }
     const lane = await readLane(ctx, { id: closing.stage_id })
@@ -209,7 +209,7 @@ const laneOfReopening = async (
       'conflict',
       'opportunity_open',
       `“${card.name}” is open already (${card.stage.label}).`,
-      { extra: { status: 'open' } },
+      { extra: { state: 'open' } },
     )
   }
   if (stage_id !== undefined) {

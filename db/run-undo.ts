@@ -39,7 +39,7 @@ export const undoRun = (ctx: Ctx, run_id: string, options: Undo = {}): Promise<U
         'conflict',
         'run_not_ended',
         `This run is ${run.status}; stop it first, then take back what it did.`,
-        { extra: { status: run.status } },
+        { extra: { state: run.status } },
       )
     }
     const result: UndoneRun = { run_id, undone: [], kept: [], withdrawn: [] }

@@ -90,7 +90,7 @@ export const retrySubmission = (ctx: Ctx, id: string): Promise<void> =>
         'submission_read',
         `This submission is ${submission.status}; it needs nothing.`,
         {
-          extra: { status: submission.status },
+          extra: { state: submission.status },
         },
       )
     }

@@ -4,10 +4,13 @@ import { invalid } from './errors.ts'
 
 /** How a task comes again: every `n` units after its first due date, until a day (included) if one is given. */
 export const Recurrence = z.strictObject({
-  every: z.strictObject({
-    n: z.int().min(1).max(1_000),
-    unit: z.enum(['day', 'week', 'month', 'year']),
-  }),
+  every: z.strictObject(
+    {
+      n: z.int().min(1).max(1_000),
+      unit: z.enum(['day', 'week', 'month', 'year']),
+    },
+    'how often, such as {"n": 1, "unit": "month"}; units are day, week, month and year',
+  ),
   until: z.iso.date('a day as YYYY-MM-DD').optional(),
 })
 export type Recurrence = z.infer<typeof Recurrence>

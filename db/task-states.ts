@@ -1,8 +1,27 @@
+import { z } from 'zod'
 import { recordActivity, type Subject } from './activities.ts'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { DomainError } from './errors.ts'
 import { nextInSeries } from './task-recurrence.ts'
-import { addTask, getTask, lockTask, type Task } from './tasks.ts'
+import { addTask, getTask, lockTask, TaskChange, taskStatuses, updateTask, type Task } from './tasks.ts'
+
+/** A change of a task, its state among the rest: done, cancelled or open again by the rules of those acts. */
+export const TaskEdit = TaskChange.extend({ status: z.enum(taskStatuses).optional() })
+export type TaskEdit = z.infer<typeof TaskEdit>
+
+/**
+ * Changes a task that was read at `version`, then its state: done is what `completeTask` does.
+ * @throws {DomainError} stale, and what the change or the act refuses
+ */
+export const editTask = (
+  ctx: Ctx,
+  id: string,
+  { version, changes: { status, ...changes } }: { version?: number; changes: TaskEdit },
+): Promise<Task> =>
+  inTx(ctx, async (ctx) => {
+    const task = await updateTask(ctx, id, { ...(version === undefined ? {} : { version }), changes })
+    return status === undefined ? task : actOf[status](ctx, id)
+  })
 
 /**
  * Marks a task done: the timeline of every record it is about says so, and one that comes again is there anew. Twice is
@@ -46,6 +65,8 @@ export const reopenTask = (ctx: Ctx, id: string, reason?: string): Promise<Task>
  */
 export const cancelTask = (ctx: Ctx, id: string, reason?: string): Promise<Task> =>
   changeStatus(ctx, id, 'cancelled', reason)
+
+const actOf = { done: completeTask, open: reopenTask, cancelled: cancelTask } as const
 
 /** Takes a task off every list. Twice is once. */
 export const archiveTask = (ctx: Ctx, id: string): Promise<void> => setArchived(ctx, id, true)
@@ -140,4 +161,4 @@ const requireInUse = (task: Task): void => {
 }
 
 const refused = (task: Task, code: string, detail: string): DomainError =>
-  new DomainError('conflict', code, `“${task.title}”: ${detail}`, { extra: { status: task.status } })
+  new DomainError('conflict', code, `“${task.title}”: ${detail}`, { extra: { state: task.status } })

@@ -218,7 +218,7 @@ describe('leads', () => {
     })
     expect(await api.json('POST', `/api/runs/${run.body.id}/retry`)).toMatchObject({
       status: 409,
-      body: { code: 'run_not_ended', status: 'queued' },
+      body: { code: 'run_not_ended', status: 409, state: 'queued' },
     })
     expect(await api.json('POST', `/api/runs/${run.body.id}/cancel`)).toMatchObject({
       status: 200,

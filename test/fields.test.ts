@@ -205,6 +205,26 @@ describe('F26: custom fields', () => {
     expect((await change(2, [{ value: 'tres_cher', label: 'Dear' }])).status).toBe(200)
   })
 
+  test('F26: a choice that is one text is called what it says', async () => {
+    const field = await addField({ type: 'select', options: ['Gold', 'Very dear'] })
+    expect(field.options).toEqual([
+      { value: 'Gold', label: 'Gold' },
+      { value: 'Very dear', label: 'Very dear' },
+    ])
+    const lead = await makeLead(api.ctx, { custom: { [field.key]: 'Very dear' } })
+    expect(lead.custom).toEqual({ [field.key]: 'Very dear' })
+    const wrong = await api.json('POST', '/api/fields', {
+      record_kind: 'lead',
+      label: 'Tier',
+      type: 'select',
+      options: [7],
+    })
+    expect([wrong.status, wrong.body.errors[0]]).toEqual([
+      422,
+      { pointer: '/options/0', message: expect.stringContaining('a choice') },
+    ])
+  })
+
   test.each<[what: string, fields: Record<string, unknown>, code: string]>([
     ['a select without options', { type: 'select' }, 'options_required'],
     ['only retired ones', { type: 'select', options: [{ label: 'A', retired: true }] }, 'options_required'],

@@ -82,6 +82,7 @@ describe('F26: every type of custom field is filtered by', () => {
     ['met_on', 'eq', '2021-03-01', ['ana']],
     ['met_on', 'before_last', { n: 7, unit: 'day' }, ['ana']],
     ['met_on', 'within_last', { n: 2, unit: 'day' }, ['bo']],
+    ['met_on', 'within_last', { n: 2, unit: 'days' }, ['bo']],
     ['met_on', 'gte', '2021-03-01', ['ana', 'bo']],
     ['tier', 'eq', 'gold', ['ana']],
     ['tier', 'not_in', ['gold'], ['bo', 'cy']],

@@ -141,7 +141,7 @@ describe('closing', () => {
     await act(lead.id, 'close', { outcome: 'won', version: 1 })
     expect(await act(lead.id, 'close', { outcome: 'won' })).toMatchObject({
       status: 409,
-      body: { code: 'opportunity_closed', status: 'won' },
+      body: { code: 'opportunity_closed', status: 409, state: 'won' },
     })
     expect(await closingsOf(lead.id)).toHaveLength(1)
   })
@@ -291,7 +291,7 @@ describe('F16: reopening', () => {
     const lead = await makeLead(ctx)
     expect(await act(lead.id, 'reopen')).toMatchObject({
       status: 409,
-      body: { code: 'opportunity_open', status: 'open' },
+      body: { code: 'opportunity_open', status: 409, state: 'open' },
     })
     expect((await api.json('GET', `/api/opportunities/${lead.id}/reopen`)).body).toMatchObject({
       stage: { id: lead.stage_id },

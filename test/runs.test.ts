@@ -238,7 +238,7 @@ test('only what ended without success is tried again, and only what has not ende
   await endRun(mine, run, { status: 'done', stop_reason: 'finished' })
   await expect(retryRun(ctx, run.id)).rejects.toMatchObject({
     code: 'run_not_ended',
-    extra: { status: 'done' },
+    extra: { state: 'done' },
   })
   await expect(cancelRun(ctx, run.id)).rejects.toMatchObject({ code: 'run_ended' })
   const id = await queued()

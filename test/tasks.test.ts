@@ -221,13 +221,50 @@ describe('a change', () => {
     expect(await updateTask(ctx, id, { changes: { title: 'Visit Ana' } })).toMatchObject({ version: 2 })
   })
 
+  test('F93: a change that says it is done completes it as the act does, upon the version that was read', async () => {
+    const lead = await makeLead(ctx)
+    const { id } = await createTask(ctx, { ...task(lead.id), due_at: '2027-01-04T09:00:00Z' })
+    const path = `/api/tasks/${id}`
+    expect(await world.json('PATCH', path, { status: 'done' })).toMatchObject({ status: 428 })
+    expect(await world.json('PATCH', path, { version: 1, status: 'finished' })).toMatchObject({
+      status: 422,
+      body: { errors: [{ pointer: '/status', accepted: ['open', 'done', 'cancelled'] }] },
+    })
+    expect(
+      await world.json('PATCH', path, {
+        version: 1,
+        status: 'done',
+        recurrence: { every: { n: 1, unit: 'week' } },
+      }),
+    ).toMatchObject({
+      status: 200,
+      body: { status: 'done', completed_at: expect.any(String), next_id: expect.any(String) },
+    })
+    expect(await typesOf(lead.id)).toEqual([
+      'task_created',
+      'task_completed',
+      'task_updated',
+      'task_created',
+      'lead_imported',
+    ])
+    const { version } = await getTask(ctx, id)
+    expect(await world.json('PATCH', path, { version, status: 'cancelled' })).toMatchObject({
+      status: 409,
+      body: { code: 'task_done', status: 409, state: 'done' },
+    })
+    expect(await world.json('PATCH', path, { version, status: 'open' })).toMatchObject({
+      status: 200,
+      body: { status: 'open', completed_at: null },
+    })
+  })
+
   test('of the state goes both ways, each once, and a closed one says so', async () => {
     const lead = await makeLead(ctx)
     const { id } = await createTask(ctx, task(lead.id))
     expect(await cancelTask(ctx, id)).toMatchObject({ status: 'cancelled' })
     await expect(completeTask(ctx, id)).rejects.toMatchObject({
       code: 'task_cancelled',
-      extra: { status: 'cancelled' },
+      extra: { state: 'cancelled' },
     })
     expect(await reopenTask(ctx, id)).toMatchObject({ status: 'open' })
     await completeTask(ctx, id)

@@ -1,17 +1,16 @@
 import { z } from 'zod'
 import { Assignee } from '../../db/task-assignees.ts'
 import { Recurrence } from '../../db/task-recurrence.ts'
-import { archiveTask, cancelTask, completeTask, reopenTask, restoreTask } from '../../db/task-states.ts'
 import {
-  createTask,
-  getTask,
-  listTasks,
-  NewTask,
-  TaskChange,
-  taskPriorities,
-  taskStatuses,
-  updateTask,
-} from '../../db/tasks.ts'
+  archiveTask,
+  cancelTask,
+  completeTask,
+  editTask,
+  reopenTask,
+  restoreTask,
+  TaskEdit,
+} from '../../db/task-states.ts'
+import { createTask, getTask, listTasks, NewTask, taskPriorities, taskStatuses } from '../../db/tasks.ts'
 import { ListingQuery } from '../listing.ts'
 import { ById, route } from '../route.ts'
 import { Actor, Id, listOf, Subject, Text, Time } from '../shapes.ts'
@@ -122,13 +121,15 @@ export const tasks = [
       path: '/api/tasks/:id',
       permission: 'tasks:write',
       summary: 'Change a task',
+      description:
+        'Absent fields stay, null empties one. `status` completes, cancels or reopens it, by the rules of those acts.',
       params: ById,
-      body: TaskChange,
+      body: TaskEdit,
       example: { version: 1, priority: 'high', assignee: { kind: 'agent', id: 'lead_worker' } },
       response: TaskShape,
       versioned: true,
     },
-    ({ ctx, params, body, version }) => updateTask(ctx, params.id, { version, changes: body }),
+    ({ ctx, params, body, version }) => editTask(ctx, params.id, { version, changes: body }),
   ),
   anAct('complete', 'Mark a task done', completeTask),
   anAct('reopen', 'Put a task that was done or cancelled back on the list', reopenTask),

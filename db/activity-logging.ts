@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { activityId, getActivity, recordActivity, type Activity, type Subject } from './activities.ts'
+import { INBOUND, recheckApprovals } from './approval-reads.ts'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { Line, Lines } from './lead-fields.ts'
 import { reachMilestone } from './milestones.ts'
@@ -115,8 +116,14 @@ export const logActivity = (ctx: Ctx, input: NewEntry): Promise<Activity> =>
       subjects,
       input.occurred_at === undefined ? undefined : occurred_at,
     )
+    if (isInbound(type)) {
+      // oxlint-disable-next-line no-await-in-loop -- one connection: they would queue up anyway
+      for (const subject of subjects) await recheckApprovals(ctx, subject)
+    }
     return getActivity(ctx, id)
   })
+
+const isInbound = (type: LoggedType): boolean => INBOUND.some((inbound) => inbound === type)
 
 /** What tells an entry that somebody made from what the record saw itself. */
 export const BY_HAND = { logged: true }

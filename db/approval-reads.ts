@@ -137,6 +137,9 @@ const READABLE_FIELDS = new Set([
   'country',
 ])
 
+/** What somebody outside wrote, logged by hand: a draft was not written upon it. */
+export const INBOUND = ['email_received', 'sms_received', 'whatsapp_received'] as const
+
 const readers: Record<ReadName, Reader> = {
   recipient: {
     label: () => 'the e-mail address',
@@ -154,8 +157,14 @@ const readers: Record<ReadName, Reader> = {
     label: () => 'the latest message from outside',
     read: async ({ tx, organization_id }, subject) => {
       const [row] = await tx<{ id: string; received_at: Date }[]>`
-        select id, received_at from submissions
-        where organization_id = ${organization_id} and lead_id = ${subject.id} order by id desc limit 1`
+        (select id, received_at from submissions
+          where organization_id = ${organization_id} and lead_id = ${subject.id} order by id desc limit 1)
+        union all
+        (select a.id, a.occurred_at from activity_subjects s
+          join activities a on a.organization_id = s.organization_id and a.id = s.activity_id
+          where s.organization_id = ${organization_id} and s.kind = ${subject.kind} and s.subject_id = ${subject.id}
+            and s.type in ${tx(INBOUND)} order by s.activity_id desc limit 1)
+        order by received_at desc limit 1`
       return row ? `${row.received_at.toISOString()} (${row.id})` : null
     },
   },

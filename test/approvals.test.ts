@@ -1,3 +1,4 @@
+import { logActivity } from '../db/activity-logging.ts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { proposeApproval } from '../db/approval-proposals.ts'
 import { countApprovals, getApproval, listApprovals, type Approval } from '../db/approvals.ts'
@@ -414,6 +415,16 @@ describe('Q8 what a person read is not what is true any more: nothing is sent', 
   }
   const changes: [what: string, change: (lead: Opportunity) => Promise<unknown>, because: string][] = [
     ['the lead wrote again', reply, 'latest_inbound'],
+    [
+      'an e-mail of the lead was logged by hand',
+      (lead) =>
+        logActivity(ctx, {
+          type: 'email_received',
+          subjects: [{ kind: 'lead', id: lead.id }],
+          data: { subject: 'Re: your offer', body: 'We have bought elsewhere, thank you.' },
+        }),
+      'latest_inbound',
+    ],
     ['the lead opted out', (lead) => optOut(ctx, lead.email!.toUpperCase(), 'one click'), 'opt_out'],
     ['the lead was closed', close, 'stage_kind'],
     [

@@ -117,6 +117,7 @@ describe('F5: a card that has been in its stage for too long', () => {
     const { id } = await stageOf(ctx, 'lead', 0)
     const counts = await Promise.all([1, 2, 3, 4].map(() => tellOfStuck(ctx, id, 500)))
     expect(counts.reduce((sum, n) => sum + n)).toBe(12)
+    expect(await tellOfStuck(ctx, id, 500)).toBe(0)
     for (const lead of leads) expect(await told(lead)).toHaveLength(1)
   })
 
@@ -143,6 +144,7 @@ describe('F5: a card that has been in its stage for too long', () => {
     await allow(ctx, 'lead', 7)
     // Nobody can say how long is too long for a closed card; the database could be told to.
     await inTx(ctx, ({ tx }) => tx`update stages set rot_days = 1 where kind <> 'open'`)
+    expect(await tellOfStuck(ctx, (await stageOf(ctx, 'lead', 'lost')).id, 500)).toBe(0)
     await look()
     expect(
       await Promise.all([free, closed, archived].map(async (lead) => (await told(lead)).length)),

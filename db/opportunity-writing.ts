@@ -55,8 +55,8 @@ export type Made = {
 /**
  * Makes a card at the entry of its pipeline, or in the stage that it is given; into a closed stage it goes through the one
  * closing there is. Linked records and custom values come with it.
- * @throws {DomainError} `stage_of_other_pipeline`, `external_id_taken`, `owner_unknown`, `pipeline_missing`, and what the
- * kind, the links, the custom fields and the closing refuse
+ * @throws {DomainError} `pipeline_of_other_kind`, `stage_of_other_pipeline`, `external_id_taken`, `owner_unknown`,
+ * `pipeline_missing`, and what the kind, the links, the custom fields and the closing refuse
  */
 export const createOpportunity = (
   ctx: Ctx,
@@ -73,7 +73,7 @@ export const createOpportunity = (
     const name = rules.nameOf(values)
     if (input.owner_id) await requireMember(ctx, input.owner_id)
     await requireFreeExternalId(ctx, kind, values['external_id'])
-    const wanted = stageFor(kind, pipeline, input.stage_id)
+    const wanted = stageFor(kind, pipeline, input)
     const stage = wanted.kind === 'open' ? wanted : entryStage(pipeline)
     const { extra = {}, warnings: brought = [], ...from } = origin
     const row = {
@@ -164,14 +164,22 @@ const pipelineFor = async (
   return stage_id ? getPipeline(ctx, (await getStage(ctx, stage_id)).pipeline_id) : defaultPipeline(ctx, kind)
 }
 
-const stageFor = (kind: Kind, pipeline: Pipeline, stage_id: string | undefined): Stage => {
-  const stage = stage_id ? pipeline.stages.find(({ id }) => id === stage_id) : entryStage(pipeline)
-  if (stage && pipeline.record_kind === kind) return stage
+const stageFor = (kind: Kind, pipeline: Pipeline, { pipeline_id, stage_id }: NewOpportunity): Stage => {
+  const { name, record_kind, stages } = pipeline
+  if (record_kind !== kind) {
+    throw invalid(
+      'pipeline_of_other_kind',
+      pipeline_id ? '/pipeline_id' : '/stage_id',
+      `“${name}” is a pipeline for ${record_kind}s; this is a ${kind}.`,
+    )
+  }
+  const stage = stage_id ? stages.find(({ id }) => id === stage_id) : entryStage(pipeline)
+  if (stage) return stage
   throw invalid(
     'stage_of_other_pipeline',
     '/stage_id',
-    `This stage does not belong to the ${kind}’s pipeline.`,
-    pipeline.record_kind === kind ? pipeline.stages.map(({ id, label }) => ({ id, label })) : undefined,
+    `This stage does not belong to “${name}”.`,
+    stages.map(({ id, label }) => ({ id, label })),
   )
 }
 

@@ -71,7 +71,7 @@ test('there are tables, and every one outside the exempt schemas is a tenant’s
 })
 
 describe('every tenant table', () => {
-  test('has row-level security enabled and forced', async () => {
+  test('F84: has row-level security enabled and forced', async () => {
     const open = await owner<{ name: string }[]>`
       select relname as name from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
         and not (relrowsecurity and relforcerowsecurity)`
@@ -132,7 +132,7 @@ describe('every tenant table', () => {
     expect(keyless.map(({ name }) => name)).toEqual([])
   })
 
-  test('shows nothing when no organization is set, and only its own rows when one is', async () => {
+  test('F84: shows nothing when no organization is set, and only its own rows when one is', async () => {
     for (const table of tables) {
       const count = (organization_id: string | undefined) =>
         asApp(organization_id, async (tx) => {
@@ -152,7 +152,7 @@ describe('every tenant table', () => {
     }
   })
 
-  test('refuses to write a row of another organization, or to move one there, and cannot touch theirs', async () => {
+  test('F84: refuses to write a row of another organization, or to move one there, and cannot touch theirs', async () => {
     for (const table of tables) {
       const into = (organization_id: string | undefined) =>
         asApp(

@@ -21,6 +21,7 @@ beforeAll(async () => {
 })
 afterAll(() => api.stop())
 
+const NOBODY = '01990000-0000-7000-8000-000000000000'
 const linesOf = async (id: string) => (await api.json('GET', `/api/deals/${id}/timeline`)).body.data
 
 describe('F40: a deal', () => {
@@ -91,8 +92,61 @@ describe('F40: a deal', () => {
     const leads = await stageOf(api.ctx, 'lead', 0)
     expect(await api.json('POST', '/api/deals', { name: 'X', stage_id: leads.id })).toMatchObject({
       status: 422,
-      body: { code: 'stage_of_other_pipeline' },
+      body: { code: 'pipeline_of_other_kind', errors: [{ pointer: '/stage_id' }] },
     })
+    expect(
+      await api.json('POST', '/api/deals', {
+        name: 'X',
+        pipeline_id: (await defaultPipeline(api.ctx, 'lead')).id,
+      }),
+    ).toMatchObject({
+      status: 422,
+      body: { code: 'pipeline_of_other_kind', errors: [{ pointer: '/pipeline_id' }] },
+    })
+  })
+
+  test('F89: takes name, amount, stage, close date, owner, custom values and associations in one call; an unknown stage or owner is said, never replaced', async () => {
+    const stage = await stageOf(api.ctx, 'deal', 2)
+    const [field, account, contact] = await Promise.all([
+      api.json('POST', '/api/fields', {
+        record_kind: 'deal',
+        key: 'places',
+        label: 'Places',
+        type: 'integer',
+      }),
+      api.json('POST', '/api/accounts', { name: 'Brightside' }),
+      api.json('POST', '/api/contacts', { name: 'Ana Ruiz' }),
+    ])
+    expect([field.status, account.status, contact.status]).toEqual([201, 201, 201])
+    const row = {
+      name: 'Machines',
+      value_minor: 1_850_000,
+      currency: 'USD',
+      stage_id: stage.id,
+      expected_close_on: '2027-03-31',
+      owner_id: api.owner.user_id,
+      source: 'Trade fair',
+      tags: ['spring'],
+      external_id: 'row-1',
+      custom: { places: 40 },
+      account_ids: [account.body.id],
+      contact_ids: [contact.body.id],
+    }
+    const { body } = await api.json('POST', '/api/deals', row)
+    expect(body).toMatchObject(row)
+    const before = (await api.json('GET', '/api/deals?limit=200')).body.data.length
+    for (const [wrong, status, code] of [
+      [{ stage_id: NOBODY }, 404, 'stage_not_found'],
+      [{ owner_id: NOBODY }, 422, 'owner_unknown'],
+      [{ account_ids: [NOBODY] }, 422, 'account_not_found'],
+      [{ contact_ids: [NOBODY] }, 422, 'contact_not_found'],
+      [{ custom: { place: 40 } }, 422, 'unknown_field'],
+    ] as const) {
+      // oxlint-disable-next-line no-await-in-loop -- what is refused one by one
+      const refused = await api.json('POST', '/api/deals', { ...row, external_id: 'row-2', ...wrong })
+      expect([wrong, refused.status, refused.body.code]).toEqual([wrong, status, code])
+    }
+    expect((await api.json('GET', '/api/deals?limit=200')).body.data).toHaveLength(before)
   })
 
   test('made in a closed stage is closed by the one closing there is', async () => {

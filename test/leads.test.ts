@@ -93,15 +93,12 @@ describe('a new lead', () => {
     const pipelines = await listPipelines(ctx)
     const deals = pipelines.find(({ record_kind }) => record_kind === 'deal')!
     const leads = await defaultPipeline(ctx, 'lead')
-    for (const wrong of [
-      { pipeline_id: deals.id },
-      { stage_id: deals.stages[0]!.id },
-      { pipeline_id: leads.id, stage_id: deals.stages[0]!.id },
-    ]) {
-      await expect(makeLead(ctx, wrong)).rejects.toMatchObject({
-        kind: 'invalid',
-        code: 'stage_of_other_pipeline',
-      })
+    for (const [wrong, code] of [
+      [{ pipeline_id: deals.id }, 'pipeline_of_other_kind'],
+      [{ stage_id: deals.stages[0]!.id }, 'pipeline_of_other_kind'],
+      [{ pipeline_id: leads.id, stage_id: deals.stages[0]!.id }, 'stage_of_other_pipeline'],
+    ] as const) {
+      await expect(makeLead(ctx, wrong)).rejects.toMatchObject({ kind: 'invalid', code })
     }
     expect(await makeLead(ctx, { stage_id: leads.stages[2]!.id })).toMatchObject({
       stage: { label: leads.stages[2]!.label },

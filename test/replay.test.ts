@@ -128,7 +128,7 @@ test('of whom they belong to they are found, or the tests below would prove noth
   untouched = await rowsOf(theirs.organization_id)
 })
 
-test('in an address: each place of each operation, by itself', async () => {
+test('F84: in an address: each place of each operation, by itself', async () => {
   let tried = 0
   for (const operation of operations) {
     const own = valuesOf(operation, ours.made)
@@ -152,7 +152,7 @@ test('in an address: each place of each operation, by itself', async () => {
   await expectApart()
 })
 
-test('in a body: each place of each operation that takes an id', async () => {
+test('F84: in a body: each place of each operation that takes an id', async () => {
   let refused = 0
   let tried = 0
   const replay = async (operation: Described, bodyWith: (id: string) => object, id: string) => {
@@ -183,7 +183,7 @@ test('in a body: each place of each operation that takes an id', async () => {
   await expectApart()
 })
 
-test('in what narrows a list down: its parameters, its filter, its cursor, its words', async () => {
+test('F84: in what narrows a list down: its parameters, its filter, its cursor, its words', async () => {
   let tried = 0
   for (const operation of operations.filter((one) => isRead(one) && one.query.length > 0)) {
     const usual = placed(operation, ours.made).path

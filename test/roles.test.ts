@@ -32,7 +32,7 @@ test('every operation has a row, and every row an operation', () => {
   expect(Object.keys(rolesMatrix).toSorted()).toEqual(operations.map(({ name }) => name).toSorted())
 })
 
-test('every cell is what the operation really answers: refused before anything happens, or let in to where it works', async () => {
+test('F85: every cell is what the operation really answers: refused before anything happens, or let in to where it works', async () => {
   const found: Record<string, string> = {}
   const look = async (tenant: Tenant, keys: Record<Role, string>, operation: Described): Promise<void> => {
     const { name, status } = operation
@@ -83,7 +83,7 @@ test('every cell is what the operation really answers: refused before anything h
   expect(found).toEqual(rolesMatrix)
 })
 
-test('a key is let in by its scopes only, and by nothing without them', async () => {
+test('F85: a key is let in by its scopes only, and by nothing without them', async () => {
   const made = await api.json('POST', '/api/api-keys', { name: 'Narrow', scopes: ['tasks:read'] })
   const permitted: string[] = []
   for (const { name, method, path, example } of operations) {

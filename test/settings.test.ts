@@ -5,11 +5,18 @@ import { inTx, type Ctx } from '../db/context.ts'
 import { createSource, openSource } from '../db/intake-sources.ts'
 import { updateLead } from '../db/leads.ts'
 import { changeAgentSettings } from '../db/models.ts'
+import { addNote } from '../db/notes.ts'
+import { closeOpportunity } from '../db/opportunity-closings.ts'
+import { moveOpportunity } from '../db/opportunity-moves.ts'
+import { reopenOpportunity } from '../db/opportunity-reopenings.ts'
 import { claimRun, findDueRuns } from '../db/run-lease.ts'
 import { cancelRun, listRuns, queueRun, type Run } from '../db/runs.ts'
 import { changeSettings, readSettings, type SettingsChange } from '../db/settings.ts'
 import { getSubmission, processSubmission, storeSubmission } from '../db/submissions.ts'
-import { loseCard, nowhere } from './worked-lead.ts'
+import { completeTask } from '../db/task-states.ts'
+import { createTask } from '../db/tasks.ts'
+import { stageOf } from './cards.ts'
+import { loseCard, makeLead, nowhere } from './worked-lead.ts'
 import { openWorld, type World } from './world.ts'
 
 let world: World
@@ -60,7 +67,7 @@ const switches: [name: string, set: (on: boolean) => Promise<unknown>, reason: s
   ['one agent', (enabled) => changeAgentSettings(ctx, 'lead_worker', { enabled }), 'agent_off'],
 ]
 
-describe.each(switches)('while %s are off and on again', (_, set, reason) => {
+describe.each(switches)('F86: while %s are off and on again', (_, set, reason) => {
   test('leads that come in wait, and are worked as if they had just come in', async () => {
     await set(false)
     const lead = await comesIn()
@@ -125,6 +132,41 @@ test('one switch that is still off keeps what the other one stopped', async () =
   expect(await runsOn(lead)).toMatchObject([{ status: 'stopped', stop_reason: 'ai_off' }])
   await changeAgentSettings(ctx, 'lead_worker', { enabled: true })
   expect(await runsOn(lead)).toMatchObject([{ status: 'queued' }, { status: 'stopped' }])
+})
+
+test('F86: with all agents off the record does everything that people do, and nothing is thought or sent', async () => {
+  await change({ ai_enabled: false })
+  const lead = await makeLead(ctx, { email: 'ana@brightside.example' })
+  const subject = { kind: 'lead', id: lead.id } as const
+  await updateLead(ctx, lead.id, { title: 'Buyer' })
+  await moveOpportunity(ctx, lead.id, { stage_id: (await stageOf(ctx, 'lead', 1)).id })
+  await addNote(ctx, { subject, body: 'Called.' })
+  const { id } = await createTask(ctx, { title: 'Call', subjects: [subject] })
+  await completeTask(ctx, id)
+  await createTask(ctx, {
+    title: 'Read up',
+    subjects: [subject],
+    assignee: { kind: 'agent', id: 'lead_worker' },
+  })
+  await closeOpportunity(ctx, lead.id, { outcome: 'won' })
+  await reopenOpportunity(ctx, lead.id, {})
+  expect(await runsOn(lead.id)).toEqual([])
+  const ask = { kind: 'request', ask: 'suggest' } as const
+  await queueRun(ctx, { agent: 'lead_worker', subject, trigger: ask })
+  await work()
+  expect(await runsOn(lead.id)).toMatchObject([{ status: 'stopped', stop_reason: 'ai_off' }])
+  const { data } = await listActivities(ctx, { subject, limit: 50 })
+  expect(new Set(data.map(({ type }) => type))).toEqual(
+    new Set([
+      'lead_imported',
+      'record_updated',
+      'stage_changed',
+      'note_added',
+      'task_created',
+      'task_completed',
+      'agent_run',
+    ]),
+  )
 })
 
 test('a change of anything else starts none', async () => {

@@ -135,7 +135,7 @@ describe('a timeline', () => {
     expect(pages).toEqual(all)
   })
 
-  test('is narrowed to people, agents or the system, and to one run', async () => {
+  test('F88: is narrowed to people, agents or the system, and to one run', async () => {
     const { account, ana, deal } = await furnish()
     const by = agent(ctx)
     await log(deal, 'by an agent', 'call_logged', by)

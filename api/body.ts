@@ -4,8 +4,10 @@ import { Problem } from './problem.ts'
 /** Bytes of a request body, unless a route says otherwise. */
 export const BODY_LIMIT = 1_000_000
 
-/** How deep JSON may nest: what serialises it later works recursively. */
+/** How JSON may be built: what parses, checks and serialises it works value by value, and others wait meanwhile. */
 const MAX_DEPTH = 64
+const MAX_VALUES = 50_000
+const MAX_MEMBERS = 5_000
 
 /**
  * Reads a request's body, and no more of it than is accepted.
@@ -28,19 +30,32 @@ export const readBody = async (request: Request, limit = BODY_LIMIT): Promise<Ui
 
 /**
  * Reads bytes as JSON text in UTF-8.
- * @throws {Problem} 400 `invalid_json`, also when it nests deeper than 64
+ * @throws {Problem} 400 `invalid_json`, also when it nests deeper than 64, holds more than 50,000 values, or an object
+ * of more than 5,000 members
  */
 export const parseJson = (bytes: Uint8Array): unknown => {
-  let value: unknown
+  refuseUnwieldy(bytes)
   try {
-    value = JSON.parse(utf8.decode(bytes))
+    return JSON.parse(utf8.decode(bytes))
   } catch {
     throw new Problem(400, 'invalid_json', 'The body is not JSON in UTF-8.')
   }
-  if (deeperThan(value, MAX_DEPTH)) {
-    throw new Problem(400, 'invalid_json', `The body nests deeper than ${MAX_DEPTH} levels.`)
-  }
-  return value
+}
+
+/**
+ * Reads bytes as JSON text whose every text a database column can hold.
+ * @throws {Problem} 400 `invalid_json`; 422 `invalid_input`, naming each place that cannot be stored
+ */
+export const parseStorableJson = (bytes: Uint8Array): unknown => {
+  const value = parseJson(bytes)
+  // What is whole in UTF-8 holds such text only where it is spelled out: \u0000, \ud800.
+  const errors = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes('\\u')
+    ? unstorableTexts(value)
+    : []
+  if (errors.length === 0) return value
+  throw new Problem(422, 'invalid_input', 'The body holds text that cannot be stored.', {
+    errors: errors.slice(0, 50),
+  })
 }
 
 /** Texts that no database column holds: NUL characters and halves of surrogate pairs, each with its place. */
@@ -68,8 +83,41 @@ const tooLarge = (limit: number): Problem =>
     extra: { limit_bytes: limit },
   })
 
-const deeperThan = (value: unknown, depth: number): boolean => {
-  if (value === null || typeof value !== 'object') return false
-  if (depth === 0) return true
-  return Object.values(value).some((member) => deeperThan(member, depth - 1))
+/** Known before anything is made of the text: a parser would take its time over brackets that nobody wants. */
+const refuseUnwieldy = (bytes: Uint8Array): void => {
+  let depth = 0
+  let values = 0
+  /** Of the object that is open at a depth; none of a list. */
+  const members: (number | undefined)[] = []
+  const count = (): void => {
+    values += 1
+    if (values > MAX_VALUES) throw unwieldy(`holds more than ${MAX_VALUES.toLocaleString('en')} values`)
+  }
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at]
+    if (byte === QUOTE) at = endOfString(bytes, at + 1)
+    else if (byte === COMMA) {
+      count()
+      const before = members[depth]
+      if (before === undefined) continue
+      members[depth] = before + 1
+      if (before > MAX_MEMBERS)
+        throw unwieldy(`holds an object of more than ${MAX_MEMBERS.toLocaleString('en')} members`)
+    } else if (byte === BRACE || byte === BRACKET) {
+      count()
+      depth += 1
+      members[depth] = byte === BRACE ? 1 : undefined
+      if (depth > MAX_DEPTH) throw unwieldy(`nests deeper than ${MAX_DEPTH} levels`)
+    } else if (byte === CLOSING_BRACE || byte === CLOSING_BRACKET) depth -= 1
+  }
 }
+
+const endOfString = (bytes: Uint8Array, from: number): number => {
+  let at = from
+  while (at < bytes.length && bytes[at] !== QUOTE) at += bytes[at] === BACKSLASH ? 2 : 1
+  return at
+}
+
+const [QUOTE, BACKSLASH, COMMA, BRACE, CLOSING_BRACE, BRACKET, CLOSING_BRACKET] = Buffer.from('"\\,{}[]')
+
+const unwieldy = (what: string): Problem => new Problem(400, 'invalid_json', `The body ${what}.`)

@@ -1,10 +1,11 @@
+import { setImmediate } from 'node:timers/promises'
 import { z } from 'zod'
 import type { Database } from '../db/client.ts'
 import type { Ctx } from '../db/context.ts'
 import { hashRequest, writeOnce, type Answer } from '../db/idempotency.ts'
 import { DomainError } from '../db/errors.ts'
 import type { Outside } from '../tools/tool.ts'
-import { BODY_LIMIT, isStorable, parseJson, readBody, unstorableTexts } from './body.ts'
+import { BODY_LIMIT, isStorable, parseStorableJson, readBody } from './body.ts'
 import type { Feed } from './event-feed.ts'
 import type { Doors } from './intake/doors.ts'
 import type { Permission } from './permissions.ts'
@@ -95,6 +96,11 @@ export type Route = {
    * @throws what it refuses
    */
   perform(call: Performing, params: Record<string, string>, body: unknown): Promise<unknown>
+  /**
+   * The same in two steps: what was sent is understood before anything is asked of the database.
+   * @throws {Problem} what is wrong with it
+   */
+  prepare(params: Record<string, string>, body: unknown): (call: Performing) => Promise<unknown>
 }
 
 /** What an operation may have of its own at a second address; what it does is the same. */
@@ -125,7 +131,7 @@ export const route = <
   const writes = method !== 'GET'
   const paramsOf = (given: Record<string, string>) => {
     const found = params.safeParse(given)
-    if (!found.success) throw nothingHere()
+    if (!found.success || !Object.values(given).every(isStorable)) throw nothingHere()
     return found.data
   }
   const understand = (sent: unknown, request?: Request) => {
@@ -137,16 +143,16 @@ export const route = <
     return { body: parse(body, value, namesOf(body)), version }
   }
 
+  const prepare: Route['prepare'] = (given, sent) => {
+    const asked = { params: paramsOf(given), query: parse(query, {}, []), ...understand(sent) }
+    return (call) => handle({ ...call, ...asked })
+  }
+
   return {
     definition: { ...definition, params, query, body },
     at: (path, differences = {}) => route({ ...definition, ...differences, path }, handle),
-    perform: async (call, given, sent) =>
-      handle({
-        ...call,
-        params: paramsOf(given),
-        query: parse(query, {}, []),
-        ...understand(sent),
-      }),
+    perform: async (call, given, sent) => prepare(given, sent)(call),
+    prepare,
     answer: async (parts, principal, request, given, request_id) => {
       if (keys_only) requireKey(principal)
       if (permission) requirePermission(principal, permission)
@@ -157,6 +163,8 @@ export const route = <
       const reply = async (): Promise<Response> => {
         const bytes = received?.identity ?? (writes ? await readBody(request, body_limit) : new Uint8Array())
         const value = received?.fields ?? (method === 'DELETE' && !definition.body ? {} : jsonOf(bytes))
+        // What is large was held up long enough: others first.
+        if (bytes.length > LARGE_BODY) await setImmediate()
         const sent = understand(value, request)
         const respond = async (ctx: Ctx): Promise<Response> =>
           respondWith(
@@ -232,6 +240,9 @@ export const Paged = z.object({
   limit: Limit,
   cursor: z.uuid('not a cursor of this list; start again without it').optional(),
 })
+
+/** Bytes. */
+const LARGE_BODY = 100_000
 
 const MAX_KEY = 255
 
@@ -321,14 +332,4 @@ const searchOf = (url: URL): Record<string, string> => {
   })
 }
 
-const jsonOf = (bytes: Uint8Array): unknown => {
-  if (bytes.length === 0) return {}
-  const value = parseJson(bytes)
-  const errors = unstorableTexts(value)
-  if (errors.length > 0) {
-    throw new Problem(422, 'invalid_input', 'The body holds text that cannot be stored.', {
-      errors: errors.slice(0, 50),
-    })
-  }
-  return value
-}
+const jsonOf = (bytes: Uint8Array): unknown => (bytes.length === 0 ? {} : parseStorableJson(bytes))

@@ -50,4 +50,8 @@ const parseVersion = (version: unknown): number => {
   return parsed.data.version
 }
 
-const Version = z.object({ version: z.int('the version that you read, a whole number').positive() })
+const MAX_VERSION = 2_147_483_647
+
+const Version = z.object({
+  version: z.int('the version that you read, a whole number').min(1).max(MAX_VERSION),
+})

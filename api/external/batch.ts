@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { z } from 'zod'
 import { inSavepoint, inTx, type TxCtx } from '../../db/context.ts'
 import { problemDocument } from '../problem.ts'
@@ -10,6 +11,8 @@ const BATCH = {
   body_bytes: 4_000_000,
   /** Items that commit together, where nothing else holds a transaction open. */
   chunk: 100,
+  /** Wrong places that are named of an item. */
+  faults: 5,
 }
 
 const Result = z.object({
@@ -33,14 +36,18 @@ const Results = z
  */
 export const batchOf = (noun: string, create: Route, update: Route): Route => {
   const { permission, tag, example } = create.definition
-  const carryOut = async (
-    call: Performing,
-    item: Record<string, unknown>,
-  ): Promise<Omit<Result, 'index'>> => {
+  const carryOut = async (call: InTx, item: Record<string, unknown>): Promise<Omit<Result, 'index'>> => {
     const { id, ...values } = item
     const [one, params] = id === undefined ? [create, {}] : [update, { id: typeof id === 'string' ? id : '' }]
-    const made = Made.parse(await one.perform(call, params, values))
-    return { status: one.definition.status ?? 200, ...made }
+    try {
+      const perform = one.prepare(params, values)
+      const made = Made.parse(await inSavepoint(call.ctx, (ctx) => perform({ ...call, ctx })))
+      return { status: one.definition.status ?? 200, ...made }
+    } catch (error) {
+      // One after another that is refused without a question would keep everybody else waiting.
+      await setImmediate()
+      return refusalOf(error, call.request_id)
+    }
   }
 
   return route(
@@ -54,7 +61,7 @@ export const batchOf = (noun: string, create: Route, update: Route): Route => {
       ...(tag ? { tag } : {}),
       keys_only: true,
       body_limit: BATCH.body_bytes,
-      body: itemsOf(z.record(z.string(), z.unknown())),
+      body: itemsOf(Item),
       described_body: itemsOf(z.union([bodyOf(create), bodyOf(update).safeExtend({ id: Id })])),
       example: { items: [example] },
       response: Results,
@@ -65,10 +72,7 @@ export const batchOf = (noun: string, create: Route, update: Route): Route => {
         // oxlint-disable-next-line no-await-in-loop -- in order, and a transaction at a time
         await inTx(call.ctx, async (ctx) => {
           for (const [n, item] of items.slice(from, from + BATCH.chunk).entries())
-            results.push({
-              index: from + n,
-              ...(await attempt(ctx, call.request_id, (ctx) => carryOut({ ...call, ctx }, item))),
-            })
+            results.push({ index: from + n, ...(await carryOut({ ...call, ctx }, item)) })
         })
       }
       const failed = results.filter(({ problem }) => problem).length
@@ -80,20 +84,23 @@ export const batchOf = (noun: string, create: Route, update: Route): Route => {
 /** What of a record its line in the results says. */
 const Made = z.object({ id: Id, version: z.int().optional() })
 
+type InTx = Performing & { ctx: TxCtx }
+
 /** @throws when the database is away: then nothing of the chunk stands */
-const attempt = async (
-  ctx: TxCtx,
-  request_id: string,
-  work: (ctx: TxCtx) => Promise<Omit<Result, 'index'>>,
-): Promise<Omit<Result, 'index'>> => {
-  try {
-    return await inSavepoint(ctx, work)
-  } catch (error) {
-    const { status, document } = problemDocument(error, request_id)
-    if (status >= 503) throw error
-    return { status, problem: document }
-  }
+const refusalOf = (error: unknown, request_id: string): Omit<Result, 'index'> => {
+  const { status, document } = problemDocument(error, request_id)
+  if (status >= 503) throw error
+  const { errors } = document
+  // Of a thousand items that are all wrong, the answer stays one that can be read.
+  const fewer = Array.isArray(errors) ? { errors: errors.slice(0, BATCH.faults) } : {}
+  return { status, problem: { ...document, ...fewer } }
 }
+
+/** Looked into when its turn comes: a schema of all of them at once would hold everybody else up. */
+const Item = z.custom<Record<string, unknown>>(
+  (item) => typeof item === 'object' && item !== null && !Array.isArray(item),
+  'an object',
+)
 
 const itemsOf = <Item extends z.ZodType>(item: Item) =>
   z.object({

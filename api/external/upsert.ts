@@ -3,7 +3,6 @@ import { inSavepoint, inTx, type TxCtx } from '../../db/context.ts'
 import { DomainError, invalid } from '../../db/errors.ts'
 import { Line } from '../../db/lead-fields.ts'
 import { holderOfExternalId, type RecordKind } from '../../db/records.ts'
-import { isStorable } from '../body.ts'
 import { bodyOf, route, type Performing, type Route } from '../route.ts'
 
 /**
@@ -62,7 +61,7 @@ export const upsertOf = (
 }
 
 /** As it is stored. */
-const ExternalId = z.string().refine(isStorable).pipe(Line()).pipe(z.string().min(1))
+const ExternalId = Line().pipe(z.string().min(1))
 
 const contradicts = (external_id: string): DomainError =>
   invalid('external_id_contradicts_address', '/external_id', 'The address names another one.', [external_id])

@@ -17,7 +17,8 @@ export type SearchResult = {
 
 /**
  * Finds records of any kind that are not archived, without words the newest: those with exactly this e-mail address, phone number (read as E.164) or
- * domain first, then those that hold every word, the most alike first.
+ * domain first, then those that hold every word, the most alike first. Where none does, those among the newest whose words
+ * are nearly these: letters that changed places, went missing or are others.
  */
 export const search = (
   ctx: Ctx,
@@ -31,6 +32,8 @@ export const search = (
     const exact = address ? await findExact(ctx, address, kinds, limit) : []
     const sought = address?.kind === 'phone' ? [address.value] : words
     const alike = exact.length < limit ? await findRecords(ctx, kinds, sought, limit) : []
+    if (exact.length + alike.length === 0 && !address)
+      return describe(ctx, await findMisspelt(ctx, kinds, words, limit))
     const known = new Set(exact.map(({ id }) => id))
     const found = [
       ...exact.map((one) => ({ ...one, likeness: 1 })),
@@ -40,6 +43,32 @@ export const search = (
   })
 
 type Found = { kind: RecordKind; id: string }
+
+/** Half of a word's trigrams in common is a slip of the fingers; each record is looked at, so only so many of a kind. */
+const NEARLY = { likeness: 0.4, newest: 1_000 }
+
+const findMisspelt = async (
+  { tx, organization_id }: TxCtx,
+  kinds: readonly RecordKind[],
+  words: string[],
+  limit: number,
+): Promise<(Found & { likeness: number })[]> => {
+  const newest = kinds.map(
+    (kind) => tx`
+      (select ${kind}::text as kind, id, search_text from ${tx(tableOf[kind])}
+        where organization_id = ${organization_id} and archived_at is null ${ofKind(tx, kind)}
+        order by id desc limit ${NEARLY.newest})`,
+  )
+  const rows = await tx<(Found & { likeness: number })[]>`
+    select kind, id, likeness from (${newest.reduce((all, next) => tx`${all} union all ${next}`)}) as newest,
+      lateral (select min(word_similarity(word, search_text)) as likeness from unnest(${words}::text[]) as word) as each
+    where likeness >= ${NEARLY.likeness} order by likeness desc, id desc limit ${limit}`
+  return [...rows]
+}
+
+/** Leads and deals share a table. */
+const ofKind = (tx: TxCtx['tx'], kind: RecordKind) =>
+  tableOf[kind] === 'opportunities' ? tx`and kind = ${kind}` : tx``
 
 /** What is found by being exactly that. */
 type Address = { kind: 'email' | 'phone' | 'domain'; value: string }
@@ -88,8 +117,7 @@ const newest = async (
   const selects = kinds.map(
     (kind) => tx`
       (select ${kind}::text as kind, id, 0 as likeness from ${tx(tableOf[kind])}
-        where organization_id = ${organization_id} and archived_at is null
-          ${tableOf[kind] === 'opportunities' ? tx`and kind = ${kind}` : tx``}
+        where organization_id = ${organization_id} and archived_at is null ${ofKind(tx, kind)}
         order by created_at desc, id desc limit ${limit})`,
   )
   const rows = await tx<(Found & { likeness: number })[]>`

@@ -2,6 +2,7 @@ import postgres from 'postgres'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { capture, type Statement } from '../bench/captured.ts'
 import { fillLargeRecord, type LargeRecord } from '../bench/large-record.ts'
+import { findActivities } from '../db/activity-list.ts'
 import { readBoard } from '../db/board.ts'
 import { inTx, type Ctx } from '../db/context.ts'
 import { listOpportunities } from '../db/opportunity-list.ts'
@@ -100,6 +101,9 @@ const reads: Record<string, (ctx: Ctx) => Promise<unknown>> = {
     readBoard(ctx, { pipeline_id: record.pipeline_id, limit: 50 }),
   'a search for a person': (ctx) => search(ctx, { q: 'greta 1041', limit: 20 }),
   'a search for an address': (ctx) => search(ctx, { q: 'bo.lind1001@finch-25.example', limit: 20 }),
+  'a search for words that nothing holds': (ctx) => search(ctx, { q: 'gerta mroeau', limit: 20 }),
+  'what happened lately, of one type': (ctx) =>
+    findActivities(ctx, { filter: by('type', 'eq', 'note_added'), sort: '-occurred_at', limit: 50 }),
   'the timeline of the busiest lead': (ctx) =>
     listTimeline(ctx, { kind: 'lead', id: record.busy_lead_id }, { limit: 50 }),
 }

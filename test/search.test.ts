@@ -66,6 +66,15 @@ describe('F24: search', () => {
     expect(body.data.slice(0, exact.length)).toEqual(exact)
   })
 
+  test.each<[q: string, found: string[]]>([
+    ['Larhcfield', ['Zoltan Larchfield']],
+    ['zolten larchfeld', ['Zoltan Larchfield']],
+    ['Zoltan Birch', []],
+    ['zoltan@birch.example', []],
+  ])('a misspelt word finds what is nearly it, where nothing holds it: %s', async (q, found) => {
+    expect(await names(q)).toEqual(found)
+  })
+
   test('a number without its country is read with the organization’s', async () => {
     const settings = await api.json('GET', '/api/settings')
     await api.json('PATCH', '/api/settings', { version: settings.body.version, default_country: 'DE' })

@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import postgres from 'postgres'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { serveApi, type ApiServer } from '../api/server.ts'
-import { startSequencer } from '../db/audit.ts'
+import { EVENTS_CHANNEL, startSequencer } from '../db/audit.ts'
+import { workBulk } from '../db/bulk-work.ts'
 import { createApiKey, revokeApiKey } from '../db/identity.ts'
 import { inTx } from '../db/context.ts'
 import { createLead } from '../db/leads.ts'
@@ -66,9 +68,10 @@ const follow = async (headers: Record<string, string> = {}, key = api.key) => {
   }
 }
 
-const until = async (holds: () => boolean, what: string): Promise<void> => {
-  for (let n = 0; n < 200; n++) {
-    if (holds()) return
+const until = async (holds: () => boolean | Promise<boolean>, what: string): Promise<void> => {
+  for (let n = 0; n < 400; n++) {
+    // oxlint-disable-next-line no-await-in-loop -- looked at again and again
+    if (await holds()) return
     await delay(25)
   }
   throw new Error(`never: ${what}`)
@@ -115,6 +118,110 @@ test('who resumes misses nothing and hears nothing twice', async () => {
   expect(ids).toEqual(Array.from({ length: 26 }, (_, n) => Number(start) + 1 + n))
   await resumed.stop()
 })
+
+test('F71: while records of every kind change at once, a reader that is cut off again and again misses nothing', async () => {
+  const another = await follow()
+  await until(() => another.lastId() !== '', 'the stream starts')
+  const start = Number(another.lastId())
+  const heard: Told[] = []
+  let last = String(start)
+  let writing = true
+  const reading = (async () => {
+    for (let n = 0; writing; n++) {
+      const reader = await follow({ 'last-event-id': last })
+      await delay(10 + ((n * 37) % 90))
+      await reader.stop()
+      heard.push(...reader.told)
+      last = reader.lastId() || last
+    }
+  })()
+  const lead = await make('Everybody’s')
+  const subject = { kind: 'lead', id: lead.id }
+  const { data: pipelines } = (await api.json('GET', '/api/pipelines')).body
+  const stages = pipelines.find(({ id }: any) => id === lead.pipeline_id).stages.slice(0, 4)
+  const acts: ((n: number) => Promise<{ status: number }>)[] = [
+    (n) => api.json('POST', '/api/leads', { contact_name: `Lead ${n}` }),
+    (n) => api.json('POST', '/api/deals', { name: `Deal ${n}` }),
+    (n) => api.json('POST', '/api/accounts', { name: `Account ${n}` }),
+    (n) => api.json('POST', '/api/contacts', { name: `Contact ${n}` }),
+    (n) => api.json('POST', '/api/notes', { subject, body: `Note ${n}` }),
+    (n) => api.json('POST', '/api/tasks', { title: `Task ${n}`, subjects: [subject] }),
+    (n) => api.json('POST', `/api/opportunities/${lead.id}/move`, { stage_id: stages[n % 4].id }),
+    (n) => api.json('POST', '/api/fields', { record_kind: 'lead', label: `Field ${n}`, type: 'integer' }),
+    (n) =>
+      api.json('POST', '/external/v1/leads/batch', {
+        items: Array.from({ length: 40 }, (_, k) =>
+          k % 10 === 3 ? {} : { contact_name: `Batch ${n} ${k}` },
+        ),
+      }),
+  ]
+  await Promise.all(
+    acts.map(async (act) => {
+      for (let n = 0; n < 12; n++) expect((await act(n)).status).toBeLessThan(300)
+    }),
+  )
+  await until(() => heard.length > 500, 'most of it is heard')
+  writing = false
+  await reading
+  const rest = await follow({ 'last-event-id': last })
+  const [{ newest } = { newest: 0 }] = await inTx(api.ctx, async ({ tx, organization_id }) => {
+    await delay(300)
+    return tx<{ newest: number }[]>`
+      select max(seq)::int as newest from activities where organization_id = ${organization_id}`
+  })
+  await until(() => Number(rest.lastId()) === newest, 'the rest')
+  heard.push(...rest.told)
+  const ids = heard.map(({ id }) => id)
+  expect(ids).toEqual(Array.from({ length: newest - start }, (_, n) => start + 1 + n))
+  // Who was never cut off heard the same.
+  await until(() => another.told.length === ids.length, 'the other reader')
+  expect(another.told.map(({ data }) => data)).toEqual(heard.map(({ data }) => data))
+  const kinds = new Set(heard.flatMap(({ data }) => data.subjects.map(({ kind }: any) => kind)))
+  for (const kind of ['lead', 'deal', 'account', 'contact', 'note', 'task']) expect(kinds).toContain(kind)
+  await Promise.all([rest.stop(), another.stop()])
+})
+
+test('F71: a thousand records that change together are told with a handful of notifications, and no trigger sends one', async () => {
+  const listener = postgres(api.owner_url, { max: 1 })
+  let heard = 0
+  await listener.listen(EVENTS_CHANNEL, () => {
+    heard += 1
+  })
+  const newest = async () => Number((await api.json('GET', '/api/activities?limit=1')).body.data[0].seq)
+  const sealed = (n: number) => until(async () => (await newest()) >= n, `${n} are sealed`)
+  const before = await newest()
+  const items = Array.from({ length: 1_000 }, (_, n) => ({ contact_name: `Together ${n}` }))
+  const made = await api.json(
+    'POST',
+    '/external/v1/leads/batch',
+    { items },
+    { 'idempotency-key': 'together' },
+  )
+  expect(made.body.succeeded).toBe(1_000)
+  await sealed(before + 1_000)
+  // 500 are sealed at a time.
+  expect(heard).toBeGreaterThan(0)
+  expect(heard).toBeLessThanOrEqual(6)
+
+  heard = 0
+  const ids = made.body.results.map(({ id }: any) => id)
+  const act = await api.json('POST', '/api/bulk', {
+    kind: 'lead',
+    ids,
+    act: 'add_tags',
+    input: { tags: ['x'] },
+  })
+  await workBulk(api.db, api.organization.id, act.body.id)
+  await sealed(before + 2_000)
+  expect((await api.json('GET', `/api/bulk/${act.body.id}`)).body.counts.changed).toBe(1_000)
+  expect(heard).toBeLessThanOrEqual(40)
+
+  const notifying = await listener`
+    select p.proname from pg_trigger t join pg_proc p on p.oid = t.tgfoid
+    where not t.tgisinternal and p.prosrc ~* 'notify'`
+  expect([...notifying]).toEqual([])
+  await listener.end()
+}, 60_000)
 
 test('who was away too long, or knows a number that never was, is told to read anew', async () => {
   for (let n = 0; n < 4; n++) await make(`Old ${n}`)

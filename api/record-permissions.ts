@@ -1,5 +1,7 @@
+import { type Filter, linksOf } from '../db/filters.ts'
 import type { RecordKind } from '../db/records.ts'
 import type { Permission } from './permissions.ts'
+import { type Principal, requirePermission } from './principal.ts'
 
 /** What it takes to read and to change records of each kind, for operations that are about several kinds. */
 export const recordPermissions: Record<RecordKind, { read: Permission; write: Permission }> = {
@@ -7,4 +9,25 @@ export const recordPermissions: Record<RecordKind, { read: Permission; write: Pe
   deal: { read: 'leads:read', write: 'leads:write' },
   account: { read: 'accounts:read', write: 'accounts:write' },
   contact: { read: 'contacts:read', write: 'contacts:write' },
+}
+
+/** What it takes to ask about linked records: whether one is there is as good as reading it. */
+const linkPermissions: Record<string, Permission> = {
+  leads: 'leads:read',
+  deals: 'leads:read',
+  accounts: 'accounts:read',
+  contacts: 'contacts:read',
+  tasks: 'tasks:read',
+  notes: 'notes:read',
+  activities: 'activities:read',
+  files: 'files:read',
+  submissions: 'intake:read',
+}
+
+/** @throws {Problem} 403 `permission_missing` when a filter asks about linked records that the principal may not read */
+export const requireLinks = (principal: Principal, filter: Filter | undefined): void => {
+  for (const link of filter ? linksOf(filter) : []) {
+    const permission = linkPermissions[link]
+    if (permission) requirePermission(principal, permission)
+  }
 }

@@ -4,12 +4,14 @@ import type { Database } from '../db/client.ts'
 import type { Ctx } from '../db/context.ts'
 import { hashRequest, writeOnce, type Answer } from '../db/idempotency.ts'
 import { DomainError } from '../db/errors.ts'
+import type { Filter } from '../db/filters.ts'
 import type { Outside } from '../tools/tool.ts'
 import { BODY_LIMIT, isStorable, parseStorableJson, readBody } from './body.ts'
 import type { Feed } from './event-feed.ts'
 import type { Doors } from './intake/doors.ts'
 import type { Permission } from './permissions.ts'
 import { ctxOf, requireKey, requirePermission, type Authenticate, type Principal } from './principal.ts'
+import { requireLinks } from './record-permissions.ts'
 import { answerProblem, invalidInput, nothingHere, Problem } from './problem.ts'
 import { receiveUpload, type Upload } from './upload.ts'
 import { splitVersion } from './versions.ts'
@@ -159,6 +161,8 @@ export const route = <
       const found = paramsOf(given)
       const url = new URL(request.url)
       const asked = parse(query, searchOf(url), Object.keys(query.shape))
+      // One type for every list: whatever takes a filter takes one of the filter language.
+      requireLinks(principal, (asked as { filter?: Filter }).filter)
       const received = definition.upload ? await receiveUpload(request, parts.max_upload_bytes) : undefined
       const reply = async (): Promise<Response> => {
         const bytes = received?.identity ?? (writes ? await readBody(request, body_limit) : new Uint8Array())

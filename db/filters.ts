@@ -58,6 +58,16 @@ export const comparisonsOf = (filter: Filter): Comparison[] => {
   return 'field' in filter ? [filter] : []
 }
 
+/** What records a filter goes to by links, however deep. */
+export const linksOf = (filter: Filter): string[] => {
+  if ('and' in filter) return filter.and.flatMap(linksOf)
+  if ('or' in filter) return filter.or.flatMap(linksOf)
+  if ('not' in filter) return linksOf(filter.not)
+  if (!('linked' in filter)) return []
+  const inner = innerFilter(filter)
+  return [filter.linked, ...(inner ? linksOf(inner) : [])]
+}
+
 /** The filter inside `some` or `none`; undefined means any record. */
 export const innerFilter = ({ some, none }: LinkedFilter): Filter | undefined => {
   const inner = some ?? none

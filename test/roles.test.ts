@@ -108,6 +108,41 @@ test('F85: a key is let in by its scopes only, and by nothing without them', asy
   expect((await search({ authorization: `Bearer ${made.body.key}` })).body.data).toEqual([])
 })
 
+test('F85: a key asks about linked records only if it may read them: in lists, on boards, in acts on many', async () => {
+  const keyWith = async (...scopes: string[]) => {
+    const { body } = await api.json('POST', '/api/api-keys', { name: 'Narrow', scopes })
+    return { authorization: `Bearer ${body.key}` }
+  }
+  const { body: account } = await api.json('POST', '/api/accounts', { name: 'Brightside' })
+  const lead = await api.json('POST', '/api/leads', { contact_name: 'Bo', account_ids: [account.id] })
+  expect(lead.status).toBe(201)
+  const of_account = { linked: 'accounts', some: { field: 'name', op: 'eq', value: 'Brightside' } }
+  const deep = { or: [{ not: { linked: 'deals', some: { linked: 'notes', none: {} } } }] }
+  const asked = (filter: object) => encodeURIComponent(JSON.stringify(filter))
+  const narrow = await keyWith('leads:read', 'leads:write', 'bulk:write')
+  const wider = await keyWith('leads:read', 'leads:write', 'bulk:write', 'accounts:read')
+  const lists = (filter: object) => [
+    `/api/leads?filter=${asked(filter)}`,
+    `/external/v1/opportunities?filter=${asked(filter)}`,
+    `/api/board?pipeline_id=${lead.body.pipeline_id}&filter=${asked(filter)}`,
+  ]
+  for (const path of lists(of_account)) {
+    expect(await api.json('GET', path, undefined, narrow)).toMatchObject({
+      status: 403,
+      body: { permission: 'accounts:read' },
+    })
+    expect((await api.json('GET', path, undefined, wider)).status).toBe(200)
+  }
+  for (const path of lists(deep))
+    expect(await api.json('GET', path, undefined, wider)).toMatchObject({
+      status: 403,
+      body: { permission: 'notes:read' },
+    })
+  const act = { kind: 'lead', filter: of_account, act: 'add_tags', input: { tags: ['x'] }, dry_run: true }
+  expect((await api.json('POST', '/api/bulk', act, narrow)).status).toBe(403)
+  expect((await api.json('POST', '/api/bulk', act, wider)).status).toBe(202)
+})
+
 /** What belongs to whoever asks, and a search that leaves out what may not be read. */
 const EVERYBODYS = [
   'GET /api/me',

@@ -12,7 +12,7 @@ import {
 } from '../../db/bulk.ts'
 import { recordKinds } from '../../db/records.ts'
 import { requirePermission } from '../principal.ts'
-import { recordPermissions } from '../record-permissions.ts'
+import { recordPermissions, requireLinks } from '../record-permissions.ts'
 import { ById, Limit, Paged, route } from '../route.ts'
 import { Actor, Anything, Id, listOf, Text, Time } from '../shapes.ts'
 
@@ -78,6 +78,7 @@ export const bulk = [
     },
     ({ ctx, body, principal }) => {
       requirePermission(principal, recordPermissions[body.kind].write)
+      requireLinks(principal, body.filter)
       return startBulk(ctx, body)
     },
   ),

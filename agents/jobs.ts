@@ -21,6 +21,7 @@ import { loadPrompt } from '../prompts/load.ts'
 import { tools } from '../tools/index.ts'
 import type { Outside } from '../tools/tool.ts'
 import type { Agent, Owed } from './agent.ts'
+import { summariseFile } from './file-summary.ts'
 import { lead_worker } from './lead_worker.ts'
 import { explainModelError, isTransient, openModel, type ModelPrice, type OpenedModel } from './model.ts'
 import { rulesModel } from './rules-model.ts'
@@ -53,9 +54,13 @@ const workerLimits = {
   found_for_ms: 250,
   drain_ms: 8_000,
   turn_timeout_ms: 60_000,
+  summaries: 2,
 }
 
-/** Starts working runs: woken by `run.queued`, and by a look around each second for runs whose worker fell silent. */
+/**
+ * Starts working runs: woken by `run.queued`, and by a look around each second for runs whose worker fell silent. Beside them,
+ * summaries of files that were read.
+ */
 export const startAgentJobs = async (
   worker: AgentWorker,
 ): Promise<{ stop: () => Promise<void>; lastBeat: () => Date }> => {
@@ -129,6 +134,15 @@ export const startAgentJobs = async (
     look()
     return Promise.resolve()
   })
+  const summariser = {
+    db,
+    model: worker.model,
+    open: (spec: string, price: ModelPrice | undefined) => openModelOf(worker, spec, price),
+    timeout_ms: worker.turn_timeout_ms ?? workerLimits.turn_timeout_ms,
+  }
+  await db.queue.work('file.read', { concurrency: workerLimits.summaries }, (read, signal) =>
+    summariseFile(summariser, read, signal),
+  )
   const timer = setInterval(look, workerLimits.poll_ms)
   return {
     lastBeat: () => beat,

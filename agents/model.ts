@@ -216,6 +216,7 @@ const codeOf = (error: unknown): ModelErrorCode => {
 
 const unreadable = new Set([
   'AI_JSONParseError',
+  'AI_NoObjectGeneratedError',
   'AI_TypeValidationError',
   'AI_InvalidResponseDataError',
   'AI_EmptyResponseBodyError',

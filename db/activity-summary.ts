@@ -70,6 +70,9 @@ export const describeActivity = (type: ActivityType, data: Record<string, unknow
     case 'file_added':
       return `added the file “${text('name')}”`
     case 'file_read':
+      if (data['summary_error'])
+        return `could not summarise the file “${text('name')}” with ${text('summary_by')}: ${text('summary_error')}`
+      if (data['summary_by']) return `summarised the file “${text('name')}” with ${text('summary_by')}`
       return data['text_status'] === 'failed'
         ? `could not read the file “${text('name')}”: ${text('text_error')}`
         : `read the file “${text('name')}”`

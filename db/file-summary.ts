@@ -1,9 +1,12 @@
 import { findPhoneNumbersInText } from 'libphonenumber-js/max'
-import { clip } from './text.ts'
+import { clip, visibleText } from './text.ts'
+
+/** What kinds of facts are read from a file. */
+export const factKeys = ['amount', 'date', 'email', 'phone', 'party'] as const
 
 /** One thing that a file says: what it is, its value, and the words it was read from. */
 export type FileFact = {
-  key: 'amount' | 'date' | 'email' | 'phone' | 'party'
+  key: (typeof factKeys)[number]
   value: string
   quote: string
   /** From 1; absent where the file has no pages. */
@@ -11,9 +14,20 @@ export type FileFact = {
 }
 
 /** What a file is about, as a suggestion; `by` says who made it: `rules` here, the name of a model where one did. */
-export type FileSummary = { text: string; facts: FileFact[]; by: string }
+export type FileSummary = {
+  text: string
+  facts: FileFact[]
+  by: string
+  /** Which words the model was told. */
+  prompt_version?: string
+  /** Why it is still that of the rules although a model was asked. */
+  error?: { code: string; message: string }
+}
 
-const LIMITS = { lines: 5, text: 600, quote: 200, facts: 40, each: 10, line: 1_000, read: 100_000 }
+/** What a model says of a file, of which nothing is believed yet. */
+export type SaidSummary = { text: string; facts: Omit<FileFact, 'page'>[] }
+
+const LIMITS = { lines: 5, text: 600, quote: 200, facts: 40, each: 10, line: 1_000, read: 100_000, said: 200 }
 
 /**
  * An extract by rules: the first lines that say something, and the key facts, each with its quote and page.
@@ -23,6 +37,28 @@ export const summariseText = (pages: readonly string[]): FileSummary => {
   const lines = linesOf(pages)
   return { text: firstLines(lines), facts: factsOf(lines, pages.length > 1), by: 'rules' }
 }
+
+/**
+ * Of what a model says, what may be kept: a short text, and the facts whose quote stands in the file word for word, with their
+ * value in it. Lines may be broken elsewhere. The page is where the quote was found, not where the model says.
+ */
+export const keepQuoted = (pages: readonly string[], said: SaidSummary): Omit<FileSummary, 'by'> => {
+  const texts = pages.map(onOneLine)
+  const facts: FileFact[] = []
+  const seen = new Set<string>()
+  for (const { key, ...given } of said.facts.slice(0, LIMITS.said)) {
+    const value = onOneLine(given.value)
+    const quote = onOneLine(given.quote)
+    const at = value !== '' && quote.includes(value) ? texts.findIndex((text) => text.includes(quote)) : -1
+    const name = `${key} ${value.toLowerCase()}`
+    if (at < 0 || value.length > LIMITS.quote || seen.has(name) || facts.length >= LIMITS.facts) continue
+    seen.add(name)
+    facts.push({ key, value, quote: quoteOf(quote, value), ...(pages.length > 1 ? { page: at + 1 } : {}) })
+  }
+  return { text: clip(visibleText(said.text).trim(), LIMITS.text), facts }
+}
+
+const onOneLine = (text: string): string => visibleText(text).replaceAll(/\s+/g, ' ').trim()
 
 type Line = { text: string; page: number }
 

@@ -19,6 +19,7 @@ export const queues = {
   'message.queued': z.object({ ...organization, message_id: id }),
   'bulk.queued': z.object({ ...organization, bulk_id: id }),
   'file.added': z.object({ ...organization, file_id: id }),
+  'file.read': z.object({ ...organization, file_id: id }),
   /** Scheduled every minute: what no job may have woken. */
   'minute.passed': z.object({}),
 } as const

@@ -2,11 +2,16 @@ import { open, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Database } from '../db/client.ts'
-import { systemCtx, type Ctx } from '../db/context.ts'
+import { inTx, systemCtx, type Ctx } from '../db/context.ts'
 import { fileTypeOf, type FileTypeName } from '../db/file-types.ts'
-import { saveFileText } from '../db/file-text.ts'
+import { getFileText, saveFileText } from '../db/file-text.ts'
+import type { Subject } from '../db/activities.ts'
 import { getFile, readContent } from '../db/files.ts'
+import { clip } from '../db/text.ts'
 import { documentLimits, readDocument, type DocumentKind } from './vendors/document.ts'
+
+export { factKeys } from '../db/file-summary.ts'
+export { noteSummaryError, saveFileSummary } from '../db/file-text.ts'
 
 /** Reads what an uploaded file says and keeps it beside the file, or why that is not possible. May run twice. */
 export const readFileText = async (db: Database, organization_id: string, id: string): Promise<void> => {
@@ -28,6 +33,22 @@ export const readFileText = async (db: Database, organization_id: string, id: st
     await rm(folder, { recursive: true, force: true })
   }
 }
+
+/** A file whose summary a model may write. */
+export type FileToSummarise = { subject: Subject; name: string; text: string }
+
+/** What a model is shown of a file, cut to so many characters; nothing of one that is deleted, unread or has its summary. */
+export const readToSummarise = (
+  ctx: Ctx,
+  id: string,
+  at_most: number,
+): Promise<FileToSummarise | undefined> =>
+  inTx(ctx, async (ctx) => {
+    const { subject, name, summary, archived_at } = await getFile(ctx, id)
+    if (archived_at || summary?.by !== 'rules') return undefined
+    const { pages } = await getFileText(ctx, id)
+    return { subject, name: clip(name, 200), text: clip(pages.join('\n\n'), at_most) }
+  })
 
 const kindOf: Partial<Record<FileTypeName, DocumentKind>> = {
   pdf: 'pdf',

@@ -27,6 +27,11 @@ const SummaryShape = z.object({
     }),
   ),
   by: z.string().describe('`rules`, or the model that wrote it.'),
+  prompt_version: z.string().optional().describe('Which words the model was told.'),
+  error: z
+    .object({ code: z.string(), message: z.string() })
+    .optional()
+    .describe('Why it is still by rules although a model was asked.'),
 })
 
 /** A file on a record. */

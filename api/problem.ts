@@ -1,8 +1,8 @@
 import { STATUS_CODES } from 'node:http'
 import type { z } from 'zod'
 import { DomainError, type Fault, type RefusalKind } from '../db/errors.ts'
-import { nearest } from '../db/filters.ts'
 import { log } from '../log.ts'
+import { faultsOf } from './faults.ts'
 
 /** A refusal that only HTTP knows: of a request, not of a rule of the record. */
 export class Problem extends Error {
@@ -58,7 +58,7 @@ export const invalidInput = (error: z.ZodError, accepted: readonly string[] = []
     'invalid_input',
     'Some of what was sent cannot be accepted. Each place is listed with what it takes.',
     {
-      errors: error.issues.flatMap((issue) => faultsOf(issue, accepted)).slice(0, MAX_FAULTS),
+      errors: faultsOf(error, accepted),
     },
   )
 
@@ -66,8 +66,6 @@ export const invalidInput = (error: z.ZodError, accepted: readonly string[] = []
 export const nothingHere = (): Problem =>
   new Problem(404, 'not_found', 'There is nothing at this address, or it is not yours to see.')
 
-const MAX_FAULTS = 50
-const MAX_NAME = 60
 const RETRY_AFTER_S = 2
 
 const STATUS: Record<RefusalKind, number> = {
@@ -147,30 +145,3 @@ const bodyOf = (problem: Problem, request_id: string): Record<string, unknown> =
 
 const without = (members: Record<string, unknown>, names: string[]): Record<string, unknown> =>
   Object.fromEntries(Object.entries(members).filter(([name]) => !names.includes(name)))
-
-const faultsOf = (issue: z.core.$ZodIssue, known: readonly string[]): Fault[] => {
-  const pointer = pointerOf(issue.path)
-  if (issue.code === 'unrecognized_keys') {
-    const accepted = issue.path.length === 0 ? known : []
-    return issue.keys.slice(0, MAX_FAULTS).map((key) => {
-      const name = key.slice(0, MAX_NAME)
-      const near = nearest(accepted, name)
-      return {
-        pointer: pointerOf([...issue.path, key]),
-        message: `There is no field “${name}” here.${near ? ` Did you mean “${near}”?` : ''}`,
-        ...(accepted.length > 0 ? { accepted } : {}),
-      }
-    })
-  }
-  if (issue.code === 'invalid_value') {
-    const message = `This takes one of: ${issue.values.map(String).join(', ')}.`
-    return [{ pointer, message, accepted: issue.values }]
-  }
-  return [{ pointer, message: issue.message }]
-}
-
-/** RFC 6901. */
-const pointerOf = (path: PropertyKey[]): string =>
-  path
-    .map((step) => `/${String(step).slice(0, MAX_NAME).replaceAll('~', '~0').replaceAll('/', '~1')}`)
-    .join('')

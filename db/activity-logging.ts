@@ -117,7 +117,7 @@ export const logActivity = (ctx: Ctx, input: NewEntry): Promise<Activity> =>
       input.occurred_at === undefined ? undefined : occurred_at,
     )
     if (isInbound(type)) {
-      // oxlint-disable-next-line no-await-in-loop -- one connection: they would queue up anyway
+      // One connection: they would queue up anyway.
       for (const subject of subjects) await recheckApprovals(ctx, subject)
     }
     return getActivity(ctx, id)
@@ -144,7 +144,7 @@ export const reachMilestones = async (
         : undefined
   if (!milestone) return
   for (const { kind, id } of subjects) {
-    // oxlint-disable-next-line no-await-in-loop -- one connection: they would queue up anyway
+    // One connection: they would queue up anyway.
     if (kind === 'lead' || kind === 'deal') await reachMilestone(ctx, id, milestone, at)
   }
 }

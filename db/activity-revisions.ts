@@ -234,7 +234,7 @@ const moveSubjects = async (
   const gone = before.filter((subject) => !among(after, subject))
   const come = after.filter((subject) => !among(before, subject))
   for (const { kind, id } of gone) {
-    // oxlint-disable-next-line no-await-in-loop -- one connection: they would queue up anyway
+    // One connection: they would queue up anyway.
     await tx`
       delete from activity_subjects where organization_id = ${organization_id} and kind = ${kind} and subject_id = ${id}
         and activity_id = ${activity_id}`

@@ -169,7 +169,7 @@ const typeOfText = async (
   name: string,
 ): Promise<FileTypeName> => {
   for (let at = 0; at < size; at += TEXT_STEP) {
-    // oxlint-disable-next-line no-await-in-loop -- piece after piece, so that a large file takes no memory
+    // Piece after piece, so that a large file takes no memory.
     const piece = await readAt(file, at, Math.min(TEXT_STEP, size - at))
     if (!isText(piece, hasMark(head))) throw unsupported('its content is of no known type')
   }

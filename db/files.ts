@@ -100,7 +100,7 @@ export const getFile = (ctx: Ctx, id: string): Promise<FileOnRecord> =>
 /** A file's content, piece by piece: each is read when the one before was taken, in a transaction of its own. */
 export async function* readContent(ctx: Ctx, id: string): AsyncGenerator<Uint8Array> {
   for (let n = 0; ; n++) {
-    // oxlint-disable-next-line no-await-in-loop -- piece after piece, so that a large file takes no memory
+    // Piece after piece, so that a large file takes no memory.
     const [chunk] = await inTx(
       ctx,
       ({ tx, organization_id }) => tx<{ bytes: string }[]>`

@@ -65,7 +65,7 @@ export const listRecords = <T>(ctx: Ctx, source: ListSource, query: ListQuery): 
     const rows: Listed<T>[] = []
     for (const phase of phasesFrom(sort, position)) {
       const after = phase === phaseOf(position) ? position : undefined
-      // oxlint-disable-next-line no-await-in-loop -- the second is read only where the first did not fill the page
+      // The second is read only where the first did not fill the page.
       rows.push(
         ...(await readPhase<T>(ctx, source, { ...order, limit: order.limit - rows.length }, phase, after)),
       )

@@ -42,7 +42,7 @@ export const deletePipeline = (ctx: Ctx, id: string, input: DeletePipeline = {})
     const moveAll = async (): Promise<void> => {
       for (const stage of pipeline.stages) {
         const to = way.get(stage.id)
-        // oxlint-disable-next-line no-await-in-loop -- one column after another on one connection
+        // One column after another on one connection.
         if (to) moved += await emptyStage(ctx, pipeline, stage, await readLane(ctx, { id: to.id }), reason)
       }
     }
@@ -243,7 +243,7 @@ const archive = async (ctx: TxCtx, { id, record_kind }: Pipeline, successor?: Pi
 const redirectSources = async (ctx: TxCtx, id: string, target: Pipeline | undefined): Promise<void> => {
   for (const source of await listSources(ctx)) {
     if (source.pipeline_id !== id) continue
-    // oxlint-disable-next-line no-await-in-loop -- few of them, on one connection
+    // Few of them, on one connection.
     await changeSource(ctx, source.id, { changes: { pipeline_id: target?.id ?? null } })
   }
 }

@@ -32,7 +32,7 @@ export const emptyStage = async (
   // Each in the order of the index, which has them apart.
   for (const archived of [false, true]) {
     for (;;) {
-      // oxlint-disable-next-line no-await-in-loop -- each batch leaves the stage before the next is read
+      // Each batch leaves the stage before the next is read.
       const cards = await tx<Leaving[]>`
         select id, kind, version, stage_entered_at from opportunities
         where organization_id = ${organization_id} and stage_id = ${stage.id}
@@ -42,7 +42,7 @@ export const emptyStage = async (
       const positions = generateNKeysBetween(end, null, cards.length)
       end = positions.at(-1) ?? null
       moved += cards.length
-      // oxlint-disable-next-line no-await-in-loop -- one statement after another on one connection
+      // One statement after another on one connection.
       await moveBatch(ctx, { pipeline, stage, lane, reason }, cards, positions)
     }
   }
@@ -112,7 +112,7 @@ const moveBatch = async (
     where organization_id = ${organization_id} and subject_kind in ('lead', 'deal') and subject_id = any(${ids}::uuid[])
       and status in ('pending', 'stale')`
   for (const subject of waiting) {
-    // oxlint-disable-next-line no-await-in-loop -- few of them, on one connection
+    // Few of them, on one connection.
     await recheckApprovals(ctx, subject)
   }
 }

@@ -42,10 +42,10 @@ export const wakeAssignee = async (
 ): Promise<void> => {
   if (kind !== 'agent') return
   for (const subject of subjects.filter((one) => one.kind === WORKED)) {
-    // oxlint-disable-next-line no-await-in-loop -- one connection: they would queue up anyway
+    // One connection: they would queue up anyway.
     const { ai_enabled, agent_enabled, record_paused } = await readStanding(ctx, id, subject)
     if (!ai_enabled || !agent_enabled || record_paused) continue
-    // oxlint-disable-next-line no-await-in-loop -- see above
+    // See above.
     await queueRun(ctx, { agent: id, subject, trigger: { kind: 'task', task_id } })
   }
 }

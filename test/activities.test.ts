@@ -149,7 +149,7 @@ describe('F51: logging an activity', () => {
     expect(idsOf(await found({ filter: ours, type: 'meeting_logged' }))).toEqual([])
     const pages: string[] = []
     for (let cursor: string | undefined = ''; cursor !== undefined;) {
-      // oxlint-disable-next-line no-await-in-loop -- the next page is known by the one before it
+      // The next page is known by the one before it.
       const page = await found({ filter: ours, limit: '1', ...(cursor ? { cursor } : {}) })
       pages.push(...idsOf(page))
       cursor = page.next_cursor ?? undefined

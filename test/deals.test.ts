@@ -142,7 +142,7 @@ describe('F40: a deal', () => {
       [{ contact_ids: [NOBODY] }, 422, 'contact_not_found'],
       [{ custom: { place: 40 } }, 422, 'unknown_field'],
     ] as const) {
-      // oxlint-disable-next-line no-await-in-loop -- what is refused one by one
+      // What is refused one by one.
       const refused = await api.json('POST', '/api/deals', { ...row, external_id: 'row-2', ...wrong })
       expect([wrong, refused.status, refused.body.code]).toEqual([wrong, status, code])
     }

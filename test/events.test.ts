@@ -70,7 +70,7 @@ const follow = async (headers: Record<string, string> = {}, key = api.key) => {
 
 const until = async (holds: () => boolean | Promise<boolean>, what: string): Promise<void> => {
   for (let n = 0; n < 400; n++) {
-    // oxlint-disable-next-line no-await-in-loop -- looked at again and again
+    // Looked at again and again.
     if (await holds()) return
     await delay(25)
   }

@@ -69,7 +69,7 @@ export const batchOf = (noun: string, create: Route, update: Route): Route => {
     async ({ body: { items }, ...call }) => {
       const results: Result[] = []
       for (let from = 0; from < items.length; from += BATCH.chunk) {
-        // oxlint-disable-next-line no-await-in-loop -- in order, and a transaction at a time
+        // In order, and a transaction at a time.
         await inTx(call.ctx, async (ctx) => {
           for (const [n, item] of items.slice(from, from + BATCH.chunk).entries())
             results.push({ index: from + n, ...(await carryOut({ ...call, ctx }, item)) })

@@ -48,9 +48,9 @@ const readPdf = async (): Promise<DocumentReading> => {
   const text = collector()
   const last = Math.min(pdf.numPages, limits.pages)
   for (let n = 1; n <= last && !text.full; n++) {
-    // oxlint-disable-next-line no-await-in-loop -- page after page, so that one is in memory at a time
+    // Page after page, so that one is in memory at a time.
     const page = await pdf.getPage(n)
-    // oxlint-disable-next-line no-await-in-loop -- see above
+    // See above.
     const { items } = await page.getTextContent()
     text.add(items.map((item) => ('str' in item ? `${item.str}${item.hasEOL ? '\n' : ''}` : '')).join(''))
     page.cleanup()

@@ -4,7 +4,11 @@ import { nearest } from '../db/filters.ts'
 
 /** What zod found wrong, place by place: what it is and what would be accepted. `known` are the names at the top. */
 export const faultsOf = (error: z.ZodError, known: readonly string[]): Fault[] =>
-  error.issues.flatMap((issue) => faultsIn(issue, known)).slice(0, MAX_FAULTS)
+  // Each is one fault at least: the rest need not be worded.
+  error.issues
+    .slice(0, MAX_FAULTS)
+    .flatMap((issue) => faultsIn(issue, known))
+    .slice(0, MAX_FAULTS)
 
 const MAX_FAULTS = 50
 const MAX_NAME = 60

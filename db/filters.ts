@@ -75,8 +75,10 @@ export const innerFilter = ({ some, none }: LinkedFilter): Filter | undefined =>
 }
 
 /** The known name that is spelled most like this one. */
-export const nearest = (known: readonly string[], name: string): string | undefined =>
-  known.toSorted((a, b) => distance(a, name) - distance(b, name))[0]
+export const nearest = (known: readonly string[], name: string): string | undefined => {
+  const distances = known.map((one) => distance(one, name))
+  return known[distances.indexOf(Math.min(...distances))]
+}
 
 type Path = (string | number)[]
 type Fault = { path: Path; message: string }

@@ -1,18 +1,7 @@
-import postgres from 'postgres'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createSource } from '../db/intake-sources.ts'
-import { openApi, type ApiWorld } from './api.ts'
-import { openTenant, type Tenant } from './furnished-tenant.ts'
-import {
-  NOBODYS,
-  operationsOf,
-  pathOf,
-  placed,
-  placesOf,
-  setAt,
-  valuesOf,
-  type Described,
-} from './operations.ts'
+import { openSurface, openTenant, type Surface, type Tenant } from './furnished-tenant.ts'
+import { NOBODYS, pathOf, placed, placesOf, setAt, valuesOf, type Described } from './operations.ts'
 
 // P20: every operation, made from the document, against what nobody should send. `FUZZ_SEED` and `FUZZ_DEPTH` go further.
 
@@ -22,22 +11,17 @@ const DEPTH = Number(process.env['FUZZ_DEPTH'] ?? 2)
 
 vi.setConfig({ testTimeout: 120_000 * (1 + DEPTH) })
 
-let api: ApiWorld
-let owner: postgres.Sql
+let surface: Surface
 let operations: Described[]
 let tenant: Tenant
 let token: string
 beforeAll(async () => {
-  api = await openApi()
-  owner = postgres(api.owner_url, { max: 1 })
-  operations = (await operationsOf(api)).filter(({ path }) => path !== '/api/events')
-  tenant = await openTenant(api, owner)
-  token = (await createSource(api.ctx, { name: 'Open' })).token
+  surface = await openSurface()
+  operations = surface.operations.filter(({ path }) => path !== '/api/events')
+  tenant = await openTenant(surface)
+  token = (await createSource(surface.api.ctx, { name: 'Open' })).token
 })
-afterAll(async () => {
-  await owner.end()
-  await api.stop()
-})
+afterAll(() => surface.stop())
 
 /** Mulberry32: the same choices for the same seed. */
 const random = (seed: number) => () => {
@@ -227,7 +211,11 @@ test('no body makes any operation fail, and what is wrong in it is named: every 
     if (method === 'GET' || method === 'DELETE' || is_form) continue
     const { path, body } = place(operation)
     const send = (text: string) =>
-      api.app.request(path, { method, headers: headersOf(operation), body: text }) as Promise<Response>
+      surface.api.app.request(path, {
+        method,
+        headers: headersOf(operation),
+        body: text,
+      }) as Promise<Response>
     for (const text of some(ODD_BODIES, DEPTH))
       await check(`${name} ${text.slice(0, 100)}`, await send(text), tally)
     const places = placesIn(operation)
@@ -272,7 +260,7 @@ test('no address makes any operation fail: ids, parameters, headers', async () =
     const { name, method, query } = operation
     const { path, body } = place(operation)
     const ask = (address: string, headers: Record<string, string> = {}) =>
-      api.app.request(address, {
+      surface.api.app.request(address, {
         method,
         headers: { ...headersOf(operation), ...headers },
         ...(method === 'GET' || method === 'DELETE' ? {} : { body: JSON.stringify(body) }),
@@ -332,7 +320,7 @@ test('20 MB are refused before they are read, announced or not, wherever a body 
           controller.enqueue(part)
         },
       })
-      const response = await api.app.request(path, {
+      const response = await surface.api.app.request(path, {
         method: operation.method,
         headers: {
           ...headersOf(operation),
@@ -433,7 +421,7 @@ test('whatever is sent, others wait at most 50 ms', async () => {
     const bytes = body === undefined ? undefined : Buffer.from(body)
     stalls[name] = Math.round(
       await stallOf(async () => {
-        const response = await api.app.request(path, {
+        const response = await surface.api.app.request(path, {
           method,
           headers: { authorization: `Bearer ${tenant.key}`, 'content-type': 'application/json' },
           ...(bytes ? { body: bytes } : {}),

@@ -1,26 +1,17 @@
-import postgres from 'postgres'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { openApi, type ApiWorld } from './api.ts'
-import { each, openTenant } from './furnished-tenant.ts'
-import { isWrite, operationsOf, type Described } from './operations.ts'
-import { changedTables, openRows } from './rows.ts'
+import { each, openSurface, openTenant, type Surface } from './furnished-tenant.ts'
+import { isWrite, type Described } from './operations.ts'
+import { changedTables } from './rows.ts'
 
 vi.setConfig({ testTimeout: 120_000 })
 
-let api: ApiWorld
+let surface: Surface
 let operations: Described[]
-let owner: postgres.Sql
-let rowsOf: Awaited<ReturnType<typeof openRows>>
 beforeAll(async () => {
-  api = await openApi()
-  operations = (await operationsOf(api)).filter(isWrite)
-  owner = postgres(api.owner_url, { max: 4 })
-  rowsOf = await openRows(owner)
+  surface = await openSurface()
+  operations = surface.operations.filter(isWrite)
 })
-afterAll(async () => {
-  await owner.end()
-  await api.stop()
-})
+afterAll(() => surface.stop())
 
 /** What every such request leaves behind: the answer that is kept. */
 const LEFT_BEHIND = ['public.idempotency_keys']
@@ -28,9 +19,9 @@ const LEFT_BEHIND = ['public.idempotency_keys']
 test('F71: every write happens once under its Idempotency-Key, and is answered the same again', async () => {
   await each(operations, async (operation) => {
     const { name, status } = operation
-    const tenant = await openTenant(api, owner)
+    const tenant = await openTenant(surface)
     const { path, body, version } = await tenant.ready(operation)
-    const before = await rowsOf(tenant.organization_id)
+    const before = await surface.rowsOf(tenant.organization_id)
     const headers = {
       'idempotency-key': 'once',
       ...(version === undefined ? {} : { 'if-match': `"${version}"` }),
@@ -38,14 +29,16 @@ test('F71: every write happens once under its Idempotency-Key, and is answered t
     const first = await tenant.ask(operation, path, body, headers)
     expect.soft(first.status, `${name} ${JSON.stringify(first.body)}`).toBe(status)
     expect.soft(first.headers.get('idempotency-replayed'), name).toBeNull()
-    const after = await rowsOf(tenant.organization_id)
+    const after = await surface.rowsOf(tenant.organization_id)
     if (!CHANGES_NOTHING.has(name))
       expect.soft(changedTables(before, after, LEFT_BEHIND), name).not.toEqual([])
 
     const again = await tenant.ask(operation, path, body, headers)
     expect.soft([again.status, again.body], name).toEqual([first.status, first.body])
     expect.soft(again.headers.get('idempotency-replayed'), name).toBe('true')
-    expect.soft(changedTables(after, await rowsOf(tenant.organization_id), LEFT_BEHIND), name).toEqual([])
+    expect
+      .soft(changedTables(after, await surface.rowsOf(tenant.organization_id), LEFT_BEHIND), name)
+      .toEqual([])
 
     // Another request, although it would do the same.
     const another = { ...headers, 'if-match': version === undefined ? '*' : `W/"${version}"` }
@@ -63,10 +56,10 @@ test('F71: every change of what may be changed by others, too, says which versio
   expect(versioned.length).toBeGreaterThan(15)
   await each(versioned, async (operation) => {
     const { name, path: address } = operation
-    const tenant = await openTenant(api, owner)
+    const tenant = await openTenant(surface)
     const { path, body, version = 0 } = await tenant.ready(operation)
     expect.soft(version, name).toBeGreaterThan(0)
-    const before = await rowsOf(tenant.organization_id)
+    const before = await surface.rowsOf(tenant.organization_id)
     const stale = { status: 412, body: { code: 'version_mismatch', current: { version } } }
     expect
       .soft(await tenant.ask(operation, path, { ...body, version: version + 1 }), name)
@@ -86,7 +79,9 @@ test('F71: every change of what may be changed by others, too, says which versio
         })
       }
     }
-    expect.soft(changedTables(before, await rowsOf(tenant.organization_id), LEFT_BEHIND), name).toEqual([])
+    expect
+      .soft(changedTables(before, await surface.rowsOf(tenant.organization_id), LEFT_BEHIND), name)
+      .toEqual([])
     const done = await tenant.ask(operation, path, body, { 'if-match': `"${version}"` })
     expect.soft([done.status, done.body.version], name).toEqual([operation.status, version + 1])
     expect.soft(done.headers.get('etag'), name).toBe(`"${version + 1}"`)

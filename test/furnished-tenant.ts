@@ -1,8 +1,34 @@
-import type postgres from 'postgres'
+import postgres from 'postgres'
 import { createApiKey, type Role } from '../db/identity.ts'
-import type { ApiWorld } from './api.ts'
+import { openApi, type ApiWorld } from './api.ts'
 import { furnish, type Furnished } from './furnished.ts'
-import { placed, requestOf, type Described } from './operations.ts'
+import { operationsOf, placed, requestOf, type Described } from './operations.ts'
+import { openRows, type Rows } from './rows.ts'
+
+/** The whole HTTP surface, with what it says of itself, and the owner's look behind it. */
+export type Surface = {
+  api: ApiWorld
+  operations: Described[]
+  owner: postgres.Sql
+  rowsOf: (organization_id: string) => Promise<Rows>
+  stop(): Promise<void>
+}
+
+/** Opens the surface over a fresh world. */
+export const openSurface = async (): Promise<Surface> => {
+  const api = await openApi()
+  const owner = postgres(api.owner_url, { max: 4 })
+  return {
+    api,
+    operations: await operationsOf(api),
+    owner,
+    rowsOf: await openRows(owner),
+    stop: async () => {
+      await owner.end()
+      await api.stop()
+    },
+  }
+}
 
 /** An answer, read. */
 export type Answer = { status: number; headers: Headers; body: any }
@@ -23,7 +49,7 @@ export type Tenant = {
 }
 
 /** Opens one more organization of a world. */
-export const openTenant = async (api: ApiWorld, owner: postgres.Sql): Promise<Tenant> => {
+export const openTenant = async ({ api, owner }: Surface): Promise<Tenant> => {
   const { ctx, owner: member } = await api.other()
   const made = await furnish(ctx, member.user_id)
   const { key } = await createApiKey(ctx, { name: 'Owner’s', scopes: ['*'], user_id: member.user_id })
@@ -72,7 +98,7 @@ export const each = async <T>(among: readonly T[], work: (one: T) => Promise<voi
   const waiting = [...among]
   await Promise.all(
     Array.from({ length: 4 }, async () => {
-      // oxlint-disable-next-line no-await-in-loop -- one after another in each of four lines
+      // One after another in each of four lines.
       for (let one = waiting.pop(); one !== undefined; one = waiting.pop()) await work(one)
     }),
   )

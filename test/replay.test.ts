@@ -1,8 +1,9 @@
-import postgres from 'postgres'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { filterKinds } from '../db/filter-kinds.ts'
-import { openApi, type ApiWorld } from './api.ts'
-import { openTenant, type Answer, type Tenant } from './furnished-tenant.ts'
+import { createApp } from '../api/app.ts'
+import { connect } from '../db/client.ts'
+import { APP_URL, nothingOutside } from './api.ts'
+import { openSurface, openTenant, type Answer, type Surface, type Tenant } from './furnished-tenant.ts'
 import type { Furnished } from './furnished.ts'
 import {
   IDS,
@@ -10,7 +11,6 @@ import {
   isWrite,
   kindIn,
   NOBODYS,
-  operationsOf,
   pathOf,
   placed,
   placesOf,
@@ -18,16 +18,14 @@ import {
   valuesOf,
   type Described,
 } from './operations.ts'
-import { changedTables, openRows, type Rows } from './rows.ts'
+import { changedTables, type Rows } from './rows.ts'
 
 // P17: with another organization's ids, wherever they are put, everything answers as if they were nobody's.
 
 vi.setConfig({ testTimeout: 120_000 })
 
-let api: ApiWorld
+let surface: Surface
 let operations: Described[]
-let owner: postgres.Sql
-let rowsOf: Awaited<ReturnType<typeof openRows>>
 let ours: Tenant
 let theirs: Tenant
 let foreign: Set<string>
@@ -35,25 +33,21 @@ let untouched: Rows
 /** Where their lists go on, by the operation. */
 const cursors = new Map<string, string>()
 beforeAll(async () => {
-  api = await openApi()
-  operations = (await operationsOf(api)).filter((one) => isRead(one) || isWrite(one))
-  owner = postgres(api.owner_url, { max: 2 })
-  rowsOf = await openRows(owner)
-  ours = await openTenant(api, owner)
-  theirs = await openTenant(api, owner)
-  await owner`update opportunities set external_id = 'erp-4711' where id = ${theirs.made.lead}`
+  surface = await openSurface()
+  operations = surface.operations.filter((one) => isRead(one) || isWrite(one))
+  ours = await openTenant(surface)
+  theirs = await openTenant(surface)
+  await surface.owner`update opportunities set external_id = 'erp-4711' where id = ${theirs.made.lead}`
   foreign = await idsOf(theirs.organization_id)
 })
-afterAll(async () => {
-  await owner.end()
-  await api.stop()
-})
+afterAll(() => surface.stop())
 
 /** Acts on many records keep which ones they were asked for, and find out one by one that there is none. */
 const ASKED_FOR = ['public.bulk_rows', 'public.bulk_jobs']
 
 /** Every id that stands anywhere in an organization's tables. */
 const idsOf = async (organization_id: string, besides: readonly string[] = []): Promise<Set<string>> => {
+  const { owner } = surface
   const tables = await owner<{ name: string }[]>`
     select format('%I.%I', table_schema, table_name) as name from information_schema.columns
     where column_name = 'organization_id' and table_schema in ('public', 'identity')
@@ -98,7 +92,7 @@ const expectNobodys = async (
 
 /** Nothing of theirs changed, and nothing of ours leads to them. */
 const expectApart = async (): Promise<void> => {
-  expect(changedTables(untouched, await rowsOf(theirs.organization_id))).toEqual([])
+  expect(changedTables(untouched, await surface.rowsOf(theirs.organization_id))).toEqual([])
   expect([...(await idsOf(ours.organization_id, ASKED_FOR))].filter((id) => foreign.has(id))).toEqual([])
 }
 
@@ -125,7 +119,7 @@ test('of whom they belong to they are found, or the tests below would prove noth
   }
   expect(told).toBeGreaterThan(200)
   expect(cursors.size).toBeGreaterThan(5)
-  untouched = await rowsOf(theirs.organization_id)
+  untouched = await surface.rowsOf(theirs.organization_id)
 })
 
 test('F84: in an address: each place of each operation, by itself', async () => {
@@ -159,7 +153,7 @@ test('F84: in a body: each place of each operation that takes an id', async () =
     const { path } = placed(operation, ours.made)
     const ask = async (one: string) => {
       const { headers } = operation.versioned
-        ? await api.ask('GET', path, undefined, asOurs())
+        ? await surface.api.ask('GET', path, undefined, asOurs())
         : new Response()
       return ours.ask(operation, path, bodyWith(one), { 'if-match': headers.get('etag') ?? '*' })
     }
@@ -224,6 +218,36 @@ test('F84: in what narrows a list down: its parameters, its filter, its cursor, 
   expect(tried).toBeGreaterThan(500)
   await expectApart()
 })
+
+test('F84: two organizations that take turns on two connections never see each other', async () => {
+  const { api } = surface
+  const sql = connect(api.app_url, { max: 2, name: 'leadhand-two' })
+  const { auth, db } = api
+  const options = { auth, outside: nothingOutside, app_url: APP_URL, model: 'rules' }
+  const app = createApp({ ...options, db: { ...db, sql } })
+  const own = await idsOf(ours.organization_id, ASKED_FOR)
+  const reads = operations.filter((one) => isRead(one) && !one.path.endsWith('/content'))
+  const asked = TURNS / 50
+  let told = 0
+  for (let round = 0; round < 50; round++) {
+    await Promise.all(
+      Array.from({ length: asked }, async (_, n) => {
+        const [tenant, others] = n % 2 === 0 ? [ours, foreign] : [theirs, own]
+        const { path } = placed(reads[(round * asked + n) % reads.length]!, tenant.made)
+        const response = await app.request(path, { headers: { authorization: `Bearer ${tenant.key}` } })
+        const found = [...(await response.text()).matchAll(UUID)].map(([id]) => id)
+        expect([response.status, found.filter((id) => others.has(id))], path).toEqual([200, []])
+        told += found.length
+      }),
+    )
+  }
+  expect(told).toBeGreaterThan(TURNS)
+  await app.stop()
+  await sql.end()
+})
+
+/** 20,000 say more and take a minute. */
+const TURNS = Number(process.env['REPLAY_TURNS'] ?? 1_500)
 
 /** Their ids that a field of this name may hold. */
 const fitting = (field: string, { name }: Described): string[] => {

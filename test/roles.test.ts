@@ -1,28 +1,19 @@
-import postgres from 'postgres'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import type { Role } from '../db/identity.ts'
-import { openApi, type ApiWorld } from './api.ts'
-import { each, openTenant, type Tenant } from './furnished-tenant.ts'
-import { isRead, isWrite, operationsOf, pathOf, type Described } from './operations.ts'
+import { each, openSurface, openTenant, type Surface, type Tenant } from './furnished-tenant.ts'
+import { isRead, isWrite, pathOf, type Described } from './operations.ts'
 import { roleOrder, rolesMatrix } from './roles.matrix.ts'
-import { changedTables, openRows } from './rows.ts'
+import { changedTables } from './rows.ts'
 
 vi.setConfig({ testTimeout: 120_000 })
 
-let api: ApiWorld
+let surface: Surface
 let operations: Described[]
-let owner: postgres.Sql
-let rowsOf: Awaited<ReturnType<typeof openRows>>
 beforeAll(async () => {
-  api = await openApi()
-  operations = (await operationsOf(api)).filter(({ path }) => !path.startsWith('/intake/'))
-  owner = postgres(api.owner_url, { max: 4 })
-  rowsOf = await openRows(owner)
+  surface = await openSurface()
+  operations = surface.operations.filter(({ path }) => !path.startsWith('/intake/'))
 })
-afterAll(async () => {
-  await owner.end()
-  await api.stop()
-})
+afterAll(() => surface.stop())
 
 /** Let in means: refused for anything but the right to. */
 const isLetIn = ({ status, body }: { status: number; body: any }): boolean =>
@@ -37,7 +28,7 @@ test('F85: every cell is what the operation really answers: refused before anyth
   const look = async (tenant: Tenant, keys: Record<Role, string>, operation: Described): Promise<void> => {
     const { name, status } = operation
     const { path, body, version } = await tenant.ready(operation)
-    const before = isWrite(operation) ? await rowsOf(tenant.organization_id) : {}
+    const before = isWrite(operation) ? await surface.rowsOf(tenant.organization_id) : {}
     const ask = (role: Role) =>
       tenant.ask(operation, path, body, {
         authorization: `Bearer ${keys[role]}`,
@@ -48,7 +39,7 @@ test('F85: every cell is what the operation really answers: refused before anyth
     const refused = roleOrder.filter((_, n) => row[n] === '0')
     for (const role of refused) cells.set(role, isLetIn(await ask(role)))
     if (isWrite(operation) && refused.length > 0)
-      expect.soft(changedTables(before, await rowsOf(tenant.organization_id)), name).toEqual([])
+      expect.soft(changedTables(before, await surface.rowsOf(tenant.organization_id)), name).toEqual([])
     // The owner first: what the record refuses to whoever comes second is no question of roles.
     for (const role of roleOrder.filter((one) => !refused.includes(one))) {
       const answer = await ask(role)
@@ -65,17 +56,19 @@ test('F85: every cell is what the operation really answers: refused before anyth
     owner: tenant.key,
   })
 
-  const shared = await openTenant(api, owner)
+  const shared = await openTenant(surface)
   const keys = await keysOf(shared)
   await each(operations.filter(isRead), (operation) => look(shared, keys, operation))
   await each(operations.filter(isWrite), async (operation) => {
-    const tenant = await openTenant(api, owner)
+    const tenant = await openTenant(surface)
     await look(tenant, await keysOf(tenant), operation)
   })
   // The stream never ends: who is let in hears its beginning.
   found['GET /api/events'] = ''
   for (const role of roleOrder) {
-    const response = await api.ask('GET', '/api/events', undefined, { authorization: `Bearer ${keys[role]}` })
+    const response = await surface.api.ask('GET', '/api/events', undefined, {
+      authorization: `Bearer ${keys[role]}`,
+    })
     expect(response.headers.get('content-type')).toContain('event-stream')
     await response.body?.cancel()
     found['GET /api/events'] += response.status === 200 ? 1 : 0
@@ -84,10 +77,10 @@ test('F85: every cell is what the operation really answers: refused before anyth
 })
 
 test('F85: a key is let in by its scopes only, and by nothing without them', async () => {
-  const made = await api.json('POST', '/api/api-keys', { name: 'Narrow', scopes: ['tasks:read'] })
+  const made = await surface.api.json('POST', '/api/api-keys', { name: 'Narrow', scopes: ['tasks:read'] })
   const permitted: string[] = []
   for (const { name, method, path, example } of operations) {
-    const response = await api.ask(
+    const response = await surface.api.ask(
       method,
       pathOf(path),
       method === 'GET' || method === 'DELETE' ? undefined : (example ?? {}),
@@ -102,19 +95,20 @@ test('F85: a key is let in by its scopes only, and by nothing without them', asy
     'GET /external/v1/tasks/{id}',
   ])
   expect(EVERYBODYS.filter((name) => !permitted.includes(name))).toEqual([])
-  const search = (headers: Record<string, string>) => api.json('GET', '/api/search?q=Ana', undefined, headers)
-  await api.json('POST', '/api/leads', { contact_name: 'Ana Ruiz' })
+  const search = (headers: Record<string, string>) =>
+    surface.api.json('GET', '/api/search?q=Ana', undefined, headers)
+  await surface.api.json('POST', '/api/leads', { contact_name: 'Ana Ruiz' })
   expect((await search({})).body.data).toHaveLength(1)
   expect((await search({ authorization: `Bearer ${made.body.key}` })).body.data).toEqual([])
 })
 
 test('F85: a key asks about linked records only if it may read them: in lists, on boards, in acts on many', async () => {
   const keyWith = async (...scopes: string[]) => {
-    const { body } = await api.json('POST', '/api/api-keys', { name: 'Narrow', scopes })
+    const { body } = await surface.api.json('POST', '/api/api-keys', { name: 'Narrow', scopes })
     return { authorization: `Bearer ${body.key}` }
   }
-  const { body: account } = await api.json('POST', '/api/accounts', { name: 'Brightside' })
-  const lead = await api.json('POST', '/api/leads', { contact_name: 'Bo', account_ids: [account.id] })
+  const { body: account } = await surface.api.json('POST', '/api/accounts', { name: 'Brightside' })
+  const lead = await surface.api.json('POST', '/api/leads', { contact_name: 'Bo', account_ids: [account.id] })
   expect(lead.status).toBe(201)
   const of_account = { linked: 'accounts', some: { field: 'name', op: 'eq', value: 'Brightside' } }
   const deep = { or: [{ not: { linked: 'deals', some: { linked: 'notes', none: {} } } }] }
@@ -127,20 +121,20 @@ test('F85: a key asks about linked records only if it may read them: in lists, o
     `/api/board?pipeline_id=${lead.body.pipeline_id}&filter=${asked(filter)}`,
   ]
   for (const path of lists(of_account)) {
-    expect(await api.json('GET', path, undefined, narrow)).toMatchObject({
+    expect(await surface.api.json('GET', path, undefined, narrow)).toMatchObject({
       status: 403,
       body: { permission: 'accounts:read' },
     })
-    expect((await api.json('GET', path, undefined, wider)).status).toBe(200)
+    expect((await surface.api.json('GET', path, undefined, wider)).status).toBe(200)
   }
   for (const path of lists(deep))
-    expect(await api.json('GET', path, undefined, wider)).toMatchObject({
+    expect(await surface.api.json('GET', path, undefined, wider)).toMatchObject({
       status: 403,
       body: { permission: 'notes:read' },
     })
   const act = { kind: 'lead', filter: of_account, act: 'add_tags', input: { tags: ['x'] }, dry_run: true }
-  expect((await api.json('POST', '/api/bulk', act, narrow)).status).toBe(403)
-  expect((await api.json('POST', '/api/bulk', act, wider)).status).toBe(202)
+  expect((await surface.api.json('POST', '/api/bulk', act, narrow)).status).toBe(403)
+  expect((await surface.api.json('POST', '/api/bulk', act, wider)).status).toBe(202)
 })
 
 /** What belongs to whoever asks, and a search that leaves out what may not be read. */

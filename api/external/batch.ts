@@ -12,7 +12,7 @@ const BATCH = {
   /** Items that commit together, where nothing else holds a transaction open. */
   chunk: 100,
   /** Wrong places that are named of an item. */
-  faults: 5,
+  faults: 3,
 }
 
 const Result = z.object({

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Database } from './client.ts'
-import { systemCtx, type Ctx } from './context.ts'
+import { asSystem, inTx, type Ctx } from './context.ts'
 import { addMember, createOrganization, findOrganization, setPassword } from './identity.ts'
 import { createSource } from './intake-sources.ts'
 import { scoreLead, saveScore } from './lead-score.ts'
@@ -49,8 +49,15 @@ export const seedDemo = async (db: Database): Promise<DemoAccess> => {
   const jonas: Ctx = { ...mira, actor: { kind: 'user', id: rep.user_id, name: rep.name } }
   await createSource(mira, { name: 'Website form' })
   const who = { owner_id: owner.user_id, rep_id: rep.user_id }
-  await tellTheStory(mira, jonas, who)
-  await seedDeals({ mira, jonas, ...who })
+  // One transaction: a hundred small ones would be a good part of the first start.
+  await inTx(mira, async ({ tx, unanswered }) => {
+    const [owning, selling] = [
+      { ...mira, tx, unanswered },
+      { ...jonas, tx, unanswered },
+    ]
+    await tellTheStory(owning, selling, who)
+    await seedDeals({ mira: owning, jonas: selling, ...who })
+  })
   return access
 }
 
@@ -65,7 +72,7 @@ const tellTheStory = async (
   for (const { lead, facts, moves = [], note, task, owner, work } of people) {
     const { id } = await createLead(visitor, lead, { door: lead.source === 'Import' ? 'import' : 'webhook' })
     if (facts) {
-      await saveEnrichment(systemCtx(mira.db, mira.organization_id, 'demo'), id, {
+      await saveEnrichment(asSystem(mira, 'demo'), id, {
         website: lead.website ?? '',
         summary: facts[0]?.value ?? '',
         facts,

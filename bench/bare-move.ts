@@ -18,7 +18,7 @@ export const openBareMove =
         tx`select version from opportunities where organization_id = ${organization_id} and id = ${id} for update`,
         tx<{ position: string }[]>`
           select position from opportunities where organization_id = ${organization_id} and stage_id = ${stage_id}
-          order by position desc limit 1`,
+            and archived_at is null order by position desc limit 1`,
       ])
       const at = new Date()
       const activity_id = randomUUID()

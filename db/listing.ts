@@ -1,4 +1,4 @@
-import { inTx, type Ctx, type TxCtx } from './context.ts'
+import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
 import { invalid } from './errors.ts'
 import {
   fieldExpression,
@@ -53,6 +53,7 @@ export const listRecords = <T>(ctx: Ctx, source: ListSource, query: ListQuery): 
     const sort = parseSort(scope.fieldsOf(source.kind), wanted.sort)
     const position = query.cursor === undefined ? undefined : unpackCursor(query.cursor, sort)
     const { alias } = filterKinds[source.kind]
+    if (looksUpCustom(query)) planAnew(ctx)
     const search = await searchCondition(ctx, source.kind, query, alias)
     const order: Order = {
       scope,
@@ -98,6 +99,16 @@ export const matching = async (
       and ${query.filter ? tx`(${filterCondition(scope, query.filter, alias)})` : tx`true`}`,
   }
 }
+
+const looksUpCustom = ({ filter, sort }: ListQuery): boolean =>
+  /\bcustom\./.test(sort ?? '') || /"field":"custom\./.test(JSON.stringify(filter ?? null))
+
+/**
+ * Has the rest of the transaction planned for the values at hand: one plan for every custom field would be a poor one for
+ * most, because how many records hold a value differs by a factor of a hundred thousand.
+ */
+const planAnew = (ctx: TxCtx): void =>
+  sendStatement(ctx, ctx.tx`select set_config('plan_cache_mode', 'force_custom_plan', true)`)
 
 /** One part of an order. */
 export type SortPart = FilterField & { name: string; descending: boolean }

@@ -1,10 +1,10 @@
-import { createServer } from 'node:http'
 import type { Sql } from 'postgres'
+import { serveBare } from './bare-server.ts'
 
 /** The least that a door can do: a bare HTTP server, one INSERT of the payload, committed before it answers 202. Answers its port. */
 export const serveBareIntake = async (sql: Sql): Promise<number> => {
   await sql`create table bare_intake (id uuid primary key default uuidv7(), payload jsonb not null, received_at timestamptz not null default now())`
-  const server = createServer((request, response) => {
+  return serveBare((request, response) => {
     const parts: Buffer[] = []
     request.on('data', (part: Buffer) => parts.push(part))
     request.on('end', () => {
@@ -18,8 +18,4 @@ export const serveBareIntake = async (sql: Sql): Promise<number> => {
       )
     })
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('the bare server listens on no port')
-  return address.port
 }

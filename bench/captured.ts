@@ -1,7 +1,7 @@
-import { createServer } from 'node:http'
 import type { Sql } from 'postgres'
 import { z } from 'zod'
 import { connect, type Database } from '../db/client.ts'
+import { serveBare } from './bare-server.ts'
 
 /** A statement as the product sent it. */
 export const Statement = z.object({ text: z.string(), parameters: z.array(z.unknown()) })
@@ -39,8 +39,8 @@ export const replay = (sql: Sql, statements: readonly Statement[]): Promise<read
   })
 
 /** The least that a list can do: a bare HTTP server that sends the same statements and answers the rows. Answers its port. */
-export const serveStatements = async (sql: Sql, statements: readonly Statement[]): Promise<number> => {
-  const server = createServer((_request, response) => {
+export const serveStatements = (sql: Sql, statements: readonly Statement[]): Promise<number> =>
+  serveBare((_request, response) => {
     replay(sql, statements).then(
       (rows) =>
         response
@@ -49,8 +49,3 @@ export const serveStatements = async (sql: Sql, statements: readonly Statement[]
       (error: unknown) => response.writeHead(500).end(String(error)),
     )
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('the bare server listens on no port')
-  return address.port
-}

@@ -68,6 +68,16 @@ export const linksOf = (filter: Filter): string[] => {
   return [filter.linked, ...(inner ? linksOf(inner) : [])]
 }
 
+/** Whether it compares fields that organizations added, on linked records too. */
+export const comparesCustom = (filter: Filter): boolean => {
+  if ('and' in filter) return filter.and.some(comparesCustom)
+  if ('or' in filter) return filter.or.some(comparesCustom)
+  if ('not' in filter) return comparesCustom(filter.not)
+  if ('field' in filter) return filter.field.startsWith('custom.')
+  const inner = innerFilter(filter)
+  return inner !== undefined && comparesCustom(inner)
+}
+
 /** The filter inside `some` or `none`; undefined means any record. */
 export const innerFilter = ({ some, none }: LinkedFilter): Filter | undefined => {
   const inner = some ?? none

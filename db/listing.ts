@@ -13,7 +13,7 @@ import type { FilterField, FilterFields, FilterKind } from './filter-fields.ts'
 import { filterKinds } from './filter-kinds.ts'
 import { valueTypes, type Fragment } from './filter-operands.ts'
 import { filterScope } from './filter-scope.ts'
-import type { Filter } from './filters.ts'
+import { comparesCustom, type Filter } from './filters.ts'
 import { page, packCursor, unpackCursor, type Page, type Position } from './page.ts'
 import { searchCondition } from './search-condition.ts'
 
@@ -101,7 +101,7 @@ export const matching = async (
 }
 
 const looksUpCustom = ({ filter, sort }: ListQuery): boolean =>
-  /\bcustom\./.test(sort ?? '') || /"field":"custom\./.test(JSON.stringify(filter ?? null))
+  /\bcustom\./.test(sort ?? '') || (filter !== undefined && comparesCustom(filter))
 
 /**
  * Has the rest of the transaction planned for the values at hand: one plan for every custom field would be a poor one for

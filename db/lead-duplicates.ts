@@ -12,7 +12,8 @@ export const keyLabels: Record<LeadKey['kind'], string> = {
   domain_name: 'company domain and name',
 }
 
-type Identifiable = {
+/** The fields that a lead is recognised by. */
+export type Identifiable = {
   contact_name?: string | null | undefined
   email?: string | null | undefined
   phone?: string | null | undefined
@@ -60,38 +61,75 @@ export const keysOf = (lead: Identifiable): LeadKey[] => {
   return keys
 }
 
+/** The open lead that a newcomer already is, and what gave it away. */
+export type Known = { id: string; matched_by: LeadKey['kind'] }
+
 /**
- * Finds the open lead that a newcomer already is. A shared telephone alone does not make two people one: when both
- * e-mail and name are others, it is a colleague. Takes a lock on every key until the transaction ends, so that two doors
- * that see the same person at once make one lead.
+ * Finds, for each newcomer, the open lead that it already is: the oldest one, by its strongest key. A shared telephone
+ * alone does not make two people one: when both e-mail and name are others, it is a colleague. Newcomers of one list are
+ * not compared with each other.
+ *
+ * Takes a lock on every key until the transaction ends, so that two doors that see the same person at once make one
+ * lead; long lists lock all keys of the organization at once. With `lock: false` nobody waits and nobody is held up.
+ * Lock once in a transaction: two of them that each come back for more could wait for each other.
  */
-export const findKnownLead = async (
+export const findKnownLeads = async (
   ctx: TxCtx,
-  newcomer: Identifiable,
-): Promise<{ id: string; matched_by: LeadKey['kind'] } | undefined> => {
-  const keys = keysOf(newcomer)
-  if (keys.length === 0) return undefined
+  newcomers: readonly Identifiable[],
+  { lock = true }: { lock?: boolean } = {},
+): Promise<(Known | undefined)[]> => {
+  const wanted = newcomers.flatMap((newcomer, place) => keysOf(newcomer).map((key) => ({ ...key, place })))
+  if (wanted.length === 0) return newcomers.map(() => undefined)
+  if (lock) lockKeys(ctx, wanted)
   const { tx, organization_id } = ctx
-  const locks = keys.map((key) => `${organization_id} ${key.kind} ${key.value}`).toSorted()
+  // Ids are in the order of creation, and so is the index: the oldest are found without sorting a number that thousands share.
+  const candidates = await tx<
+    ({ place: number; matched_by: LeadKey['kind'] } & Identifiable & { id: string })[]
+  >`
+    select wanted.place, wanted.kind as matched_by, known.*
+    from unnest(${wanted.map((key) => key.kind)}::text[], ${wanted.map((key) => key.value)}::text[], ${wanted.map((key) => key.place)}::int[])
+      with ordinality as wanted (kind, value, place, n)
+    cross join lateral (
+      select o.id, o.email, o.contact_name from opportunity_keys k
+      join opportunities o on o.organization_id = k.organization_id and o.id = k.opportunity_id
+      join stages s on s.organization_id = o.organization_id and s.id = o.stage_id
+      where k.organization_id = ${organization_id} and k.kind = wanted.kind and k.value = wanted.value
+        and o.kind = 'lead' and s.kind = 'open' and o.archived_at is null
+      order by k.opportunity_id limit 20
+    ) as known
+    order by wanted.n, known.id`
+  const known = new Map<number, Known>()
+  for (const { place, id, matched_by, ...candidate } of candidates) {
+    if (known.has(place) || (matched_by === 'phone' && isSomebodyElse(candidate, newcomers[place] ?? {})))
+      continue
+    known.set(place, { id, matched_by })
+  }
+  return newcomers.map((_, place) => known.get(place))
+}
+
+/** `findKnownLeads` for one newcomer. */
+export const findKnownLead = async (ctx: TxCtx, newcomer: Identifiable): Promise<Known | undefined> =>
+  (await findKnownLeads(ctx, [newcomer]))[0]
+
+/** More keys than this are not locked one by one: the lock table of the server is shared by everybody. */
+const LOCKED_ONE_BY_ONE = 100
+
+/** One who locks keys shares the organization's lock; one who locks all of them has it alone. */
+const lockKeys = (ctx: TxCtx, keys: readonly LeadKey[]): void => {
+  const { tx, organization_id } = ctx
+  const all = `${organization_id} lead keys`
+  if (keys.length > LOCKED_ONE_BY_ONE) {
+    sendStatement(ctx, tx`select pg_advisory_xact_lock(hashtextextended(${all}, 0))`)
+    return
+  }
+  const names = new Set(keys.map((key) => `${organization_id} ${key.kind} ${key.value}`))
   sendStatement(
     ctx,
     tx`
-      select pg_advisory_xact_lock(hashtextextended(name, 0)) from unnest(${locks}::text[]) with ordinality as l (name, n)
-      order by n`,
+      select case n when 1 then pg_advisory_xact_lock_shared(hashtextextended(name, 0))
+        else pg_advisory_xact_lock(hashtextextended(name, 0)) end
+      from unnest(${[all, ...[...names].toSorted()]}::text[]) with ordinality as l (name, n) order by n`,
   )
-  const candidates = await tx<({ id: string; matched_by: LeadKey['kind'] } & Identifiable)[]>`
-    select o.id, k.kind as matched_by, o.email, o.contact_name
-    from unnest(${keys.map((key) => key.kind)}::text[], ${keys.map((key) => key.value)}::text[])
-      with ordinality as wanted (kind, value, n)
-    join opportunity_keys k on k.organization_id = ${organization_id} and k.kind = wanted.kind and k.value = wanted.value
-    join opportunities o on o.organization_id = k.organization_id and o.id = k.opportunity_id
-    join stages s on s.organization_id = o.organization_id and s.id = o.stage_id
-    where o.kind = 'lead' and s.kind = 'open' and o.archived_at is null
-    order by wanted.n, o.created_at limit 20`
-  const known = candidates.find(
-    (candidate) => candidate.matched_by !== 'phone' || !isSomebodyElse(candidate, newcomer),
-  )
-  return known && { id: known.id, matched_by: known.matched_by }
 }
 
 const isSomebodyElse = (a: Identifiable, b: Identifiable): boolean => {
@@ -103,18 +141,24 @@ const isSomebodyElse = (a: Identifiable, b: Identifiable): boolean => {
   )
 }
 
-/** Replaces the stored keys of a lead after its fields changed. */
-export const writeKeys = (ctx: TxCtx, opportunity_id: string, keys: LeadKey[]): void => {
+/** Writes what leads are recognised by, in place of what they were recognised by before: after their fields changed. */
+export const writeKeys = (ctx: TxCtx, leads: readonly (Identifiable & { id: string })[]): void => {
+  if (leads.length === 0) return
   const { tx, organization_id } = ctx
   sendStatement(
     ctx,
-    tx`delete from opportunity_keys where organization_id = ${organization_id} and opportunity_id = ${opportunity_id}`,
+    tx`
+      delete from opportunity_keys
+      where organization_id = ${organization_id} and opportunity_id = any(${leads.map(({ id }) => id)}::uuid[])`,
   )
-  if (keys.length === 0) return
+  const rows = leads.flatMap((lead) => keysOf(lead).map((key) => ({ ...key, id: lead.id })))
+  if (rows.length === 0) return
   sendStatement(
     ctx,
     tx`
-      insert into opportunity_keys ${tx(keys.map((key) => ({ organization_id, opportunity_id, ...key })))}
+      insert into opportunity_keys (organization_id, opportunity_id, kind, value)
+      select ${organization_id}::uuid, k.* from unnest(
+        ${rows.map(({ id }) => id)}::uuid[], ${rows.map(({ kind }) => kind)}::text[], ${rows.map(({ value }) => value)}::text[]) as k
       on conflict do nothing`,
   )
 }

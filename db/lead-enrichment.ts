@@ -1,7 +1,7 @@
 import type { Change } from './activities.ts'
 import { recheckApprovals } from './approval-reads.ts'
 import { type Ctx, inTx } from './context.ts'
-import { keysOf, writeKeys } from './lead-duplicates.ts'
+import { writeKeys } from './lead-duplicates.ts'
 import { lockLead } from './leads.ts'
 import { type Fact, getOpportunity } from './opportunities.ts'
 import { type Origin, writeOrigins } from './origins.ts'
@@ -30,7 +30,7 @@ export const fillBlanks = (
       where organization_id = ${organization_id} and id = ${id}`
     for (const { field, origin } of blanks) writeOrigins(ctx, { kind: 'lead', id }, [field], origin)
     const after = await getOpportunity(ctx, id)
-    writeKeys(ctx, id, keysOf(after))
+    writeKeys(ctx, [after])
     await recheckApprovals(ctx, { kind: 'lead', id })
     return blanks.map(({ field, value }) => ({ field, before: null, after: value }))
   })

@@ -5,7 +5,7 @@ import { writeCustomValues } from './custom-values.ts'
 import { invalid } from './errors.ts'
 import { exchangeMinor, freezeValue } from './exchange-rates.ts'
 import { requireMember } from './identity.ts'
-import { keysOf, writeKeys } from './lead-duplicates.ts'
+import { writeKeys } from './lead-duplicates.ts'
 import type { Warning } from './lead-fields.ts'
 import { replaceLinks } from './links.ts'
 import { getOpportunity, lastPosition, lockOpportunity, type Opportunity } from './opportunities.ts'
@@ -95,7 +95,7 @@ export const createOpportunity = (
       given: Object.keys(values),
       origin: originOf(ctx, from),
     })
-    if (kind === 'lead') writeKeys(ctx, id, keysOf(values))
+    if (kind === 'lead') writeKeys(ctx, [{ ...values, id }])
     const made = { id, name, values, input, from }
     await rules.follow(ctx, made)
     if (wanted !== stage) await moveOpportunity(ctx, id, placeOf({ ...input, stage_id: wanted.id }))
@@ -150,7 +150,7 @@ export const writeOpportunity = async (
   if (values['expected_close_on'] !== undefined)
     recordCloseDateMove(ctx, id, before.expected_close_on, values['expected_close_on'] as string | null)
   const after = await getOpportunity(ctx, id)
-  if (kind === 'lead') writeKeys(ctx, id, keysOf(after))
+  if (kind === 'lead') writeKeys(ctx, [after])
   return after
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { inTx, type Ctx } from '../db/context.ts'
-import { companyDomain, findKnownLead, keysOf, normaliseName } from '../db/lead-duplicates.ts'
+import { companyDomain, findKnownLead, findKnownLeads, keysOf, normaliseName } from '../db/lead-duplicates.ts'
 import { updateLead, type NewLead } from '../db/leads.ts'
 import { receiveLead } from '../db/lead-intake.ts'
 import { holderOfExternalId } from '../db/records.ts'
@@ -159,6 +159,40 @@ describe('a person is known again', () => {
     const known = (email: string) => inTx(ctx, (ctx) => findKnownLead(ctx, { email }))
     expect(await known('old@eight.example')).toBeUndefined()
     expect(await known('new@eight.example')).toMatchObject({ id: lead.id })
+  })
+
+  test('five hundred at a time, each by its own keys', async () => {
+    const leads = await Promise.all(
+      Array.from({ length: 5 }, (_, n) =>
+        makeLead(ctx, { email: `list-${n}@ten.example`, contact_name: `Lia ${n}` }),
+      ),
+    )
+    const newcomers = Array.from({ length: 500 }, (_, n) => ({
+      email: n % 100 === 0 ? `list-${n / 100}@ten.example` : `nobody-${n}@ten.example`,
+      phone: `+4930${700_000 + n}`,
+    }))
+    const known = await inTx(ctx, (ctx) => findKnownLeads(ctx, newcomers))
+    expect(known).toHaveLength(500)
+    expect(known.flatMap((found, n) => (found ? [[n, found.id, found.matched_by]] : []))).toEqual(
+      leads.map(({ id }, n) => [n * 100, id, 'email']),
+    )
+    expect(await inTx(ctx, (ctx) => findKnownLeads(ctx, []))).toEqual([])
+    expect(
+      await inTx(ctx, (ctx) => findKnownLeads(ctx, [{}, { email: 'list-1@ten.example' }])),
+    ).toMatchObject([undefined, { id: leads[1]?.id }])
+  })
+
+  test.each([1, 200])('without holding anybody up when %i are only looked for', async (length) => {
+    const newcomers = Array.from({ length }, (_, n) => ({ email: `wait-${n}@eleven.example` }))
+    const locksOf = (lock: boolean) =>
+      inTx(ctx, async (ctx) => {
+        await findKnownLeads(ctx, newcomers, { lock })
+        const [held] = await ctx.tx<{ count: number }[]>`
+          select count(*)::int from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()`
+        return held?.count
+      })
+    expect(await locksOf(false)).toBe(0)
+    expect(await locksOf(true)).toBe(length === 1 ? 2 : 1)
   })
 
   test('at twenty doors at once, by different keys of the same person, without a deadlock', async () => {

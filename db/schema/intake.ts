@@ -40,6 +40,8 @@ export const intake_sources = pgTable(
     /** Whether a lead that comes in here wakes `lead_worker`. */
     wake_agent: boolean().notNull().default(true),
     rate_limit_per_minute: integer().notNull().default(600_000),
+    /** The websites whose pages may send touches, as `https://example.com`; none named: any. */
+    origins: text().array().notNull().default([]),
     archived_at: at('archived_at'),
     created_at: at('created_at').notNull().defaultNow(),
     updated_at: at('updated_at').notNull().defaultNow(),

@@ -32,6 +32,10 @@ export const settings = pgTable('settings', {
   sender_name: text(),
   /** Model name → `{input_minor_per_million, output_minor_per_million}` in the organization's currency. */
   model_prices: jsonb().notNull().default({}),
+  /** A campaign that a lead names and nobody made is made. */
+  create_campaigns: boolean().notNull().default(false),
+  /** How long before a lead came in a campaign may have touched it to have influenced it. */
+  influence_days: integer().notNull().default(90),
   updated_at: at('updated_at').notNull().defaultNow(),
   version: integer().notNull().default(1),
 })
@@ -191,6 +195,12 @@ export const opportunities = pgTable(
     index('opportunities_source_lead')
       .on(t.organization_id, t.source_lead_id)
       .where(sql`source_lead_id is not null`),
+    index('opportunities_campaign')
+      .on(t.organization_id, t.campaign_id, t.created_at, t.id)
+      .where(sql`campaign_id is not null`),
+    index('opportunities_unmatched')
+      .on(t.organization_id, t.campaign)
+      .where(sql`campaign is not null and campaign_id is null`),
     uniqueIndex('opportunities_external')
       .on(t.organization_id, t.kind, t.external_id)
       .where(sql`external_id is not null and archived_at is null`),

@@ -184,6 +184,10 @@ export const opportunities = pgTable(
       .on(t.organization_id, t.stage_id, t.stage_entered_at)
       .where(sql`archived_at is null and told_stuck_since is distinct from stage_entered_at`),
     index('opportunities_owner').on(t.organization_id, t.owner_id, t.created_at),
+    /** How many open leads a member has, without the closed ones. */
+    index('opportunities_lead_owner')
+      .on(t.organization_id, t.owner_id, t.stage_id)
+      .where(sql`kind = 'lead' and owner_id is not null and archived_at is null`),
     index('opportunities_updated').on(t.organization_id, t.kind, t.updated_at, t.id),
     index('opportunities_name').on(t.organization_id, t.kind, t.name, t.id),
     index('opportunities_value')

@@ -1,16 +1,21 @@
-import { setTimeout as pause } from 'node:timers/promises'
-import { log } from '../log.ts'
 import { recordActivity } from './activities.ts'
 import { tellPassing } from './audit.ts'
-import { type BulkCounts, type BulkJobRow, bulkSummary } from './bulk.ts'
+import { type BulkCounts, type BulkJobRow, bulkSummary, bulkTable } from './bulk.ts'
 import { type RowOutcome, workRow } from './bulk-rows.ts'
 import type { Database } from './client.ts'
-import { type Ctx, inTx, sendStatement, systemCtx, type TxCtx } from './context.ts'
-import { DomainError } from './errors.ts'
+import { type Ctx, inTx, sendStatement, type TxCtx } from './context.ts'
+import {
+  beginPiece,
+  endJob,
+  holdJob,
+  type LeasedJobs,
+  persistently,
+  releaseJob,
+  workLeased,
+} from './leased-jobs.ts'
 import { matching } from './listing.ts'
 import { enqueue } from './queue.ts'
 import { tableOf } from './records.ts'
-import { isContention, isPassing } from './transaction.ts'
 
 /** A chunk is one transaction, and ends early so that no lease runs out in it. */
 export const bulkWork = {
@@ -22,56 +27,33 @@ export const bulkWork = {
   tell_ms: 1_000,
 }
 
-/** Another worker has the job now: nothing of this chunk was written. */
-class BulkTakenOver extends Error {}
+const bulkLeases: LeasedJobs = { ...bulkTable, limits: bulkWork }
 
 /**
- * Works a bulk act to its end, or gives it back when `stopping`. Safe to call twice, and after a SIGKILL: the lease lets one
- * worker in, the fence undoes the chunk of one that was thought dead, and rows that are done stay done.
+ * Works a bulk act to its end, or gives it back when `stopping`. Rows that are done stay done, whoever takes it up.
  */
-export const workBulk = async (
+export const workBulk = (
   db: Database,
   organization_id: string,
   id: string,
   stopping?: AbortSignal,
-): Promise<void> => {
-  const job = await claim(db, organization_id, id)
-  if (!job) return
-  const ctx: Ctx = {
+): Promise<void> =>
+  workLeased<BulkJobRow>(
+    bulkLeases,
     db,
     organization_id,
-    actor: job.requested_by,
-    ...(job.on_behalf_of ? { on_behalf_of: job.on_behalf_of } : {}),
-  }
-  try {
-    if (job.cancel_requested_at === null) await chooseRows(ctx, job)
-    await workChunks(ctx, job, stopping)
-  } catch (error) {
-    if (error instanceof BulkTakenOver) return
-    // Its lease runs out, and somebody takes it up.
-    if (isPassing(error)) throw error
-    const refused = error instanceof DomainError
-    if (!refused) log.error({ err: error, bulk_id: id }, 'a bulk act failed')
-    const message = refused ? error.message : 'It failed for a reason of ours; the log says more.'
-    await inTx(ctx, (ctx) => end(ctx, job, 'failed', { error: message }))
-  }
-}
+    id,
+    async (ctx, job) => {
+      if (job.cancel_requested_at === null) await chooseRows(ctx, job)
+      await workChunks(ctx, job, stopping)
+    },
+    (ctx, job, error) => end(ctx, job, 'failed', { error }),
+  )
 
 /** Bulk acts of any organization that wait too long, or whose worker fell silent. */
 export const findOverdueBulks = async (db: Database): Promise<{ organization_id: string; id: string }[]> => [
   ...(await db.sql<{ organization_id: string; id: string }[]>`select * from finder.overdue_bulk_jobs(100)`),
 ]
-
-const claim = (db: Database, organization_id: string, id: string): Promise<BulkJobRow | undefined> =>
-  inTx(systemCtx(db, organization_id, 'bulk'), async ({ tx }) => {
-    const [job] = await tx<BulkJobRow[]>`
-      update bulk_jobs set status = 'running', fence = fence + 1, started_at = coalesce(started_at, now()),
-        lease_until = now() + ${`${bulkWork.lease_ms} ms`}::interval, updated_at = now()
-      where organization_id = ${organization_id} and id = ${id}
-        and (status = 'queued' or (status = 'running' and lease_until < now()))
-      returning *`
-    return job
-  })
 
 /** Writes down which records there are, once: what matches later is not among them. */
 const chooseRows = (ctx: Ctx, job: BulkJobRow): Promise<void> =>
@@ -83,7 +65,7 @@ const chooseRows = (ctx: Ctx, job: BulkJobRow): Promise<void> =>
     const { count } = await tx`
       insert into bulk_rows (organization_id, bulk_id, n, record_id)
       select ${organization_id}::uuid, ${job.id}::uuid, chosen.n, chosen.id from (${chosen}) as chosen (n, id)`
-    await hold(ctx, job, { total: count })
+    await holdJob(bulkLeases, ctx, job, { total: count })
   })
 
 /** In an object, because SQL that is awaited would be sent. */
@@ -105,22 +87,11 @@ const workChunks = async (ctx: Ctx, job: BulkJobRow, stopping?: AbortSignal): Pr
   let at: Standing = { after: 0, done: job.done, counts: job.counts, ended: false }
   let told = 0
   while (!at.ended) {
-    if (stopping?.aborted) return release(ctx, job)
+    if (stopping?.aborted)
+      return releaseJob(bulkLeases, ctx, job, (ctx) => enqueue(ctx, 'bulk.queued', { bulk_id: job.id }))
     const tells = Date.now() - told >= bulkWork.tell_ms
     if (tells) told = Date.now()
-    at = await persistently(() => workChunk(ctx, job, at, tells))
-  }
-}
-
-/** Two who want the same records in another order: one of them begins its chunk again. */
-const persistently = async <T>(work: () => Promise<T>): Promise<T> => {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await work()
-    } catch (error) {
-      if (!isContention(error) || attempt === bulkWork.attempts) throw error
-      await pause(100 * attempt)
-    }
+    at = await persistently(bulkLeases, () => workChunk(ctx, job, at, tells))
   }
 }
 
@@ -129,15 +100,7 @@ type Standing = { after: number; done: number; counts: BulkCounts; ended: boolea
 
 const workChunk = (ctx: Ctx, job: BulkJobRow, at: Standing, tells: boolean): Promise<Standing> =>
   inTx(ctx, async (ctx) => {
-    const { tx, organization_id } = ctx
-    // A worker that stands still in here must let go of its records before another one takes over.
-    const patience = `${bulkWork.lease_ms / 2}ms`
-    sendStatement(ctx, tx`select set_config('idle_in_transaction_session_timeout', ${patience}, true)`)
-    const [state] = await tx<{ cancel_requested_at: Date | null }[]>`
-      select cancel_requested_at from bulk_jobs
-      where organization_id = ${organization_id} and id = ${job.id} and fence = ${job.fence} and status = 'running'`
-    if (!state) throw new BulkTakenOver()
-    const cancelled = state.cancel_requested_at !== null
+    const { cancelled } = await beginPiece(bulkLeases, ctx, job)
     const rows = cancelled ? [] : await nextRows(ctx, job, at.after)
     const until = Date.now() + bulkWork.chunk_ms
     const worked: RowOutcome[] = []
@@ -154,7 +117,7 @@ const workChunk = (ctx: Ctx, job: BulkJobRow, at: Standing, tells: boolean): Pro
     }
     const { done, counts } = next
     if (next.ended) await end(ctx, job, cancelled ? 'cancelled' : 'done', { done, counts })
-    else await hold(ctx, job, { done, counts })
+    else await holdJob(bulkLeases, ctx, job, { done, counts: ctx.tx.json(counts) })
     if (tells && !next.ended) tellPassing(ctx, { kind: 'bulk', id: job.id })
     return next
   })
@@ -184,29 +147,6 @@ const addCounts = (counts: BulkCounts, worked: RowOutcome[]): BulkCounts => {
   return { changed: of('changed'), unchanged: of('unchanged'), skipped: of('skipped'), failed: of('failed') }
 }
 
-/** Keeps the job for another while; @throws {BulkTakenOver} when somebody else has it, which undoes the transaction. */
-const hold = async (
-  { tx, organization_id }: TxCtx,
-  job: BulkJobRow,
-  { counts, ...columns }: { total?: number; done?: number; counts?: BulkCounts },
-): Promise<void> => {
-  const held = await tx`
-    update bulk_jobs set ${tx({ ...columns, ...(counts ? { counts: tx.json(counts) } : {}) } as never)},
-      lease_until = now() + ${`${bulkWork.lease_ms} ms`}::interval, updated_at = now()
-    where organization_id = ${organization_id} and id = ${job.id} and fence = ${job.fence} and status = 'running'`
-  if (held.count === 0) throw new BulkTakenOver()
-}
-
-/** Gives a job back, because its worker stops: another one goes on at once. */
-const release = (ctx: Ctx, job: BulkJobRow): Promise<void> =>
-  inTx(ctx, async (ctx) => {
-    const { tx, organization_id } = ctx
-    const { count } = await tx`
-      update bulk_jobs set status = 'queued', lease_until = null, updated_at = now()
-      where organization_id = ${organization_id} and id = ${job.id} and fence = ${job.fence} and status = 'running'`
-    if (count > 0) await enqueue(ctx, 'bulk.queued', { bulk_id: job.id })
-  })
-
 /** Ends a job; the timeline says what it came to, unless it was only tried. */
 const end = async (
   ctx: TxCtx,
@@ -214,13 +154,8 @@ const end = async (
   status: 'done' | 'cancelled' | 'failed',
   result: { done?: number; counts?: BulkCounts; error?: string },
 ): Promise<void> => {
-  const { tx, organization_id } = ctx
   const { counts = job.counts, ...columns } = result
-  const ended = await tx`
-    update bulk_jobs set ${tx({ ...columns, status, counts: tx.json(counts) } as never)}, lease_until = null,
-      finished_at = now(), updated_at = now()
-    where organization_id = ${organization_id} and id = ${job.id} and fence = ${job.fence} and status = 'running'`
-  if (ended.count === 0) throw new BulkTakenOver()
+  await endJob(bulkLeases, ctx, job, { ...columns, status, counts: ctx.tx.json(counts) })
   if (job.undo_of) await settleUndone(ctx, job, job.undo_of, status)
   // A dry run changed nothing, so nothing of it is kept for good.
   if (job.dry_run) return tellPassing(ctx, { kind: 'bulk', id: job.id })

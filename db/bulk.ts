@@ -5,6 +5,7 @@ import { BulkActName, parseAct } from './bulk-acts.ts'
 import { inTx, type Actor, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, invalid, notFound } from './errors.ts'
 import { Filter } from './filters.ts'
+import { type JobTable, requestCancel } from './leased-jobs.ts'
 import { matching } from './listing.ts'
 import { page, type Page } from './page.ts'
 import { enqueue } from './queue.ts'
@@ -94,19 +95,13 @@ export const startBulk = (ctx: Ctx, input: NewBulk): Promise<Bulk> =>
     })
   })
 
+/** Where bulk acts stand, as jobs that a worker has on a lease. */
+export const bulkTable: JobTable = { table: 'bulk_jobs', name: 'bulk', called: 'bulk act' }
+
 /** Stops a bulk act; what it did already stays, and can be taken back. One that has ended is answered as it is. */
 export const cancelBulk = (ctx: Ctx, id: string): Promise<Bulk> =>
   inTx(ctx, async (ctx) => {
-    const { tx, organization_id } = ctx
-    const { status } = await getBulk(ctx, id)
-    if (!['queued', 'running'].includes(status)) {
-      throw new DomainError('conflict', 'bulk_ended', `This bulk act is ${status} already.`, {
-        extra: { state: status },
-      })
-    }
-    await tx`
-      update bulk_jobs set cancel_requested_at = now(), updated_at = now()
-      where organization_id = ${organization_id} and id = ${id} and status in ('queued', 'running')`
+    await requestCancel(bulkTable, ctx, await getBulk(ctx, id))
     await enqueue(ctx, 'bulk.queued', { bulk_id: id })
     return getBulk(ctx, id)
   })

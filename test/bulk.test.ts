@@ -293,7 +293,7 @@ const hanging = (after: number, at?: string) => {
 describe('F20: a worker that dies, and one that is told to stop', () => {
   test.each([
     ['between two chunks', undefined],
-    ['in the middle of a chunk', 'update bulk_jobs set'],
+    ['in the middle of a chunk', 'update "bulk_jobs" set'],
   ])(
     'one that falls silent %s is replaced when its lease ends; nothing is done twice, and it writes nothing any more',
     async (_, at) => {

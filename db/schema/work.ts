@@ -60,7 +60,7 @@ export const runs = pgTable(
     subject_kind: text().notNull(),
     subject_id: uuid().notNull(),
     status: text().notNull().default('queued'),
-    /** `{kind, submission_id?, activity_id?}`: what woke it. */
+    /** `{kind, submission_id?, task_id?, file_id?, activity_id?}`: what woke it. */
     trigger: jsonb().notNull(),
     requested_by: jsonb().notNull(),
     model: text(),
@@ -90,8 +90,14 @@ export const runs = pgTable(
     index('runs_due')
       .on(t.next_attempt_at, t.organization_id)
       .where(sql`status in ('queued', 'running')`),
+    // One for the whole of the work, and one for each task and file.
     uniqueIndex('runs_one_waiting')
-      .on(t.organization_id, t.agent, t.subject_id)
+      .on(
+        t.organization_id,
+        t.agent,
+        t.subject_id,
+        sql`coalesce(trigger ->> 'task_id', trigger ->> 'file_id', '')`,
+      )
       .where(sql`status = 'queued' and attempts = 0`),
     check(
       'runs_status',

@@ -1,0 +1,2 @@
+DROP INDEX "runs_one_waiting";--> statement-breakpoint
+CREATE UNIQUE INDEX "runs_one_waiting" ON "runs" USING btree ("organization_id","agent","subject_id",coalesce(trigger ->> 'task_id', trigger ->> 'file_id', '')) WHERE status = 'queued' and attempts = 0;

@@ -155,6 +155,8 @@ export const opportunities = pgTable(
     discard_reason_id: uuid(),
     discard_note: text(),
     source_lead_id: uuid(),
+    /** The lead that this one was merged into: the one that is worked now, however often it was merged on. */
+    merged_into: uuid(),
     external_id: text(),
     /** Off switch for agents on this record. */
     agents_paused: boolean().notNull().default(false),
@@ -199,6 +201,9 @@ export const opportunities = pgTable(
     index('opportunities_source_lead')
       .on(t.organization_id, t.source_lead_id)
       .where(sql`source_lead_id is not null`),
+    index('opportunities_merged_into')
+      .on(t.organization_id, t.merged_into)
+      .where(sql`merged_into is not null`),
     index('opportunities_campaign')
       .on(t.organization_id, t.campaign_id, t.created_at, t.id)
       .where(sql`campaign_id is not null`),
@@ -213,6 +218,7 @@ export const opportunities = pgTable(
       'opportunities_forecast_category',
       sql`forecast_category in ('commit', 'best_case', 'pipeline', 'omitted')`,
     ),
+    check('opportunities_merged_archived', sql`merged_into is null or archived_at is not null`),
     check('opportunities_currency', sql`currency ~ '^[A-Z]{3}$'`),
   ],
 )

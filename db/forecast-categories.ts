@@ -1,9 +1,8 @@
 import { z } from 'zod'
 import { inTx, type Ctx } from './context.ts'
-import { staleVersion } from './errors.ts'
 import { lockOpportunity, type Opportunity } from './opportunities.ts'
 import { forecastCategories } from './opportunity-fields.ts'
-import { requireReason } from './opportunity-stages.ts'
+import { requireReason, requireUpon } from './opportunity-stages.ts'
 import { writeOpportunity } from './opportunity-writing.ts'
 import { originOf } from './record-changes.ts'
 
@@ -16,13 +15,13 @@ export type SetForecastCategory = z.infer<typeof SetForecastCategory>
 
 /**
  * Says how sure the close of a card is held to be: what forecasts are sliced by.
- * @throws {DomainError} for agents `reason_required`, and `approval_required` without a person’s yes; stale on a version mismatch
+ * @throws {DomainError} for agents `reason_required`, and `approval_required` without a person’s yes; what `requireUpon` refuses
  */
 export const setForecastCategory = (ctx: Ctx, id: string, input: SetForecastCategory): Promise<Opportunity> =>
   inTx(ctx, async (ctx) => {
     const { forecast_category, reason, version } = input
     const before = await lockOpportunity(ctx, id)
-    if (version !== undefined && version !== before.version) throw staleVersion(before)
+    requireUpon(before, version)
     requireReason(ctx, reason)
     return writeOpportunity(ctx, before, { forecast_category }, { origin: originOf(ctx), reason })
   })

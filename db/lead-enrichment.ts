@@ -5,9 +5,13 @@ import { writeKeys } from './lead-duplicates.ts'
 import { lockLead } from './leads.ts'
 import { type Fact, getOpportunity } from './opportunities.ts'
 import { type Origin, writeOrigins } from './origins.ts'
+import { requireRecordInUse } from './records.ts'
 import { storableJson } from './text.ts'
 
-/** Fields that were found outside, each with where; what is filled already stays. Answers what was filled. */
+/**
+ * Fields that were found outside, each with where; what is filled already stays. Answers what was filled.
+ * @throws {DomainError} `record_archived`
+ */
 export const fillBlanks = (
   ctx: Ctx,
   id: string,
@@ -19,6 +23,7 @@ export const fillBlanks = (
 ): Promise<Change[]> =>
   inTx(ctx, async (ctx) => {
     const before = await lockLead(ctx, id)
+    requireRecordInUse(before)
     const blanks = found.filter(
       ({ field }, n) => before[field] === null && found.findIndex((other) => other.field === field) === n,
     )

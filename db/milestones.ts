@@ -2,8 +2,9 @@ import { v7 as uuidv7 } from 'uuid'
 import { z } from 'zod'
 import { recordActivity } from './activities.ts'
 import { inTx, sendStatement, type Actor, type Ctx, type TxCtx } from './context.ts'
-import { invalid, staleVersion } from './errors.ts'
+import { invalid } from './errors.ts'
 import { getOpportunity, lockOpportunity, type Opportunity } from './opportunities.ts'
+import { requireUpon } from './opportunity-stages.ts'
 
 /** What a card reaches on its way, each by the event it names. */
 export const milestones = [
@@ -93,7 +94,7 @@ const OF_CLOSING: readonly Milestone[] = ['won_at', 'lost_at']
 
 /**
  * Sets a milestone that happened where nothing of ours could see it, such as an accepted invitation.
- * @throws {DomainError} `milestone_of_closing`, `reached_at_in_future`, `backdating_refused`, stale on a version mismatch
+ * @throws {DomainError} `milestone_of_closing`, `reached_at_in_future`, `backdating_refused`, and what `requireUpon` refuses
  */
 export const setMilestone = (ctx: Ctx, id: string, input: SetMilestone): Promise<Opportunity> =>
   inTx(ctx, async (ctx) => {
@@ -113,7 +114,7 @@ export const setMilestone = (ctx: Ctx, id: string, input: SetMilestone): Promise
       throw invalid('reached_at_in_future', '/reached_at', 'This is in the future; it has not happened yet.')
     }
     const before = await lockOpportunity(ctx, id)
-    if (input.version !== undefined && input.version !== before.version) throw staleVersion(before)
+    requireUpon(before, input.version)
     const reached_at = at ?? new Date()
     reach(ctx, id, milestone, reached_at)
     const first = before[milestone] === null
@@ -143,11 +144,15 @@ export const setMilestone = (ctx: Ctx, id: string, input: SetMilestone): Promise
     return getOpportunity(ctx, id)
   })
 
-/** Takes a milestone off the card that was set by mistake; its history stays. */
+/**
+ * Takes a milestone off the card that was set by mistake; its history stays.
+ * @throws {DomainError} `record_archived`
+ */
 export const clearMilestone = (ctx: Ctx, id: string, milestone: Milestone): Promise<Opportunity> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
     const before = await lockOpportunity(ctx, id)
+    requireUpon(before, undefined)
     if (before[milestone] === null) return before
     sendStatement(
       ctx,

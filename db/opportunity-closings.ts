@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { recordCloseDateMove } from './close-dates.ts'
 import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
 import { requireDiscardReason, type DiscardReason } from './discard-reasons.ts'
-import { invalid, staleVersion } from './errors.ts'
+import { invalid } from './errors.ts'
 import { freezeValue, type Frozen } from './exchange-rates.ts'
 import { Lines } from './lead-fields.ts'
 import { noteMilestone } from './milestones.ts'
@@ -14,6 +14,7 @@ import {
   requireApproval,
   requireReason,
   requireSameKind,
+  requireUpon,
   type Lane,
 } from './opportunity-stages.ts'
 import { changesOf, reopenClosing, withoutRate } from './opportunity-reopenings.ts'
@@ -40,12 +41,12 @@ export type CloseOpportunity = z.infer<typeof CloseOpportunity>
 /**
  * Closes a card as won or lost: a row of `closings` keeps how, with the exchange rate of the day.
  * @throws {DomainError} `opportunity_closed` with the state, `outcome_required`, `outcome_contradicts_stage`, `stage_open`,
- * `discard_reason_required` and its kin listing the accepted reasons, `approval_required`, stale on a version mismatch
+ * `discard_reason_required` and its kin listing the accepted reasons, `approval_required`, and what `requireUpon` refuses
  */
 export const closeOpportunity = (ctx: Ctx, id: string, input: CloseOpportunity): Promise<Opportunity> =>
   inTx(ctx, async (ctx) => {
     const before = await lockOpportunity(ctx, id)
-    if (input.version !== undefined && input.version !== before.version) throw staleVersion(before)
+    requireUpon(before, input.version)
     requireOpen(before)
     const lane = await readLane(ctx, whichStage(before, input))
     await requireSameKind(ctx, before, lane)

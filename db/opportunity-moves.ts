@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
-import { invalid, staleVersion } from './errors.ts'
+import { invalid } from './errors.ts'
 import { closeInto, Discard } from './opportunity-closings.ts'
 import { reopenInto } from './opportunity-reopenings.ts'
 import { lockOpportunity, type Opportunity } from './opportunities.ts'
@@ -11,6 +11,7 @@ import {
   requireApproval,
   requireReason,
   requireSameKind,
+  requireUpon,
   type Lane,
 } from './opportunity-stages.ts'
 import { getPipeline } from './pipelines.ts'
@@ -32,8 +33,8 @@ export type MoveOpportunity = z.infer<typeof MoveOpportunity>
  * Moves a card to a stage of its pipeline, or of another one for the same kind of record: the one move there is, whatever
  * door it comes through. Onto a won or lost stage it closes the card, out of one it reopens it, by the rules of those acts.
  * To the stage it is in, it only takes its place there, which nothing else is told of.
- * @throws {DomainError} `stage_not_found`, `stage_of_other_kind`, `stage_of_other_pipeline`, `reason_required` (agents always
- * give one), `approval_required`, what closing refuses, stale on a version mismatch
+ * @throws {DomainError} `stage_not_found`, `pipeline_archived`, `stage_of_other_kind`, `stage_of_other_pipeline`,
+ * `reason_required` (agents always give one), `approval_required`, what closing and `requireUpon` refuse
  */
 export const moveOpportunity = (ctx: Ctx, id: string, input: MoveOpportunity): Promise<Opportunity> =>
   inTx(ctx, async (ctx) => {
@@ -41,7 +42,7 @@ export const moveOpportunity = (ctx: Ctx, id: string, input: MoveOpportunity): P
       lockOpportunity(ctx, id),
       readLane(ctx, { id: input.stage_id }),
     ])
-    if (input.version !== undefined && input.version !== before.version) throw staleVersion(before)
+    requireUpon(before, input.version)
     await requireLane(ctx, before, lane, input.pipeline_id)
     requireReason(ctx, input.reason)
     const place = { before_id: input.before_id, after_id: input.after_id }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Change } from './activities.ts'
 import { recordCloseDateMove } from './close-dates.ts'
 import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
-import { DomainError, invalid, staleVersion } from './errors.ts'
+import { DomainError, invalid } from './errors.ts'
 import { freezeValue, worthOf, type Frozen } from './exchange-rates.ts'
 import { getOpportunity, lockOpportunity, type Opportunity } from './opportunities.ts'
 import {
@@ -11,6 +11,7 @@ import {
   requireApproval,
   requireReason,
   requireSameKind,
+  requireUpon,
   type Lane,
 } from './opportunity-stages.ts'
 import { defaultPipeline, entryStage, readPipeline } from './pipelines.ts'
@@ -38,8 +39,8 @@ export type ClosingValues = z.infer<typeof ClosingValues>
 /**
  * Opens a closed card again and answers what that cleared; the closing stays, with who reopened it and when.
  * @param values what the closing had changed beside it, when that is taken back, too
- * @throws {DomainError} `opportunity_open` with the state, `stage_closed`, `reason_required`, `approval_required`, stale on a
- * version mismatch
+ * @throws {DomainError} `opportunity_open` with the state, `stage_closed`, `reason_required`, `approval_required`, and what
+ * `requireUpon` refuses
  */
 export const reopenOpportunity = (
   ctx: Ctx,
@@ -49,7 +50,7 @@ export const reopenOpportunity = (
 ): Promise<Reopened> =>
   inTx(ctx, async (ctx) => {
     const before = await lockOpportunity(ctx, id)
-    if (input.version !== undefined && input.version !== before.version) throw staleVersion(before)
+    requireUpon(before, input.version)
     const lane = await laneOfReopening(ctx, before, input.stage_id)
     return { ...(await reopenInto(ctx, before, lane, { ...input, values })), cleared: clearedBy(before) }
   })
@@ -96,7 +97,7 @@ export const reopenInto = async (
 
 /**
  * Takes a reopening back: the card is closed again as that closing says, at its time and its rate.
- * @throws {DomainError} `closing_stands` when it was never taken back
+ * @throws {DomainError} `closing_stands` when it was never taken back, `record_archived`
  */
 export const restoreClosing = (
   ctx: Ctx,
@@ -107,6 +108,7 @@ export const restoreClosing = (
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
     const before = await lockOpportunity(ctx, id)
+    requireUpon(before, undefined)
     requireApproval(ctx, 'closes a card')
     const [closing] = await tx<Closed[]>`
       select outcome, stage_id, discard_reason_id, note, currency, exchange_rate, base_currency, closed_at from closings

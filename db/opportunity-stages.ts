@@ -1,10 +1,11 @@
 import { recordActivity, type Change, type Inverse, type NewActivity } from './activities.ts'
 import { recheckApprovals } from './approval-reads.ts'
 import { sendStatement, type Ctx, type TxCtx } from './context.ts'
-import { DomainError, invalid, notFound } from './errors.ts'
+import { DomainError, invalid, notFound, staleVersion } from './errors.ts'
 import { getOpportunity, type Opportunity } from './opportunities.ts'
-import { readPipeline, type StageKind } from './pipelines.ts'
+import { readPipeline, requirePipelineInUse, type StageKind } from './pipelines.ts'
 import { positionAt, type Place } from './positions.ts'
+import { requireRecordInUse } from './records.ts'
 
 /** A stage that a card is about to enter, with what its pipeline says. */
 export type Lane = {
@@ -22,7 +23,7 @@ type Which = { id: string } | { pipeline_id: string; kind: 'won' | 'lost' }
 
 /**
  * A stage to enter: nobody deletes it, or its pipeline, until the transaction ends.
- * @throws {DomainError} `stage_not_found`, also when its pipeline is archived
+ * @throws {DomainError} `stage_not_found`, `pipeline_archived`
  */
 export const readLane = async (ctx: TxCtx, which: Which): Promise<Lane> => {
   const { tx, organization_id } = ctx
@@ -35,11 +36,13 @@ export const readLane = async (ctx: TxCtx, which: Which): Promise<Lane> => {
     ctx,
     tx`select 1 from stages s where s.organization_id = ${organization_id} and ${named} for key share`,
   )
-  const [lane] = await tx<Lane[]>`
-    select s.id, s.label, s.kind, s.pipeline_id, p.name as pipeline, p.record_kind, p.lost_reason
+  const [found] = await tx<(Lane & { archived_at: Date | null })[]>`
+    select s.id, s.label, s.kind, s.pipeline_id, p.name as pipeline, p.record_kind, p.lost_reason, p.archived_at
     from stages s join pipelines p on p.organization_id = s.organization_id and p.id = s.pipeline_id
-    where s.organization_id = ${organization_id} and ${named} and p.archived_at is null`
-  if (!lane) throw notFound('stage', 'id' in which ? which.id : undefined)
+    where s.organization_id = ${organization_id} and ${named}`
+  if (!found) throw notFound('stage', 'id' in which ? which.id : undefined)
+  const { archived_at, ...lane } = found
+  requirePipelineInUse({ id: lane.pipeline_id, name: lane.pipeline, archived_at })
   return lane
 }
 
@@ -56,6 +59,15 @@ export const requireSameKind = async (ctx: Ctx, card: Opportunity, lane: Lane): 
     `“${lane.label}” belongs to “${lane.pipeline}”, a pipeline for ${lane.record_kind}s; this is a ${card.kind}.`,
     stages.map(({ id, label }) => ({ id, label })),
   )
+}
+
+/**
+ * An act on a card that was read at `version`, if its reader said which; an archived card is restored first.
+ * @throws {DomainError} stale on a version mismatch, `record_archived`
+ */
+export const requireUpon = (card: Opportunity, version: number | undefined): void => {
+  if (version !== undefined && version !== card.version) throw staleVersion(card)
+  requireRecordInUse(card)
 }
 
 /** An agent changes no stage without saying why. */

@@ -72,15 +72,26 @@ export const readPipeline = (ctx: Ctx, id: string, { counts = false } = {}): Pro
  */
 export const getPipeline = async (ctx: Ctx, id: string): Promise<Pipeline> => {
   const pipeline = await readPipeline(ctx, id)
-  if (pipeline.archived_at) {
-    throw new DomainError(
-      'conflict',
-      'pipeline_archived',
-      `The pipeline “${pipeline.name}” is archived. Restore it first, or choose another one.`,
-      { extra: { archived_at: pipeline.archived_at } },
-    )
-  }
+  requirePipelineInUse(pipeline)
   return pipeline
+}
+
+/**
+ * Nothing enters a pipeline that is archived.
+ * @throws {DomainError} `pipeline_archived`, naming it
+ */
+export const requirePipelineInUse = ({
+  id,
+  name,
+  archived_at,
+}: Pick<Pipeline, 'id' | 'name' | 'archived_at'>): void => {
+  if (archived_at === null) return
+  throw new DomainError(
+    'conflict',
+    'pipeline_archived',
+    `The pipeline “${name}” is archived. Restore it first, or choose another one.`,
+    { extra: { pipeline_id: id, pipeline: name, archived_at } },
+  )
 }
 
 /** The pipeline that new records of this kind enter. */
@@ -104,14 +115,20 @@ export const entryStage = (pipeline: Pipeline): Stage => {
   return stage
 }
 
-/** A stage of a pipeline that is in use, by its id, with the pipeline it belongs to. */
+/**
+ * A stage of a pipeline that is in use, by its id, with the pipeline it belongs to.
+ * @throws {DomainError} `stage_not_found`, `pipeline_archived`
+ */
 export const getStage = (ctx: Ctx, id: string): Promise<Stage & { pipeline_id: string }> =>
   inTx(ctx, async ({ tx, organization_id }) => {
-    const [stage] = await tx<(Stage & { pipeline_id: string })[]>`
-      select s.id, s.label, s.description, s.kind, s.position, s.color, s.close_probability, s.rot_days, s.pipeline_id
+    const [found] = await tx<(Stage & { pipeline_id: string; pipeline: string; archived_at: Date | null })[]>`
+      select s.id, s.label, s.description, s.kind, s.position, s.color, s.close_probability, s.rot_days, s.pipeline_id,
+        p.name as pipeline, p.archived_at
       from stages s join pipelines p on p.organization_id = s.organization_id and p.id = s.pipeline_id
-      where s.organization_id = ${organization_id} and s.id = ${id} and p.archived_at is null`
-    if (!stage) throw notFound('stage', id)
+      where s.organization_id = ${organization_id} and s.id = ${id}`
+    if (!found) throw notFound('stage', id)
+    const { pipeline, archived_at, ...stage } = found
+    requirePipelineInUse({ id: stage.pipeline_id, name: pipeline, archived_at })
     return stage
   })
 

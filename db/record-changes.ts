@@ -6,7 +6,7 @@ import { requireMember } from './identity.ts'
 import { countryCode } from './lead-fields.ts'
 import { type Origin, writeOrigins } from './origins.ts'
 import { normaliseFields } from './record-fields.ts'
-import { type RecordKind, requireFreeExternalId, tableOf } from './records.ts'
+import { type RecordKind, requireFreeExternalId, requireRecordInUse, tableOf } from './records.ts'
 
 /** A record as it was read, locked, before it is changed. */
 type Before = { id: string; version: number }
@@ -67,18 +67,24 @@ export const writeChanges = async (
  * What a change sets, ready for the columns.
  * @param fields the names that are columns
  * @param default_country assumed for a phone where neither the record nor the change names a country
- * @throws {DomainError} stale when `version` is not the current one; `external_id_taken`, `owner_unknown`
+ * @throws {DomainError} stale when `version` is not the current one; `record_archived`, `external_id_taken`, `owner_unknown`
  */
 export const readChange = async (
   ctx: TxCtx,
   kind: RecordKind,
-  before: Before & { country: string | null; external_id: string | null },
+  before: Before & {
+    name: string
+    country: string | null
+    external_id: string | null
+    archived_at: Date | null
+  },
   input: { version?: number | undefined; owner_id?: string | null | undefined },
   fields: object,
   default_country: string | null,
 ): Promise<Record<string, unknown>> => {
   const { version, owner_id } = input
   if (version !== undefined && version !== before.version) throw staleVersion(before)
+  requireRecordInUse({ ...before, kind })
   const own = before.country && countryCode(before.country)
   const { values } = normaliseFields(input, fields, own ?? default_country)
   if (values['external_id'] !== before.external_id)

@@ -88,6 +88,21 @@ export const archiveRecord = (ctx: Ctx, record: RecordRef, reason?: string): Pro
 export const restoreRecord = (ctx: Ctx, record: RecordRef, reason?: string): Promise<void> =>
   setArchived(ctx, record, false, reason)
 
+/**
+ * What is archived is not changed: it is restored first.
+ * @throws {DomainError} `record_archived`, with where it is restored
+ */
+export const requireRecordInUse = ({ kind, id, name, archived_at }: RecordLabel): void => {
+  if (archived_at === null) return
+  const restore = `/api/${kind}s/${id}/restore`
+  throw new DomainError(
+    'conflict',
+    'record_archived',
+    `“${name}” is archived. Restore it first (POST ${restore}), then change it.`,
+    { extra: { archived_at, restore } },
+  )
+}
+
 /** The record of this kind that has this external id and is not archived: no two that are in use share one. */
 export const holderOfExternalId = async (
   { tx, organization_id }: TxCtx,

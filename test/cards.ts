@@ -1,7 +1,9 @@
 import { inTx, type Ctx } from '../db/context.ts'
 import { createDeal, type NewDeal } from '../db/deals.ts'
 import type { Opportunity } from '../db/opportunities.ts'
+import { closeOpportunity } from '../db/opportunity-closings.ts'
 import { defaultPipeline, type Pipeline, type Stage } from '../db/pipelines.ts'
+import { anyReason } from './worked-lead.ts'
 
 /** A deal at the entry of its pipeline. */
 export const makeDeal = (ctx: Ctx, fields: Partial<NewDeal> = {}): Promise<Opportunity> =>
@@ -38,3 +40,29 @@ export const asAgent = (ctx: Ctx, approval_id?: string): Ctx => ({
   actor: { kind: 'agent', id: 'lead_worker', name: 'lead_worker', version: '1' },
   ...(approval_id ? { approval_id } : {}),
 })
+
+/** A deal in one of a pipeline's open stages, by its place. */
+export const dealAt = (ctx: Ctx, pipeline: Pipeline, which: number): Promise<Opportunity> =>
+  makeDeal(ctx, { pipeline_id: pipeline.id, stage_id: stageIn(pipeline, which).id })
+
+/** A deal that was closed in a pipeline. */
+export const closedDealAt = async (
+  ctx: Ctx,
+  pipeline: Pipeline,
+  outcome: 'won' | 'lost',
+): Promise<Opportunity> =>
+  closeOpportunity(ctx, (await dealAt(ctx, pipeline, 0)).id, {
+    outcome,
+    ...(outcome === 'lost' ? { discard_reason_id: await anyReason(ctx) } : {}),
+  })
+
+/** Cards of a pipeline that lie in no stage of their own pipeline, and open ones in an archived pipeline: none, ever. */
+export const unattachedCards = (ctx: Ctx): Promise<number> =>
+  inTx(ctx, async ({ tx, organization_id }) => {
+    const [row] = await tx<{ count: number }[]>`
+      select count(*) as count from opportunities o
+      left join stages s on s.organization_id = o.organization_id and s.id = o.stage_id and s.pipeline_id = o.pipeline_id
+      left join pipelines p on p.organization_id = o.organization_id and p.id = o.pipeline_id
+      where o.organization_id = ${organization_id} and (s.id is null or p.id is null or (s.kind = 'open' and p.archived_at is not null))`
+    return row?.count ?? -1
+  })

@@ -280,7 +280,10 @@ describe('F16: reopening', () => {
     expect((await api.json('GET', `/api/opportunities/${lead.id}/reopen`)).body.stage).toMatchObject({
       id: entry.id,
     })
-    expect(await act(lead.id, 'reopen', { stage_id: stageIn(gone, 1).id })).toMatchObject({ status: 404 })
+    expect(await act(lead.id, 'reopen', { stage_id: stageIn(gone, 1).id })).toMatchObject({
+      status: 409,
+      body: { code: 'pipeline_archived' },
+    })
     expect(await act(lead.id, 'reopen')).toMatchObject({
       status: 200,
       body: { stage: { id: entry.id }, pipeline_id: (await defaultPipeline(ctx, 'lead')).id },

@@ -4,6 +4,7 @@ import type { Ctx, TxCtx } from '../db/context.ts'
 import { listMembers } from '../db/identity.ts'
 import { getOpportunity } from '../db/opportunities.ts'
 import { updateRecord } from '../db/record-updates.ts'
+import { requireRecordInUse } from '../db/records.ts'
 import { defineTool } from './tool.ts'
 
 const nameOf = async (ctx: Ctx, owner_id: string | null): Promise<string | null> => {
@@ -37,8 +38,9 @@ export const assign_owner = defineTool({
     return name === null ? `Take “${card.name}” from its owner` : `Give “${card.name}” to ${name}`
   },
   consequence: () => 'If you approve: the owner changes.',
-  // Who it must be is checked before anybody is asked.
-  needsPerson: async ({ owner_id }, ctx) => {
+  // Who it must be, and whether it may be changed, is checked before anybody is asked.
+  needsPerson: async ({ opportunity_id, owner_id }, ctx) => {
+    requireRecordInUse(await getOpportunity(ctx, opportunity_id))
     await nameOf(ctx, owner_id)
     return undefined
   },

@@ -3,6 +3,7 @@ import type { TxCtx } from '../db/context.ts'
 import { getOpportunity, requireOpen } from '../db/opportunities.ts'
 import { closeOpportunity, requireDiscard } from '../db/opportunity-closings.ts'
 import { readLane } from '../db/opportunity-stages.ts'
+import { requireRecordInUse } from '../db/records.ts'
 import { defineTool, type Preview } from './tool.ts'
 
 type Closing = {
@@ -48,6 +49,7 @@ export const close_opportunity = defineTool({
     `If you approve: it is ${outcome}, counts in reports and leaves the open pipeline; its exchange rate is frozen.`,
   needsPerson: async (input, ctx) => {
     const { card } = await read(ctx, input)
+    requireRecordInUse(card)
     requireOpen(card)
     return `Closing a ${card.kind} needs a person.`
   },

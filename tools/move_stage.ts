@@ -5,6 +5,7 @@ import { requireDiscard } from '../db/opportunity-closings.ts'
 import { moveOpportunity } from '../db/opportunity-moves.ts'
 import { readLane } from '../db/opportunity-stages.ts'
 import { getStage } from '../db/pipelines.ts'
+import { requireRecordInUse } from '../db/records.ts'
 import { defineTool } from './tool.ts'
 
 /** Moves a lead or a deal along its pipeline. Closing one, or reopening a closed one, is for people. */
@@ -32,6 +33,7 @@ export const move_stage = defineTool({
   consequence: () => 'If you approve: the stage changes.',
   needsPerson: async ({ lead_id, stage_id, discard_reason_id }, ctx) => {
     const [target, card] = await Promise.all([readLane(ctx, { id: stage_id }), getOpportunity(ctx, lead_id)])
+    requireRecordInUse(card)
     if (target.kind !== 'open') await requireDiscard(ctx, target, discard_reason_id)
     if (target.kind !== 'open') return `Closing a ${card.kind} (${target.label}) needs a person.`
     return card.stage.kind === 'open' ? undefined : `Reopening a closed ${card.kind} needs a person.`

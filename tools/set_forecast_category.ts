@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { setForecastCategory } from '../db/forecast-categories.ts'
 import { getOpportunity } from '../db/opportunities.ts'
 import { forecastCategories } from '../db/opportunity-fields.ts'
+import { requireRecordInUse } from '../db/records.ts'
 import { defineTool } from './tool.ts'
 
 const inWords = (category: string | null): string | null => category?.replaceAll('_', ' ') ?? null
@@ -25,7 +26,10 @@ export const set_forecast_category = defineTool({
   summary: async ({ opportunity_id, forecast_category }, ctx) =>
     `Forecast “${(await getOpportunity(ctx, opportunity_id)).name}” as ${inWords(forecast_category)}`,
   consequence: () => 'If you approve: it counts in another slice of the forecast.',
-  needsPerson: () => Promise.resolve('What a forecast counts on needs a person.'),
+  needsPerson: async ({ opportunity_id }, ctx) => {
+    requireRecordInUse(await getOpportunity(ctx, opportunity_id))
+    return 'What a forecast counts on needs a person.'
+  },
   safe_when_tainted: false,
   risk: 'medium',
   reads: () => [

@@ -6,6 +6,7 @@ import { lockLead, updateLead } from '../db/leads.ts'
 import { getOpportunity, type Opportunity } from '../db/opportunities.ts'
 import { OpportunityFields } from '../db/opportunity-fields.ts'
 import { writeOrigins } from '../db/origins.ts'
+import { requireRecordInUse } from '../db/records.ts'
 import { defineTool } from './tool.ts'
 
 const Values = OpportunityFields.pick({
@@ -52,9 +53,10 @@ export const update_lead = defineTool({
   summary: ({ values }) => `Change ${namesIn(values).map(inWords).join(', ')}`,
   consequence: ({ values }) => `If you approve: ${namesIn(values).map(inWords).join(', ')} will be changed.`,
   needsPerson: async (input, ctx, { tainted, suggestion }) => {
+    const lead = await getOpportunity(ctx, input.lead_id, 'lead')
+    requireRecordInUse(lead)
     // A person decides; what there is to say for it stands in the reason.
     if (suggestion) return undefined
-    const lead = await getOpportunity(ctx, input.lead_id, 'lead')
     await requireMayWrite(ctx, lead, input)
     if (!tainted) return undefined
     const filled = filledIn(lead, input)

@@ -11,6 +11,8 @@ import { openFeed } from './event-feed.ts'
 import { eventsOperation, streamEvents } from './events.ts'
 import { checkReadiness, type WorkerHeartbeat } from './health.ts'
 import { openDoors } from './intake/doors.ts'
+import { answerTouchPreflight, receiveTouch, TOUCH } from './intake/touch.ts'
+import { serveTouchScript, TOUCH_SCRIPT } from './intake/touch-script.ts'
 import { answerPreflight, receiveWebhook, WEBHOOK } from './intake/webhook.ts'
 import { describeApi } from './openapi.ts'
 import { createAuthenticate, refuseForeignPage, type Principal } from './principal.ts'
@@ -63,6 +65,10 @@ export const createApp = (options: AppOptions): App => {
   app.post(WEBHOOK, (c) =>
     logged(c, (request_id) => receiveWebhook(parts, c.req.raw, c.req.param('token'), request_id)),
   )
+  app.options(TOUCH, (c) => answerTouchPreflight(parts, c.req.raw, c.req.param('token')))
+  app.post(TOUCH, (c) =>
+    logged(c, (request_id) => receiveTouch(parts, c.req.raw, c.req.param('token'), request_id)),
+  )
 
   app.use('*', async (c, next) => {
     const request_id = randomUUID()
@@ -91,6 +97,7 @@ export const createApp = (options: AppOptions): App => {
   app.get('/openapi.json', (c) => c.json(document))
   app.get('/docs', (c) => c.html(docsPage(document)))
 
+  app.get(TOUCH_SCRIPT, (c) => serveTouchScript(c.req.raw))
   app.get('/unsubscribe/:token', async (c) => c.html(await askToUnsubscribe(db, c.req.param('token'))))
   app.post('/unsubscribe/:token', async (c) => c.html(await unsubscribe(db, c.req.param('token'))))
 

@@ -41,6 +41,7 @@ export const describeApi = (routes: readonly Route[], app_url: string): OpenApi 
     add(definition.method, definition.path, operationOf(definition, schemas))
   add('GET', eventsOperation.path, streamOperation)
   add('POST', '/intake/webhook/:token', webhookOperation)
+  add('POST', '/intake/touch/:token', touchOperation)
   return {
     openapi: '3.1.0',
     info: {
@@ -258,6 +259,57 @@ const webhookOperation: Operation = {
       },
     },
     '200': { description: 'Delivered before: the first answer' },
+    default: PROBLEM,
+  },
+}
+
+const touchOperation: Operation = {
+  summary: 'Tell of a visit',
+  description:
+    'What `/touch.js` sends: JSON (also as `text/plain`, as a beacon sends it), up to 16 kB. Without `consent: true` nothing is kept, nor of robots or of browsers with Global Privacy Control or Do Not Track; the answer is 202 with `recorded: false` and the reason. Of addresses, origin and path are kept; `utm_…` and the marks of advertisers are read from `page` where they are not given. Texts that are too long are cut. A form that carries the visitor’s id as `leadhand_visitor` joins the visits to its lead.',
+  tags: ['intake'],
+  operationId: 'postIntakeTouch',
+  security: [{}],
+  parameters: [{ in: 'path', name: 'token', required: true, schema: { type: 'string' } }],
+  requestBody: {
+    required: true,
+    content: {
+      'application/json': {
+        schema: jsonSchema(
+          z.looseObject({
+            consent: z.boolean(),
+            visitor_id: z.string().min(8).max(64),
+            id: z.string().max(100).optional().describe('What comes twice under it is one.'),
+            page: z.string().optional(),
+            referrer: z.string().optional(),
+            occurred_at: z.iso.datetime().optional(),
+          }),
+          'input',
+        ),
+        example: {
+          consent: true,
+          visitor_id: '5f0c6d0e9b1a4c55',
+          page: 'https://brightside.example/espresso?utm_source=newsletter&utm_campaign=spring',
+          referrer: '',
+        },
+      },
+    },
+  },
+  responses: {
+    '202': {
+      description: 'Taken in',
+      content: {
+        'application/json': {
+          schema: jsonSchema(
+            z.object({
+              recorded: z.boolean(),
+              reason: z.enum(['no_consent', 'do_not_track', 'robot']).optional(),
+            }),
+            'output',
+          ),
+        },
+      },
+    },
     default: PROBLEM,
   },
 }

@@ -10,6 +10,8 @@ export const permissions = [
   'contacts:write',
   'pipelines:read',
   'pipelines:write',
+  'campaigns:read',
+  'campaigns:write',
   'approvals:read',
   'approvals:decide',
   'runs:read',

@@ -22,6 +22,7 @@ const linkPermissions: Record<string, Permission> = {
   activities: 'activities:read',
   files: 'files:read',
   submissions: 'intake:read',
+  touchpoints: 'leads:read',
 }
 
 /** @throws {Problem} 403 `permission_missing` when a filter asks about linked records that the principal may not read */

@@ -282,6 +282,7 @@ export const WORKED_ON = [
   'deal',
   'account',
   'contact',
+  'campaign',
   'task',
   'note',
   'file',

@@ -12,6 +12,8 @@ export type FilterKind =
   | 'activity'
   | 'file'
   | 'submission'
+  | 'touchpoint'
+  | 'campaign'
 
 /** Where a value lives that is not on the record's own row. `v` and `a` are the aliases of that table and the record. */
 export type Lookup = {
@@ -151,6 +153,9 @@ export const opportunityFields: FilterFields = {
   campaign: text,
   campaign_id: reference,
   landing_page: text,
+  first_campaign_id: ofOpportunity('uuid', 'attributions', 'first_campaign_id'),
+  last_campaign_id: ofOpportunity('uuid', 'attributions', 'last_campaign_id'),
+  touches: ofOpportunity('number', 'attributions', 'touches'),
   /** The door it came in by; never changes, unlike `source`. */
   door: { type: 'text', sql: (a) => `(${a}.origin->>'door')` },
   value_minor: number,
@@ -259,6 +264,36 @@ export const fileFields: FilterFields = {
   size: { type: 'number', required: true },
   text_status: name,
   subject_kind: name,
+}
+
+export const touchpointFields: FilterFields = {
+  id,
+  campaign: text,
+  campaign_id: reference,
+  source: text,
+  medium: text,
+  term: text,
+  content: text,
+  landing_page: text,
+  referrer: text,
+  occurred_at: moment,
+  door: name,
+}
+
+export const campaignFields: FilterFields = {
+  ...madeAndArchived,
+  name,
+  slug: name,
+  channel: text,
+  status: name,
+  starts_on: { type: 'date' },
+  ends_on: { type: 'date' },
+  budget_minor: number,
+  cost_minor: number,
+  currency: name,
+  owner_id: member,
+  owner_name: ownerName,
+  external_id: text,
 }
 
 export const submissionFields: FilterFields = {

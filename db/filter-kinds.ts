@@ -1,12 +1,14 @@
 import {
   accountFields,
   activityFields,
+  campaignFields,
   contactFields,
   fileFields,
   noteFields,
   opportunityFields,
   submissionFields,
   taskFields,
+  touchpointFields,
   type FilterFields,
   type FilterKind,
 } from './filter-fields.ts'
@@ -69,6 +71,7 @@ const cardLinks: Record<string, Link> = {
   leads: { kind: 'lead', on: (a, b) => `${b}.id = ${a}.source_lead_id` },
   deals: { kind: 'deal', on: (a, b) => `${b}.source_lead_id = ${a}.id` },
   submissions: { kind: 'submission', on: (a, b) => `${b}.lead_id = ${a}.id` },
+  touchpoints: { kind: 'touchpoint', on: (a, b) => `${b}.lead_id = coalesce(${a}.source_lead_id, ${a}.id)` },
   ...onRecord('$.kind'),
 }
 
@@ -157,5 +160,20 @@ export const filterKinds: Record<FilterKind, KindOfRecord> = {
     archives: false,
     fields: submissionFields,
     search: { texts: ['door'] },
+  },
+  touchpoint: {
+    ...plain,
+    table: 'touchpoints',
+    alias: 'h',
+    archives: false,
+    fields: touchpointFields,
+    search: { texts: ['campaign', 'source'] },
+  },
+  campaign: {
+    ...plain,
+    table: 'campaigns',
+    alias: 'g',
+    fields: campaignFields,
+    search: { texts: ['name', 'slug', 'channel', 'description'] },
   },
 }

@@ -53,6 +53,17 @@ const turned = (pairs: [string, string][]): Record<string, string> => {
 
 const pathOf = (text: string): string => text.trim().replace(/^\$\.?/, '')
 
+/** A website whose pages may send touches: scheme, host and port, nothing behind. */
+const SiteOrigin = z
+  .string()
+  .max(300)
+  .transform((text, issues) => {
+    const url = URL.parse(text.trim())
+    if (url && /^https?:$/.test(url.protocol) && url.hostname !== '') return url.origin
+    issues.addIssue({ code: 'custom', message: 'the origin of a website, such as https://www.example.com' })
+    return z.NEVER
+  })
+
 const IntakeSourceFields = z.object({
   name: z.string().trim().min(1).max(120),
   mapping: Mapping.nullable(),
@@ -61,6 +72,7 @@ const IntakeSourceFields = z.object({
   pipeline_id: z.uuid().nullable(),
   wake_agent: z.boolean(),
   rate_limit_per_minute: z.number().int().min(1).max(10_000_000),
+  origins: z.array(SiteOrigin).max(50),
 })
 export const NewIntakeSource = IntakeSourceFields.partial().required({ name: true })
 export type NewIntakeSource = z.infer<typeof NewIntakeSource>
@@ -78,6 +90,8 @@ export type IntakeSource = {
   pipeline_id: string | null
   wake_agent: boolean
   rate_limit_per_minute: number
+  /** The websites whose pages may send touches; none named: any. */
+  origins: string[]
   previous_secret_until: Date | null
   archived_at: Date | null
   created_at: Date
@@ -158,6 +172,7 @@ export const createSource = (
         defaults: tx.json(fields.defaults ?? {}),
         pipeline_id: fields.pipeline_id ?? null,
         wake_agent: fields.wake_agent ?? true,
+        origins: fields.origins ?? [],
         ...(fields.rate_limit_per_minute ? { rate_limit_per_minute: fields.rate_limit_per_minute } : {}),
       })} returning *`
     await tx`
@@ -274,6 +289,7 @@ const toSource = (row: SourceRow): IntakeSource => ({
   pipeline_id: row.pipeline_id,
   wake_agent: row.wake_agent,
   rate_limit_per_minute: row.rate_limit_per_minute,
+  origins: row.origins,
   previous_secret_until: row.previous_secret_until,
   archived_at: row.archived_at,
   created_at: row.created_at,

@@ -3,6 +3,7 @@ import { selectCustom } from './custom-values.ts'
 import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, notFound } from './errors.ts'
 import type { forecastCategories } from './opportunity-fields.ts'
+import type { TouchBrief } from './lead-attribution.ts'
 import type { StageKind } from './pipelines.ts'
 import { positionAt } from './positions.ts'
 
@@ -40,6 +41,10 @@ export type Opportunity = {
   campaign: string | null
   campaign_id: string | null
   landing_page: string | null
+  /** The earliest of its touchpoints; a deal has those of the lead that it was made of. */
+  first_touch: TouchBrief | null
+  /** The latest of them before it was won or converted. */
+  last_touch: TouchBrief | null
   origin: { door: string; submission_id?: string }
   value_minor: number | null
   currency: string
@@ -133,7 +138,7 @@ export const selectOpportunity = (tx: TxCtx['tx'], extra?: SqlPart) => tx`
     (s.kind = 'open' and s.rot_days is not null and o.stage_entered_at < now() - make_interval(days => s.rot_days)) as stuck,
     o.owner_id,
     case when u.id is not null then jsonb_build_object('id', u.id, 'name', u.name) end as owner,
-    o.source, o.campaign, o.campaign_id, o.landing_page, o.origin, o.value_minor, o.currency, o.forecast_category,
+    o.source, o.campaign, o.campaign_id, o.landing_page, at.first_touch, at.last_touch, o.origin, o.value_minor, o.currency, o.forecast_category,
     o.expected_close_on, o.expected_close_slips, o.exchange_rate, o.base_value_minor, sc.score, coalesce(sc.reasons, '[]') as score_reasons, sc.verdict, sc.verdict_reason,
     o.tags, ${selectCustom(tx, tx`o.organization_id`, tx`o.id`)} as custom, o.extra, o.warnings,
     case when e.opportunity_id is not null then
@@ -156,6 +161,7 @@ export const selectOpportunity = (tx: TxCtx['tx'], extra?: SqlPart) => tx`
   from opportunities o
   join stages s on s.organization_id = o.organization_id and s.id = o.stage_id
   left join opportunity_scores sc on sc.organization_id = o.organization_id and sc.opportunity_id = o.id
+  left join attributions at on at.organization_id = o.organization_id and at.opportunity_id = o.id
   left join enrichments e on e.organization_id = o.organization_id and e.opportunity_id = o.id
   left join discard_reasons d on d.organization_id = o.organization_id and d.id = o.discard_reason_id
   left join identity.users u on u.id = o.owner_id`

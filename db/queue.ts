@@ -20,6 +20,7 @@ export const queues = {
   'bulk.queued': z.object({ ...organization, bulk_id: id }),
   'file.added': z.object({ ...organization, file_id: id }),
   'file.read': z.object({ ...organization, file_id: id }),
+  'campaign.named': z.object({ ...organization, campaign_id: id }),
   /** Scheduled every minute: what no job may have woken. */
   'minute.passed': z.object({}),
 } as const

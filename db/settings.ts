@@ -29,6 +29,8 @@ export const SettingsChange = z.object({
     z.string().max(200),
     z.object({ input_minor_per_million: z.number().min(0), output_minor_per_million: z.number().min(0) }),
   ),
+  create_campaigns: z.boolean(),
+  influence_days: z.int().min(1).max(3_650),
 })
 export type SettingsChange = z.infer<typeof SettingsChange>
 
@@ -42,6 +44,10 @@ export type Settings = {
   business_hours: BusinessHours
   sender_name: string | null
   model_prices: Record<string, { input_minor_per_million: number; output_minor_per_million: number }>
+  /** A campaign that a lead names and nobody made is made. */
+  create_campaigns: boolean
+  /** How long before a lead came in a campaign may have touched it to have influenced it. */
+  influence_days: number
   version: number
 }
 

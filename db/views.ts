@@ -4,6 +4,7 @@ import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { requireCurrentMember } from './current-member.ts'
 import { DomainError, invalid, notFound, staleVersion } from './errors.ts'
 import { fieldNamed, filterCondition, type FilterScope } from './filter-condition.ts'
+import type { FilterKind } from './filter-fields.ts'
 import { filterKinds } from './filter-kinds.ts'
 import { filterScope } from './filter-scope.ts'
 import { comparisonsOf, Filter, innerFilter } from './filters.ts'
@@ -231,7 +232,7 @@ const warningsOf = (
 }
 
 /** The archived fields that a filter asks for, those of linked records among them. */
-const archivedIn = (scope: FilterScope, kind: View['record_kind'], filter: Filter): string[] => {
+const archivedIn = (scope: FilterScope, kind: FilterKind, filter: Filter): string[] => {
   const fields = scope.fieldsOf(kind)
   const own = comparisonsOf(filter).flatMap(({ field }) => (fields[field]?.archived ? [field] : []))
   return [

@@ -8,6 +8,7 @@ import { startBulk } from '../db/bulk.ts'
 import { workBulk } from '../db/bulk-work.ts'
 import { createAccount } from '../db/accounts.ts'
 import { createContact } from '../db/contacts.ts'
+import { createCampaign } from '../db/campaigns.ts'
 import { inTx, type Ctx } from '../db/context.ts'
 import { createDeal } from '../db/deals.ts'
 import { createDiscardReason } from '../db/discard-reasons.ts'
@@ -39,6 +40,7 @@ export type Furnished = Record<
   | 'contact'
   | 'closed_lead'
   | 'discard_reason'
+  | 'campaign'
   | 'note'
   | 'task'
   | 'approval'
@@ -187,6 +189,7 @@ export const furnish = async (ctx: Ctx, user_id: string): Promise<Furnished> => 
     contact: contact.id,
     closed_lead: closed.id,
     discard_reason: reason.id,
+    campaign: (await createCampaign(ctx, { name: 'Spring fair' })).id,
     note: (await addNote(ctx, { subject, body: 'Prefers calls' })).id,
     task: (
       await createTask(ctx, {

@@ -48,13 +48,12 @@ export const operationsOf = async (api: ApiWorld): Promise<Described[]> => {
   )
 }
 
-/** Whether it changes something, and is not the door of websites. */
-export const isWrite = ({ method, path }: Described): boolean => method !== 'GET' && path !== WEBHOOK
+/** Whether it changes something, and is no door of websites. */
+export const isWrite = ({ method, path }: Described): boolean =>
+  method !== 'GET' && !path.startsWith('/intake/')
 
 /** Whether it answers JSON to who has a key. */
 export const isRead = ({ method, path }: Described): boolean => method === 'GET' && path !== '/api/events'
-
-const WEBHOOK = '/intake/webhook/{token}'
 
 /** An id that is nobody's; in an example it stands for one that has to be put there. */
 export const NOBODYS = '01990000-0000-7000-8000-000000000000'
@@ -143,6 +142,7 @@ const NOUNS: Record<string, string> = {
   opportunities: 'lead',
   pipelines: 'pipeline',
   'discard-reasons': 'discard_reason',
+  campaigns: 'campaign',
   approvals: 'approval',
   runs: 'run',
   failures: 'failed_run',

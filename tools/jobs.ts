@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { log } from '../log.ts'
 import { expireApproval } from '../db/approval-decisions.ts'
+import { linkEverythingNamed } from '../db/campaign-names.ts'
 import type { Database } from '../db/client.ts'
 import { systemCtx } from '../db/context.ts'
 import { findOverdueWork, type Overdue } from '../db/overdue.ts'
@@ -47,6 +48,9 @@ export const startToolJobs = async (
   )
   await queue.work('file.added', { concurrency: workLimits.files }, ({ organization_id, file_id }) =>
     readFileText(db, organization_id, file_id),
+  )
+  await queue.work('campaign.named', { concurrency: 1 }, ({ organization_id, campaign_id }) =>
+    linkEverythingNamed(db, organization_id, campaign_id),
   )
   await queue.work('minute.passed', { concurrency: 1 }, async () => {
     await sweep(db, outside)

@@ -3,8 +3,8 @@ import { resolveToken } from '../../db/identity.ts'
 import { openSource, type OpenSource } from '../../db/intake-sources.ts'
 import { openAllowances, type Allowance } from '../rate-limit.ts'
 
-/** A door with how much may still come through it now. */
-export type Door = { source: OpenSource; allowance: Allowance }
+/** A door with how much may still come through it now: deliveries, and visits, which must not be in their way. */
+export type Door = { source: OpenSource; allowance: Allowance; visits: Allowance }
 
 /** The doors that tokens open, kept for a moment so that a delivery costs one transaction. */
 export type Doors = {
@@ -26,7 +26,12 @@ export const openDoors = (db: Database): Doors => {
     const found = await resolveToken(db, 'intake', token)
     const source = found && (await openSource(db, found.organization_id, found.principal))
     if (!source) return undefined
-    return { source, allowance: allowances.of(source.id, source.rate_limit_per_minute) }
+    const { id, rate_limit_per_minute } = source
+    return {
+      source,
+      allowance: allowances.of(id, rate_limit_per_minute),
+      visits: allowances.of(`${id} visits`, rate_limit_per_minute),
+    }
   }
 
   return {

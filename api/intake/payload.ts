@@ -8,6 +8,7 @@ import { Problem } from '../problem.ts'
 export const readPayload = async (
   bytes: Uint8Array,
   content_type: string,
+  { what, example }: { what: string; example: string } = LEAD,
 ): Promise<Record<string, unknown>> => {
   const kind = content_type.split(';', 1)[0]?.trim().toLowerCase() ?? ''
   if (kind === 'application/x-www-form-urlencoded')
@@ -18,19 +19,17 @@ export const readPayload = async (
     throw new Problem(
       400,
       'unsupported_body',
-      `A lead comes as JSON or as a form, not as ${kind.slice(0, 100)}.`,
+      `${what} comes as JSON or as a form, not as ${kind.slice(0, 100)}.`,
       { extra: { accepted } },
     )
   }
   const value = parseJson(bytes)
   if (typeof value === 'object' && value !== null && !Array.isArray(value))
     return value as Record<string, unknown>
-  throw new Problem(
-    400,
-    'invalid_json',
-    'A lead is a JSON object, such as {"name": "Ana Ruiz", "email": "ana@example.com"}.',
-  )
+  throw new Problem(400, 'invalid_json', `${what} is a JSON object, such as ${example}.`)
 }
+
+const LEAD = { what: 'A lead', example: '{"name": "Ana Ruiz", "email": "ana@example.com"}' }
 
 const accepted = ['application/json', 'application/x-www-form-urlencoded', 'multipart/form-data']
 

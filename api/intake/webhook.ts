@@ -1,8 +1,8 @@
-import { checkSignature, type OpenSource } from '../../db/intake-sources.ts'
 import { storeSubmission } from '../../db/submissions.ts'
 import { readBody } from '../body.ts'
 import { answerProblem, Problem } from '../problem.ts'
 import type { Parts } from '../route.ts'
+import { enterDoor, requireSignature, requireSignatureHeaders } from './entry.ts'
 import { readPayload } from './payload.ts'
 
 /** Where outside systems post leads. */
@@ -40,27 +40,14 @@ export const receiveWebhook = async (
   request_id: string,
 ): Promise<Response> => {
   try {
-    const door = await doors.find(token)
-    if (!door)
-      throw new Problem(404, 'intake_source_not_found', 'No door has this token; it may have been closed.')
-    const wait_s = door.allowance.take()
-    if (wait_s > 0) {
-      throw new Problem(
-        429,
-        'too_many_deliveries',
-        `This door takes ${door.allowance.per_minute} deliveries a minute. Send it again later.`,
-        {
-          headers: { 'retry-after': String(wait_s) },
-        },
-      )
-    }
-    if (door.source.signature_required) requireSignatureHeaders(request)
+    const source = await enterDoor(doors, token, (door) => door.allowance)
+    requireSignatureHeaders(source, request)
     const raw = await readBody(request)
-    if (door.source.signature_required) requireSignature(door.source, request, raw)
+    requireSignature(source, request, raw)
     const content_type = request.headers.get('content-type') ?? ''
     const payload = await readPayload(raw, content_type)
     const delivery_id = deliveryId(request)
-    const stored = await storeSubmission(db, door.source, { delivery_id, content_type, raw, payload })
+    const stored = await storeSubmission(db, source, { delivery_id, content_type, raw, payload })
     if (stored.rejected) {
       const { code, message, errors } = stored.rejected
       const extra = { submission_id: stored.submission_id }
@@ -89,39 +76,5 @@ const deliveryId = (request: Request): string | undefined => {
     400,
     'invalid_delivery_id',
     `A delivery id (webhook-id or Idempotency-Key) has 1 to ${MAX_DELIVERY_ID} characters.`,
-  )
-}
-
-const SIGNATURE_HEADERS = ['webhook-id', 'webhook-timestamp', 'webhook-signature'] as const
-
-/** Known without the body: an unsigned delivery is refused before it is read. */
-const requireSignatureHeaders = (request: Request): void => {
-  const missing = SIGNATURE_HEADERS.filter((name) => !request.headers.get(name))
-  if (missing.length > 0) {
-    throw new Problem(
-      401,
-      'signature_missing',
-      `This door takes signed deliveries only (Standard Webhooks): ${missing.join(', ')} missing.`,
-    )
-  }
-}
-
-const requireSignature = (source: OpenSource, request: Request, raw: Uint8Array): void => {
-  const headers = Object.fromEntries(
-    SIGNATURE_HEADERS.map((name) => [name, request.headers.get(name) ?? undefined]),
-  )
-  const check = checkSignature(source.secrets, headers, Buffer.from(raw).toString('utf8'))
-  if (check === 'good') return
-  if (check === 'expired') {
-    throw new Problem(
-      400,
-      'signature_expired',
-      'The signature is right, but more than 300 seconds from now. Sign it again, or set the clock.',
-    )
-  }
-  throw new Problem(
-    401,
-    'signature_forged',
-    'The signature does not belong to this body and this door’s secret.',
   )
 }

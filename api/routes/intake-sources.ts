@@ -11,6 +11,7 @@ import {
   type IntakeSource,
 } from '../../db/intake-sources.ts'
 import { getPipeline } from '../../db/pipelines.ts'
+import { SCRIPT_INTEGRITY, touchSnippet } from '../intake/touch-script.ts'
 import { ById, route } from '../route.ts'
 import { Id, listOf, Time } from '../shapes.ts'
 
@@ -27,6 +28,11 @@ export const IntakeSourceShape = z
     target_pipeline_id: Id.nullable(),
     wake_agent: z.boolean(),
     rate_limit_per_minute: z.int(),
+    origins: z.array(z.string()).describe('The websites whose pages may send visits; none named: any.'),
+    snippet: z
+      .string()
+      .describe('What a website puts into its pages so that visits are told of; the token is known when it is opened.'),
+    script_integrity: z.string().describe('For `integrity`, where a website wants this very script and no later one.'),
     previous_secret_until: Time.nullable(),
     archived_at: Time.nullable(),
     created_at: Time,
@@ -44,9 +50,14 @@ const Target = { target_pipeline_id: z.uuid().nullable().optional() }
 const Opened = NewIntakeSource.omit({ pipeline_id: true }).extend(Target)
 const Changed = IntakeSourceChange.omit({ pipeline_id: true }).extend(Target)
 
-const present = <Source extends IntakeSource>({ pipeline_id, ...source }: Source) => ({
+const present = <Source extends IntakeSource & { token?: string }>(
+  { pipeline_id, ...source }: Source,
+  app_url: string,
+) => ({
   ...source,
   target_pipeline_id: pipeline_id,
+  snippet: touchSnippet(app_url, source.token ?? 'YOUR_TOKEN'),
+  script_integrity: SCRIPT_INTEGRITY,
 })
 
 const accept = <Input extends { target_pipeline_id?: string | null | undefined }>({
@@ -67,7 +78,10 @@ export const intakeSources = [
       summary: 'Doors that are open',
       response: listOf(IntakeSourceShape),
     },
-    async ({ ctx }) => ({ data: (await listSources(ctx)).map(present), next_cursor: null }),
+    async ({ ctx, app_url }) => ({
+      data: (await listSources(ctx)).map((source) => present(source, app_url)),
+      next_cursor: null,
+    }),
   ),
   route(
     {
@@ -84,7 +98,7 @@ export const intakeSources = [
     async ({ ctx, body, app_url }) => {
       if (body.target_pipeline_id) await getPipeline(ctx, body.target_pipeline_id)
       const opened = await createSource(ctx, accept(body))
-      return { ...present(opened), url: `${app_url}/intake/webhook/${opened.token}` }
+      return { ...present(opened, app_url), url: `${app_url}/intake/webhook/${opened.token}` }
     },
   ),
   route(
@@ -96,7 +110,7 @@ export const intakeSources = [
       params: ById,
       response: IntakeSourceShape,
     },
-    async ({ ctx, params }) => present(await getSource(ctx, params.id)),
+    async ({ ctx, params, app_url }) => present(await getSource(ctx, params.id), app_url),
   ),
   route(
     {
@@ -110,11 +124,11 @@ export const intakeSources = [
       response: IntakeSourceShape,
       versioned: true,
     },
-    async ({ ctx, params, body, version, doors }) => {
+    async ({ ctx, params, body, version, doors, app_url }) => {
       if (body.target_pipeline_id) await getPipeline(ctx, body.target_pipeline_id)
       const changed = await changeSource(ctx, params.id, { version, changes: accept(body) })
       doors.forget()
-      return present(changed)
+      return present(changed, app_url)
     },
   ),
   route(

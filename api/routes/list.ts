@@ -7,6 +7,7 @@ import { apiKeys } from './api-keys.ts'
 import { approvals } from './approvals.ts'
 import { board } from './board.ts'
 import { bulk } from './bulk.ts'
+import { campaigns } from './campaigns.ts'
 import { closings } from './closings.ts'
 import { contacts } from './contacts.ts'
 import { deals } from './deals.ts'
@@ -36,6 +37,7 @@ import { settings } from './settings.ts'
 import { submissions } from './submissions.ts'
 import { tasks } from './tasks.ts'
 import { tools } from './tools.ts'
+import { touchpoints } from './touchpoints.ts'
 import { undo } from './undo.ts'
 import { views } from './views.ts'
 
@@ -52,6 +54,8 @@ export const routes: readonly Route[] = [
   ...closings,
   ...milestones,
   ...lostReasons,
+  ...campaigns,
+  ...touchpoints,
   ...pipelines,
   ...board,
   ...discardReasons,

@@ -10,6 +10,11 @@ import { Anything, Id, listOf, OriginShape, StageKind, Text, Time, WarningShape 
 
 const Fact = z.object({ key: z.string(), value: z.string(), source_url: z.string(), snippet: z.string() })
 
+/** A touchpoint as a card shows it. */
+export const TouchShape = z
+  .object({ id: Id, campaign_id: Id.nullable(), campaign: Text, source: Text, medium: Text, occurred_at: Time })
+  .meta({ id: 'Touch' })
+
 /** A lead or a deal. */
 export const OpportunityShape = z
   .object({
@@ -40,6 +45,8 @@ export const OpportunityShape = z
     campaign: Text,
     campaign_id: Id.nullable(),
     landing_page: Text,
+    first_touch: TouchShape.nullable().describe('The earliest of its touchpoints.'),
+    last_touch: TouchShape.nullable().describe('The latest touchpoint before it was won or converted.'),
     origin: z.looseObject({ door: z.string(), submission_id: Id.optional() }),
     origins: z
       .array(OriginShape)

@@ -13,6 +13,10 @@ export const SettingsShape = z
     timezone: z.string(),
     business_hours: Anything,
     sender_name: Text,
+    create_campaigns: z.boolean().describe('Whether a campaign that a lead names and nobody made is made.'),
+    influence_days: z
+      .int()
+      .describe('How long before a lead came in a campaign may have touched it to have influenced it.'),
     version: z.int(),
   })
   .meta({ id: 'Settings' })
@@ -25,6 +29,8 @@ const present = ({ organization_id, organization_name, ...settings }: Settings) 
   timezone: settings.timezone,
   business_hours: settings.business_hours,
   sender_name: settings.sender_name,
+  create_campaigns: settings.create_campaigns,
+  influence_days: settings.influence_days,
   version: settings.version,
 })
 

@@ -3,11 +3,11 @@ import type { Database } from './client.ts'
 import { asSystem, inTx, type Ctx } from './context.ts'
 import { addMember, createOrganization, findOrganization, setPassword } from './identity.ts'
 import { createSource } from './intake-sources.ts'
-import { scoreLead, saveScore } from './lead-score.ts'
+import { qualifyLead } from './lead-qualification.ts'
 import { createLead, updateLead, type NewLead } from './leads.ts'
 import { saveEnrichment } from './lead-enrichment.ts'
 import { addNote } from './notes.ts'
-import { getOpportunity, type Fact } from './opportunities.ts'
+import type { Fact } from './opportunities.ts'
 import { moveOpportunity } from './opportunity-moves.ts'
 import { defaultPipeline } from './pipelines.ts'
 import { queueRun } from './runs.ts'
@@ -80,7 +80,7 @@ const tellTheStory = async (
       })
     }
     if (owner) await updateLead(mira, id, { owner_id: owner === 'mira' ? who.owner_id : who.rep_id })
-    if (moves.length > 0) await saveScore(mira, id, scoreLead(await getOpportunity(mira, id)))
+    if (moves.length > 0) await qualifyLead(asSystem(mira, 'demo'), id)
     for (const [label, reason] of moves)
       await moveOpportunity(owner === 'mira' ? mira : jonas, id, { stage_id: stage(label), reason })
     if (note) await addNote(jonas, { subject: { kind: 'lead', id }, body: note })

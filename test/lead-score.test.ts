@@ -1,7 +1,14 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { saveScore, scoreLead, type ScorableLead } from '../db/lead-score.ts'
+import { inTx } from '../db/context.ts'
+import { builtIn, type LeadScore, scoreValues } from '../db/lead-score.ts'
+import { rescoreLeads, saveScores } from '../db/lead-scoring.ts'
+import { qualifyLead } from '../db/lead-qualification.ts'
+import { updateLead } from '../db/leads.ts'
 import { getOpportunity } from '../db/opportunities.ts'
+import type { ScorableLead } from '../db/score-inputs.ts'
+import { scoreLead as asBefore } from './lead-score-2.ts'
+import { listTimeline } from '../db/timeline.ts'
 import { makeLead } from './worked-lead.ts'
 import { openWorld, type World } from './world.ts'
 
@@ -18,6 +25,8 @@ const nobody: ScorableLead = {
   enrichment: null,
   value_minor: null,
 }
+const now = new Date('2026-11-21T12:00:00Z')
+const scoreLead = (lead: ScorableLead): LeadScore => scoreValues(builtIn, lead, now)
 const score = (fields: Partial<ScorableLead>) => scoreLead({ ...nobody, ...fields })
 const pointsOf = (fields: Partial<ScorableLead>, factor: string): number | undefined =>
   score(fields).reasons.find((reason) => reason.factor === factor)?.points
@@ -36,7 +45,7 @@ describe('every factor has its points and its reason', () => {
     ['title', 8, { title: 'Purchasing' }],
     ['title', -6, { title: 'Praktikant' }],
     ['title', 3, { title: 'Barista' }],
-    ['website', 10, { enrichment: { website: 'x', summary: 'Coffee', facts: [], read_at: '' } }],
+    ['website', 10, { enrichment: { summary: 'Coffee', facts: [] } }],
     ['website', 4, { website: 'https://brightside.example' }],
     ['website', undefined, { email: 'ana@gmail.com' }],
     ['intent', 18, { message: 'What does it cost?' }],
@@ -109,6 +118,10 @@ test('whatever a lead holds: 0 to 100, the sum of its reasons, the same again, a
         first.score >= 50 ? 'qualified' : first.score >= 25 ? 'nurture' : 'unqualified',
       )
       expect(new Set(first.reasons.map(({ factor }) => factor)).size).toBe(first.reasons.length)
+      expect(first.reasons.some(({ factor }) => factor === 'limit')).toBe(first.score !== sum)
+      const { reasons, ...before } = asBefore({ ...lead, enrichment: null })
+      expect(first.reasons.filter(({ factor }) => factor !== 'limit')).toEqual(reasons)
+      expect(first).toMatchObject(before)
     }),
   )
 })
@@ -135,18 +148,83 @@ describe('stored', () => {
   })
   afterAll(() => world.stop())
 
-  test('beside the lead: its version stays, and the times are those of the first time', async () => {
+  test('F34: a lead has a score with reasons from its first second; its version stays, nothing is said, no verdict yet', async () => {
     const { ctx } = world
     const lead = await makeLead(ctx)
-    await saveScore(ctx, lead.id, score({ message: 'Hello' }))
+    const expected = scoreLead(lead)
+    expect(lead).toMatchObject({
+      version: 1,
+      score: expected.score,
+      score_reasons: expected.reasons,
+      score_formula: 'lead-score/2',
+      scored_at: expect.any(String),
+      verdict: null,
+      qualifying_started_at: null,
+    })
+    const { data } = await listTimeline(ctx, { kind: 'lead', id: lead.id }, { limit: 5 })
+    expect(data.map(({ type }) => type)).toEqual(['lead_imported'])
+  })
+
+  test('F34: a changed field changes the score in the same transaction; a verdict that was said follows it', async () => {
+    const { ctx } = world
+    const lead = await makeLead(ctx, { message: 'Hello' })
+    const richer = await updateLead(ctx, lead.id, { title: 'CEO', phone: '+4930901820' })
+    expect(richer).toMatchObject({ version: 2, score: scoreLead(richer).score, verdict: null })
+    expect(richer.score).toBe((lead.score ?? 0) + 21)
+    const qualified = await qualifyLead(ctx, lead.id)
+    const poorer = await updateLead(ctx, lead.id, {
+      title: null,
+      phone: null,
+      email: null,
+      company_name: null,
+    })
+    expect(qualified.verdict).not.toBe(poorer.verdict)
+    expect(poorer).toMatchObject({
+      verdict: 'unqualified',
+      verdict_reason: expect.stringContaining(`${poorer.score} of 100`),
+    })
+  })
+
+  test('qualifying says the verdict; the times are those of the first time', async () => {
+    const { ctx } = world
+    const lead = await makeLead(ctx, { message: 'Hello', email: 'ana@gmail.com', company_name: undefined })
+    await qualifyLead(ctx, lead.id)
     const thin = await getOpportunity(ctx, lead.id)
-    expect(thin).toMatchObject({ version: 1, score: 2, verdict: 'unqualified', qualified_at: null })
-    await saveScore(ctx, lead.id, { ...score({}), score: 80, verdict: 'qualified' })
+    expect(thin).toMatchObject({ version: 1, verdict: 'unqualified', qualified_at: null })
+    await updateLead(ctx, lead.id, {
+      message: 'What does it cost for 40 seats?',
+      title: 'CEO',
+      company_name: 'X',
+    })
+    await qualifyLead(ctx, lead.id)
     const good = await getOpportunity(ctx, lead.id)
-    await saveScore(ctx, lead.id, score({}))
+    expect(good).toMatchObject({ verdict: 'qualified', qualified_at: expect.any(Date) })
+    await updateLead(ctx, lead.id, { message: null, title: null })
+    await qualifyLead(ctx, lead.id)
     const after = await getOpportunity(ctx, lead.id)
     expect(after.qualifying_started_at).toEqual(thin.qualifying_started_at)
     expect(after.qualified_at).toEqual(good.qualified_at)
-    expect(after).toMatchObject({ version: 1, score: 0, verdict: 'unqualified' })
+    expect(after.verdict).not.toBe('qualified')
+  })
+
+  test('a score that is the same is not written again, and one that somebody wrote meanwhile stays', async () => {
+    const { ctx } = world
+    const lead = await makeLead(ctx)
+    const { scored_at } = await getOpportunity(ctx, lead.id)
+    await inTx(ctx, (ctx) => rescoreLeads(ctx, [lead.id]))
+    expect((await getOpportunity(ctx, lead.id)).scored_at).toEqual(scored_at)
+    const scored = { ...scoreLead(lead), score: 99 }
+    const standing = {
+      score: 0,
+      reasons: [],
+      formula: '',
+      verdict: null,
+      scored_at: '2026-01-01 00:00:00+00',
+    }
+    await inTx(ctx, (ctx) => {
+      saveScores(ctx, 'old', [{ lead_id: lead.id, scored, standing }])
+      return Promise.resolve()
+    })
+    expect((await getOpportunity(ctx, lead.id)).score).toBe(lead.score)
   })
 })

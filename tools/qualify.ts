@@ -1,7 +1,5 @@
 import { z } from 'zod'
-import { recordActivity } from '../db/activities.ts'
-import { saveScore, scoreLead, SCORE_FORMULA } from '../db/lead-score.ts'
-import { getOpportunity } from '../db/opportunities.ts'
+import { qualifyLead } from '../db/lead-qualification.ts'
 import { defineTool } from './tool.ts'
 
 /** Scores a lead by rules with listed reasons. A model asks for it; it cannot influence it. */
@@ -23,16 +21,6 @@ export const qualify = defineTool({
   safe_when_tainted: true,
   risk: 'low',
   reads: () => [],
-  run: async (ctx, { lead_id }) => {
-    const scored = scoreLead(await getOpportunity(ctx, lead_id, 'lead'))
-    await saveScore(ctx, lead_id, scored)
-    await recordActivity(ctx, {
-      type: 'qualified',
-      subjects: [{ kind: 'lead', id: lead_id }],
-      reason: scored.verdict_reason,
-      data: { ...scored, formula: SCORE_FORMULA },
-    })
-    return scored
-  },
+  run: (ctx, { lead_id }) => qualifyLead(ctx, lead_id),
   irreversible: 'A score is computed again, not taken back; it changes nothing else.',
 })

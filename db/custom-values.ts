@@ -7,6 +7,7 @@ import { customFields, valueColumns, type CustomField, type CustomType } from '.
 import { nearest } from './filters.ts'
 import { Line, Lines } from './lead-fields.ts'
 import type { RecordKind } from './records.ts'
+import { insertRows } from './row-sets.ts'
 
 type SqlPart = PendingQuery<Row[]>
 
@@ -55,7 +56,6 @@ export const readCustomValues = async (
  * Sets custom values of a record by the keys of its kind's fields; null, an empty text and an empty list clear one.
  * Answers what changed, as the caller's activity says it: `custom.<key>`. The caller holds the record's lock and raises
  * its version.
- * @param made whether the record was made in this transaction: there is nothing to compare with then
  * @throws {DomainError} `invalid_custom_value` with every wrong value, its type and what is accepted; `unknown_field`
  * naming the nearest key
  */
@@ -64,31 +64,28 @@ export const writeCustomValues = async (
   record_kind: RecordKind,
   record_id: string,
   values: Record<string, unknown>,
-  { made = false }: { made?: boolean } = {},
 ): Promise<Change[]> => {
   const given = Object.entries(values).filter(([, value]) => value !== undefined)
   if (given.length === 0) return []
   const { tx, organization_id } = ctx
   const fields = await customFields(ctx, record_kind)
-  const before = made ? {} : await readCustomValues(ctx, record_id, { archived: true })
+  const before = await readCustomValues(ctx, record_id, { archived: true })
   const parsed = parseCustomValues(record_kind, fields, given, before)
   const changed = parsed.filter(
     ({ field, value }) => JSON.stringify(before[field.key] ?? null) !== JSON.stringify(value),
   )
   if (changed.length === 0) return []
   const ids = changed.map(({ field }) => field.id)
-  if (!made)
-    sendStatement(
-      ctx,
-      tx`delete from custom_values where organization_id = ${organization_id} and record_id = ${record_id}
-        and field_id = any(${ids}::uuid[])`,
-    )
-  const rows = changed.flatMap(({ field, value }) => rowsOf(field, value))
-  if (rows.length > 0)
-    sendStatement(
-      ctx,
-      tx`insert into custom_values ${tx(rows.map((row) => ({ organization_id, record_id, ...row })))}`,
-    )
+  sendStatement(
+    ctx,
+    tx`delete from custom_values where organization_id = ${organization_id} and record_id = ${record_id}
+      and field_id = any(${ids}::uuid[])`,
+  )
+  insertRows(
+    ctx,
+    'custom_values',
+    changed.flatMap(({ field, value }) => rowsOf(record_id, field, value)),
+  )
   return changed.map(({ field, value }) => ({
     field: `custom.${field.key}`,
     before: before[field.key] ?? null,
@@ -202,7 +199,7 @@ const nameOf = (value: unknown): string => {
 /** Every row names every column, so that one insert takes rows of different types. */
 const EMPTY = { text_value: null, long_value: null, number_value: null, date_value: null }
 
-const rowsOf = ({ id, type }: CustomField, value: CustomValue | null) => {
+const rowsOf = (record_id: string, { id, type }: CustomField, value: CustomValue | null) => {
   if (value === null) return []
-  return [value].flat().map((one, n) => ({ field_id: id, n, ...EMPTY, [valueColumns[type]]: one }))
+  return [value].flat().map((one, n) => ({ record_id, field_id: id, n, ...EMPTY, [valueColumns[type]]: one }))
 }

@@ -1,16 +1,20 @@
 import { z } from 'zod'
+import { recordActivities } from './activities.ts'
 import type { Ctx } from './context.ts'
 import { invalid } from './errors.ts'
 import { Line } from './lead-fields.ts'
 import type { Opportunity } from './opportunities.ts'
 import { NewOpportunity, OpportunityChange } from './opportunity-fields.ts'
 import {
+  createOpportunities,
   createOpportunity,
   type KindRules,
+  type Made,
+  type NewCard,
   type OpportunityOrigin,
   updateOpportunity,
 } from './opportunity-writing.ts'
-import { recordCreated } from './record-creation.ts'
+import { creationOf } from './record-creation.ts'
 
 /** A deal with what it is about, its people and companies, and where it stands. */
 export const NewDeal = NewOpportunity.extend({ name: Line().pipe(z.string().min(1)) })
@@ -21,11 +25,14 @@ export type DealChange = z.infer<typeof DealChange>
 
 /** Makes a deal; the accounts and contacts it names are linked, the first one of each as the primary. */
 export const createDeal = (ctx: Ctx, input: NewDeal, origin: OpportunityOrigin): Promise<Opportunity> =>
-  createOpportunity(
+  createOpportunity(ctx, rules, withForecast(input), origin)
+
+/** Makes many deals, as `createDeal` makes one; all of them or none. */
+export const createDeals = (ctx: Ctx, cards: readonly NewCard[]): Promise<Made[]> =>
+  createOpportunities(
     ctx,
     rules,
-    { ...input, forecast_category: input.forecast_category ?? 'pipeline' },
-    origin,
+    cards.map(({ input, origin }) => ({ input: withForecast(input), origin })),
   )
 
 /**
@@ -35,14 +42,23 @@ export const createDeal = (ctx: Ctx, input: NewDeal, origin: OpportunityOrigin):
 export const updateDeal = (ctx: Ctx, id: string, input: DealChange): Promise<Opportunity> =>
   updateOpportunity(ctx, rules, id, input)
 
+const withForecast = (input: NewOpportunity): NewOpportunity => ({
+  ...input,
+  forecast_category: input.forecast_category ?? 'pipeline',
+})
+
 const rules: KindRules = {
   kind: 'deal',
   nameOf: ({ name }) => {
     if (typeof name === 'string' && name !== '') return name
     throw invalid('deal_unnamed', '/name', 'A deal needs a name, such as “Machines for 12 cafés”.')
   },
-  follow: (ctx, { id, name, input, from }) => {
-    const { source, contact_ids, account_ids } = input
-    return recordCreated(ctx, { kind: 'deal', id, name }, { ...from, source, contact_ids, account_ids })
+  follow: async (ctx, made) => {
+    recordActivities(
+      ctx,
+      made.map(({ id, name, input: { source, contact_ids, account_ids }, from }) =>
+        creationOf({ kind: 'deal', id, name }, { ...from, source, contact_ids, account_ids }),
+      ),
+    )
   },
 }

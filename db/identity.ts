@@ -103,11 +103,16 @@ export const listMembers = (ctx: Ctx): Promise<Member[]> =>
  * Refuses an owner who is nobody here.
  * @throws {DomainError} `owner_unknown`
  */
-export const requireMember = (ctx: Ctx, user_id: string): Promise<void> =>
+export const requireMember = (ctx: Ctx, user_id: string): Promise<void> => requireMembers(ctx, [user_id])
+
+/** The same for many. @throws {DomainError} `owner_unknown` when one of them is no member */
+export const requireMembers = (ctx: Ctx, user_ids: readonly string[]): Promise<void> =>
   inTx(ctx, async ({ tx, organization_id }) => {
+    const wanted = [...new Set(user_ids)]
+    if (wanted.length === 0) return
     const rows = await tx`
-      select 1 from identity.members where organization_id = ${organization_id} and user_id = ${user_id}`
-    if (rows.length === 0)
+      select 1 from identity.members where organization_id = ${organization_id} and user_id = any(${wanted}::uuid[])`
+    if (rows.length < wanted.length)
       throw invalid('owner_unknown', '/owner_id', 'An owner is a member of this organization.')
   })
 

@@ -1,16 +1,20 @@
 import { z } from 'zod'
+import { recordActivities } from './activities.ts'
 import type { Ctx, TxCtx } from './context.ts'
 import { invalid } from './errors.ts'
 import { instructionIn, instructionWarning, recordInstruction } from './lead-injection.ts'
 import { lockOpportunity, type Opportunity } from './opportunities.ts'
 import { NewOpportunity, OpportunityChange } from './opportunity-fields.ts'
 import {
+  createOpportunities,
   createOpportunity,
   type KindRules,
+  type Made,
+  type NewCard,
   type OpportunityOrigin,
   updateOpportunity,
 } from './opportunity-writing.ts'
-import { recordCreated } from './record-creation.ts'
+import { creationOf } from './record-creation.ts'
 
 /** A lead made by hand, by the API or by an agent. */
 export const NewLead = NewOpportunity.extend({
@@ -28,6 +32,10 @@ export type LeadChange = z.infer<typeof LeadChange>
  */
 export const createLead = (ctx: Ctx, input: NewLead, origin: OpportunityOrigin): Promise<Opportunity> =>
   createOpportunity(ctx, rules, input, origin)
+
+/** Makes many leads, as `createLead` makes one; all of them or none. */
+export const createLeads = (ctx: Ctx, cards: readonly NewCard[]): Promise<Made[]> =>
+  createOpportunities(ctx, rules, cards)
 
 /**
  * Changes a lead, with before and after on its timeline.
@@ -78,10 +86,20 @@ const rules: KindRules = {
     const instruction = instructionIn(values)
     return instruction ? [instructionWarning(instruction)] : []
   },
-  follow: async (ctx, { id, values, input, from }) => {
-    const lead = { kind: 'lead', id, name: calledBy(values) } as const
-    await recordCreated(ctx, lead, { ...from, source: input.source }, 'lead_imported')
-    const instruction = instructionIn(values)
-    if (instruction) await recordInstruction(ctx, id, instruction, from.submission_id)
+  follow: async (ctx, made) => {
+    recordActivities(
+      ctx,
+      made.map(({ id, values, input, from }) =>
+        creationOf(
+          { kind: 'lead', id, name: calledBy(values) },
+          { ...from, source: input.source },
+          'lead_imported',
+        ),
+      ),
+    )
+    for (const { id, values, from } of made) {
+      const instruction = instructionIn(values)
+      if (instruction) await recordInstruction(ctx, id, instruction, from.submission_id)
+    }
   },
 }

@@ -84,18 +84,27 @@ export const readLink = async (ctx: TxCtx, place: LinkPlace): Promise<Link> => {
   return link
 }
 
-export const insertLinks = async (
-  { tx, organization_id }: TxCtx,
-  { table, holder_id, member_id, holder }: LinksOf,
+export const insertLinks = (
+  ctx: TxCtx,
+  { holder, ...place }: LinksOf,
   links: Omit<HeldLink, 'name'>[],
+): Promise<void> => insertLinksOf(ctx, place, [{ holder_id: holder.id, links }])
+
+/** Links of many holders of one kind, in one statement. */
+export const insertLinksOf = async (
+  { tx, organization_id }: TxCtx,
+  { table, holder_id, member_id }: Omit<LinksOf, 'holder'>,
+  held: readonly { holder_id: string; links: Omit<HeldLink, 'name'>[] }[],
 ): Promise<void> => {
+  const rows = held.flatMap(({ holder_id, links }) => links.map((link) => ({ ...link, holder_id })))
+  if (rows.length === 0) return
   // A microsecond apart, so that they stay in the order they were given in.
   await tx`
     insert into ${tx(table)} (organization_id, ${tx(holder_id)}, ${tx(member_id)}, role, is_primary, linked_at)
-    select ${organization_id}, ${holder.id}, link.id, link.role, link.is_primary,
+    select ${organization_id}, link.holder_id, link.id, link.role, link.is_primary,
       clock_timestamp() + n * interval '1 microsecond'
-    from rows from (jsonb_to_recordset(${tx.json(links)}) as (id uuid, role text, is_primary boolean))
-      with ordinality as link (id, role, is_primary, n)`
+    from rows from (jsonb_to_recordset(${tx.json(rows)}) as (holder_id uuid, id uuid, role text, is_primary boolean))
+      with ordinality as link (holder_id, id, role, is_primary, n)`
 }
 
 export const updateRole = async (ctx: TxCtx, place: LinkPlace, role: string | null): Promise<void> => {

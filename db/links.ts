@@ -7,6 +7,7 @@ import {
   deleteLink,
   type HeldLink,
   insertLinks,
+  insertLinksOf,
   type Link,
   type LinkedPair,
   type LinkPlace,
@@ -151,17 +152,24 @@ export const standingLink = async (ctx: TxCtx, pair: LinkedPair): Promise<Record
   }
 }
 
-/** The links that a new record comes with: its creation says them. */
+/** The links that new records of one kind come with: their creation says them. */
 export const linkNew = async (
   ctx: TxCtx,
-  holder: RecordLabel,
   kind: LinkedKind,
-  ids: string[] = [],
+  made: readonly { holder: RecordLabel; ids: readonly string[] | undefined }[],
 ): Promise<void> => {
-  if (ids.length === 0) return
-  await requireLinked(ctx, kind, ids)
-  const links = ids.map((id, n) => ({ id, role: null, is_primary: n === 0 }))
-  await insertLinks(ctx, linksOf(holder, kind), links)
+  const linked = made.flatMap(({ holder, ids = [] }) => (ids.length > 0 ? [{ holder, ids }] : []))
+  const [first] = linked
+  if (!first) return
+  await requireLinked(ctx, kind, [...new Set(linked.flatMap(({ ids }) => ids))])
+  await insertLinksOf(
+    ctx,
+    linksOf(first.holder, kind),
+    linked.map(({ holder, ids }) => ({
+      holder_id: holder.id,
+      links: ids.map((id, n) => ({ id, role: null, is_primary: n === 0 })),
+    })),
+  )
 }
 
 type LinkedKind = 'contact' | 'account'

@@ -5,7 +5,7 @@ import { DomainError, notFound } from './errors.ts'
 import type { forecastCategories } from './opportunity-fields.ts'
 import type { TouchBrief } from './lead-attribution.ts'
 import type { StageKind } from './pipelines.ts'
-import { positionAt } from './positions.ts'
+import { positionsAtEnd } from './positions.ts'
 
 export type ScoreReason = { factor: string; points: number; reason: string }
 export type Fact = { key: string; value: string; source_url: string; snippet: string }
@@ -110,11 +110,16 @@ export const lockOpportunity = (ctx: TxCtx, id: string, kind?: 'lead' | 'deal'):
   return getOpportunity(ctx, id, kind)
 }
 
-/** The place below the last card of a stage. */
-export const lastPosition = ({ tx, organization_id }: TxCtx, stage_id: string): Promise<string> =>
-  positionAt(
+/** Places below the last card of a stage, one below the other. */
+export const lastPositions = (
+  { tx, organization_id }: TxCtx,
+  stage_id: string,
+  count: number,
+): Promise<string[]> =>
+  positionsAtEnd(
     tx,
     tx`from opportunities where organization_id = ${organization_id} and stage_id = ${stage_id} and archived_at is null`,
+    count,
   )
 
 /** Refuses acts on a card that is closed. */

@@ -1,24 +1,26 @@
 import type { Change } from './activities.ts'
+import { matchCampaigns } from './campaign-matching.ts'
 import { recordCloseDateMove } from './close-dates.ts'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { writeCustomValues } from './custom-values.ts'
 import { invalid } from './errors.ts'
 import { exchangeMinor, freezeValue } from './exchange-rates.ts'
-import { requireMember } from './identity.ts'
+import { requireMembers } from './identity.ts'
 import { writeKeys } from './lead-duplicates.ts'
 import type { Warning } from './lead-fields.ts'
 import { replaceLinks } from './links.ts'
-import { getOpportunity, lastPosition, lockOpportunity, type Opportunity } from './opportunities.ts'
+import { getOpportunity, lastPositions, lockOpportunity, type Opportunity } from './opportunities.ts'
 import { type NewOpportunity, type OpportunityChange, OpportunityFields } from './opportunity-fields.ts'
 import { type MoveOpportunity, moveOpportunity } from './opportunity-moves.ts'
 import { requireApproval } from './opportunity-stages.ts'
 import type { Origin } from './origins.ts'
 import { defaultPipeline, entryStage, getPipeline, getStage, type Pipeline, type Stage } from './pipelines.ts'
 import { originOf, readChange, writeChanges } from './record-changes.ts'
-import { insertRecord } from './record-creation.ts'
+import { insertRecords } from './record-creation.ts'
 import { normaliseFields } from './record-fields.ts'
-import { requireFreeExternalId } from './records.ts'
-import { readSettings } from './settings.ts'
+import { requireFreeExternalIds } from './records.ts'
+import { readSettings, type Settings } from './settings.ts'
+import { recordArrivals } from './touchpoints.ts'
 
 type Kind = Opportunity['kind']
 
@@ -39,8 +41,8 @@ export type KindRules = {
   /** @throws {DomainError} when it has nothing that it could be known by */
   requireIdentity?: (values: Record<string, unknown>) => void
   warningsOf?: (values: Record<string, unknown>) => Warning[]
-  /** What follows from its being there: its line on the timeline first. */
-  follow: (ctx: TxCtx, made: Made) => Promise<unknown>
+  /** What follows from their being there: the lines on their timelines first. */
+  follow: (ctx: TxCtx, made: readonly Made[]) => Promise<unknown>
 }
 
 /** A card that was just made: what it was made of, and how it came in. */
@@ -51,6 +53,9 @@ export type Made = {
   input: NewOpportunity
   from: { door: string; submission_id?: string }
 }
+
+/** A card to be made, and how it came in. */
+export type NewCard = { input: NewOpportunity; origin: OpportunityOrigin }
 
 /**
  * Makes a card at the entry of its pipeline, or in the stage that it is given; into a closed stage it goes through the one
@@ -65,41 +70,81 @@ export const createOpportunity = (
   origin: OpportunityOrigin,
 ): Promise<Opportunity> =>
   inTx(ctx, async (ctx) => {
-    const { tx } = ctx
-    const { kind } = rules
-    const [settings, pipeline] = await Promise.all([readSettings(ctx), pipelineFor(ctx, kind, input)])
-    const { values, warnings } = normaliseFields(input, OpportunityFields.shape, settings.default_country)
-    rules.requireIdentity?.(values)
-    const name = rules.nameOf(values)
-    if (input.owner_id) await requireMember(ctx, input.owner_id)
-    await requireFreeExternalId(ctx, kind, values['external_id'])
-    const wanted = stageFor(kind, pipeline, input)
-    const stage = wanted.kind === 'open' ? wanted : entryStage(pipeline)
-    const { extra = {}, warnings: brought = [], ...from } = origin
-    const row = {
-      ...values,
+    const [made] = await createOpportunities(ctx, rules, [{ input, origin }])
+    if (!made) throw new Error('a card was not made')
+    return getOpportunity(ctx, made.id)
+  })
+
+/**
+ * Makes many cards, up to some hundreds, with one statement per table; in a stage they follow each other. All of them or none.
+ * @throws {DomainError} what `createOpportunity` throws, for the first one that is refused; `external_id_twice`
+ */
+export const createOpportunities = (
+  ctx: Ctx,
+  rules: KindRules,
+  entries: readonly NewCard[],
+): Promise<Made[]> =>
+  inTx(ctx, async (ctx) => {
+    const { kind, follow } = rules
+    const [settings, pipelineOf] = await Promise.all([
+      readSettings(ctx),
+      readPipelines(
+        ctx,
+        kind,
+        entries.map(({ input }) => input),
+      ),
+    ])
+    const cards = entries.map((entry) => readCard(rules, settings, pipelineOf(entry.input), entry))
+    await Promise.all([
+      requireMembers(
+        ctx,
+        cards.flatMap(({ input }) => input.owner_id ?? []),
+      ),
+      requireFreeExternalIds(
+        ctx,
+        kind,
+        cards.map(({ values }) => ({ external_id: values['external_id'] })),
+      ),
+    ])
+    const rows = await placedRows(ctx, cards)
+    const ids = await insertRecords(
+      ctx,
       kind,
-      name,
-      pipeline_id: pipeline.id,
-      stage_id: stage.id,
-      position: await lastPosition(ctx, stage.id),
-      currency: values['currency'] ?? settings.currency,
-      tags: values['tags'] ?? [],
-      origin: tx.json(from),
-      extra: tx.json(extra as never),
-      warnings: tx.json([...brought, ...warnings, ...(rules.warningsOf?.(values) ?? [])]),
-    }
-    const id = await insertRecord(ctx, kind, {
-      ...input,
-      row,
-      given: Object.keys(values),
-      origin: originOf(ctx, from),
-    })
-    if (kind === 'lead') writeKeys(ctx, [{ ...values, id }])
-    const made = { id, name, values, input, from }
-    await rules.follow(ctx, made)
-    if (wanted !== stage) await moveOpportunity(ctx, id, placeOf({ ...input, stage_id: wanted.id }))
-    return getOpportunity(ctx, id)
+      cards.map(({ input, values, from }, n) => ({
+        ...input,
+        row: rows[n] ?? missing(),
+        given: Object.keys(values),
+        origin: originOf(ctx, from),
+      })),
+    )
+    const made = cards.map(({ wanted: _, stage: __, row: ___, ...card }, n) => ({
+      ...card,
+      id: ids[n] ?? missing(),
+    }))
+    if (kind === 'lead')
+      writeKeys(
+        ctx,
+        made.map(({ id, values }) => ({ ...values, id })),
+      )
+    await matchCampaigns(
+      ctx,
+      made.flatMap(({ id, values: { campaign } }) => (campaign ? [{ id, campaign }] : [])),
+    )
+    if (kind === 'lead')
+      await recordArrivals(
+        ctx,
+        made.map(({ id, values, from }, n) => ({
+          lead_id: id,
+          values,
+          extra: entries[n]?.origin.extra,
+          from,
+        })),
+      )
+    await follow(ctx, made)
+    for (const [n, { input, wanted, stage }] of cards.entries())
+      if (wanted !== stage)
+        await moveOpportunity(ctx, made[n]?.id ?? missing(), placeOf({ ...input, stage_id: wanted.id }))
+    return made
   })
 
 /**
@@ -149,17 +194,83 @@ export const writeOpportunity = async (
   if (changes.length === 0) return before
   if (values['expected_close_on'] !== undefined)
     recordCloseDateMove(ctx, id, before.expected_close_on, values['expected_close_on'] as string | null)
+  if ('campaign' in values) await matchCampaigns(ctx, [{ id, campaign: values['campaign'] }])
   const after = await getOpportunity(ctx, id)
   if (kind === 'lead') writeKeys(ctx, [after])
   return after
 }
 
-/** The pipeline that is named, that of the stage that is named, or the default. */
-const pipelineFor = async (
+/** A card that is read and not yet written. */
+type ReadCard = Omit<Made, 'id'> & {
+  row: Record<string, unknown> & { name: string }
+  /** Where it is wanted, and where it is made: closing comes after. */
+  wanted: Stage
+  stage: Stage
+}
+
+const readCard = (
+  { kind, nameOf, requireIdentity, warningsOf }: KindRules,
+  { currency, default_country }: Settings,
+  pipeline: Pipeline,
+  { input, origin }: NewCard,
+): ReadCard => {
+  const { values, warnings } = normaliseFields(input, OpportunityFields.shape, default_country)
+  requireIdentity?.(values)
+  const name = nameOf(values)
+  const wanted = stageFor(kind, pipeline, input)
+  const stage = wanted.kind === 'open' ? wanted : entryStage(pipeline)
+  const { extra = {}, warnings: brought = [], ...from } = origin
+  const row = {
+    ...values,
+    kind,
+    name,
+    pipeline_id: pipeline.id,
+    stage_id: stage.id,
+    currency: values['currency'] ?? currency,
+    tags: values['tags'] ?? [],
+    origin: from,
+    extra,
+    warnings: [...brought, ...warnings, ...(warningsOf?.(values) ?? [])],
+  }
+  return { name, values, input, from, row, wanted, stage }
+}
+
+/** Each at the end of its stage, in the order in which they came. */
+const placedRows = async (ctx: TxCtx, cards: readonly ReadCard[]): Promise<ReadCard['row'][]> => {
+  const stages = Map.groupBy(cards, ({ stage }) => stage.id)
+  const positions = new Map(
+    await Promise.all(
+      [...stages].map(
+        async ([id, among]) => [id, (await lastPositions(ctx, id, among.length)).values()] as const,
+      ),
+    ),
+  )
+  return cards.map(({ row, stage }) => ({ ...row, position: positions.get(stage.id)?.next().value }))
+}
+
+const missing = (): never => {
+  throw new Error('a card was lost on its way')
+}
+
+/** The pipeline of each card: the one that it names, that of the stage that it names, or the default. */
+const readPipelines = async (
   ctx: TxCtx,
   kind: Kind,
-  { pipeline_id, stage_id }: NewOpportunity,
-): Promise<Pipeline> => {
+  cards: readonly Place[],
+): Promise<(card: Place) => Pipeline> => {
+  const named = ({ pipeline_id, stage_id }: Place): string => pipeline_id ?? stage_id ?? 'default'
+  const different = [...new Map(cards.map((card) => [named(card), card])).values()]
+  const pipelines = new Map(
+    await Promise.all(
+      different.map(async (card) => [named(card), await pipelineFor(ctx, kind, card)] as const),
+    ),
+  )
+  return (card) => pipelines.get(named(card)) ?? missing()
+}
+
+type Place = Pick<NewOpportunity, 'pipeline_id' | 'stage_id'>
+
+const pipelineFor = async (ctx: TxCtx, kind: Kind, { pipeline_id, stage_id }: Place): Promise<Pipeline> => {
   if (pipeline_id) return getPipeline(ctx, pipeline_id)
   return stage_id ? getPipeline(ctx, (await getStage(ctx, stage_id)).pipeline_id) : defaultPipeline(ctx, kind)
 }

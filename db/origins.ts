@@ -1,5 +1,6 @@
 import type { Subject } from './activities.ts'
-import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
+import { inTx, type Ctx, type TxCtx } from './context.ts'
+import { insertRows } from './row-sets.ts'
 
 /** Where a field's present value came from. */
 export type Origin = {
@@ -16,25 +17,31 @@ export type FieldOrigin = { field: string; origin: Origin; tainted: boolean; set
 /** Values that somebody outside wrote: a run that reads one may do nothing consequential by itself. */
 const OUTSIDE = new Set<Origin['kind']>(['submission', 'url', 'api_key'])
 
+/** Fields of a record that were given their values by the same hand. */
+export type GivenFields = { record: Subject; fields: readonly string[]; origin: Origin }
+
 /** Notes where these fields' values came from; the last writer counts. */
-export const writeOrigins = (ctx: TxCtx, record: Subject, fields: string[], origin: Origin): void => {
-  if (fields.length === 0) return
-  const { tx, organization_id } = ctx
-  const rows = fields.map((field) => ({
-    organization_id,
-    record_kind: record.kind,
-    record_id: record.id,
-    field,
-    origin: tx.json(origin),
-    tainted: OUTSIDE.has(origin.kind),
-  }))
-  sendStatement(
+export const writeOrigins = (ctx: TxCtx, record: Subject, fields: string[], origin: Origin): void =>
+  writeOriginsOf(ctx, [{ record, fields, origin }])
+
+/** The same for many records, each once. */
+export const writeOriginsOf = (ctx: TxCtx, given: readonly GivenFields[]): void =>
+  insertRows(
     ctx,
-    tx`
-      insert into record_origins ${tx(rows)} on conflict (organization_id, record_kind, record_id, field)
+    'record_origins',
+    given.flatMap(({ record, fields, origin }) =>
+      fields.map((field) => ({
+        record_kind: record.kind,
+        record_id: record.id,
+        field,
+        origin,
+        tainted: OUTSIDE.has(origin.kind),
+      })),
+    ),
+    ctx.tx`
+      on conflict (organization_id, record_kind, record_id, field)
       do update set origin = excluded.origin, tainted = excluded.tainted, set_at = now()`,
   )
-}
 
 /** Where each field of a record came from. */
 export const listOrigins = (ctx: Ctx, record: Subject): Promise<FieldOrigin[]> =>

@@ -1,4 +1,4 @@
-import { generateKeyBetween } from 'fractional-indexing'
+import { generateKeyBetween, generateNKeysBetween } from 'fractional-indexing'
 import type { PendingQuery, Row, TransactionSql } from 'postgres'
 import { z } from 'zod'
 import { invalid } from './errors.ts'
@@ -22,10 +22,7 @@ export const positionAt = async (
     throw invalid('place_ambiguous', '/after_id', 'Give one neighbour, not two.', ['before_id', 'after_id'])
   }
   const neighbour = before_id ?? after_id
-  if (!neighbour) {
-    const [last] = await tx<{ position: string }[]>`select position ${rows} order by position desc limit 1`
-    return generateKeyBetween(last?.position ?? null, null)
-  }
+  if (!neighbour) return generateKeyBetween(await lastPosition(tx, rows), null)
   const [beside] = await tx<{ position: string; next: string | null }[]>`
     select n.position, (
       select position ${rows} and position ${before_id ? tx`<` : tx`>`} n.position
@@ -41,4 +38,16 @@ export const positionAt = async (
   return before_id
     ? generateKeyBetween(beside.next, beside.position)
     : generateKeyBetween(beside.position, beside.next)
+}
+
+/** Positions for so many newcomers at the end of `rows`, one after the other. */
+export const positionsAtEnd = async (
+  tx: TransactionSql,
+  rows: PendingQuery<Row[]>,
+  count: number,
+): Promise<string[]> => generateNKeysBetween(await lastPosition(tx, rows), null, count)
+
+const lastPosition = async (tx: TransactionSql, rows: PendingQuery<Row[]>): Promise<string | null> => {
+  const [last] = await tx<{ position: string }[]>`select position ${rows} order by position desc limit 1`
+  return last?.position ?? null
 }

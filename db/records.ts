@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { recordActivity, type Subject } from './activities.ts'
 import { recheckApprovals } from './approval-reads.ts'
 import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
-import { DomainError, notFound } from './errors.ts'
+import { DomainError, invalid, notFound } from './errors.ts'
 
 /** The kinds of record that a sales team keeps: what notes, tasks, files and activities are about. */
 export const recordKinds = ['lead', 'deal', 'account', 'contact'] as const
@@ -105,34 +105,65 @@ export const requireRecordInUse = ({ kind, id, name, archived_at }: RecordLabel)
 
 /** The record of this kind that has this external id and is not archived: no two that are in use share one. */
 export const holderOfExternalId = async (
-  { tx, organization_id }: TxCtx,
+  ctx: TxCtx,
   kind: RecordKind,
   external_id: unknown,
-): Promise<{ id: string; name: string } | undefined> => {
-  if (typeof external_id !== 'string') return undefined
-  const [holder] = await tx<{ id: string; name: string }[]>`
-    select id, name from ${tx(tableOf[kind])} where organization_id = ${organization_id}
+): Promise<Holder | undefined> =>
+  typeof external_id === 'string' ? (await holdersOfExternalIds(ctx, kind, [external_id]))[0] : undefined
+
+/** The records of this kind that have these external ids and are not archived. */
+export const holdersOfExternalIds = async (
+  { tx, organization_id }: TxCtx,
+  kind: RecordKind,
+  external_ids: readonly string[],
+): Promise<Holder[]> => [
+  ...(await tx<Holder[]>`
+    select id, name, external_id from ${tx(tableOf[kind])} where organization_id = ${organization_id}
       ${tableOf[kind] === 'opportunities' ? tx`and kind = ${kind}` : tx``}
-      and external_id = ${external_id} and archived_at is null`
-  return holder
-}
+      and external_id = any(${external_ids as string[]}) and archived_at is null`),
+]
+
+type Holder = { id: string; name: string; external_id: string }
 
 /**
  * Makes sure that an external id is nobody's, or this record's own, until the transaction ends: who asks at the same time
  * waits, and is told.
  * @throws {DomainError} `external_id_taken`, with the id of the record that has it as `<kind>_id`
  */
-export const requireFreeExternalId = async (
+export const requireFreeExternalId = (
   ctx: TxCtx,
   kind: RecordKind,
   external_id: unknown,
   own_id?: string,
+): Promise<void> => requireFreeExternalIds(ctx, kind, [{ external_id, own_id }])
+
+/** The same for many at once, of which no two may want the same. */
+export const requireFreeExternalIds = async (
+  ctx: TxCtx,
+  kind: RecordKind,
+  wanted: readonly { external_id: unknown; own_id?: string | undefined }[],
 ): Promise<void> => {
-  if (typeof external_id !== 'string') return
-  const name = `${ctx.organization_id} external_id ${kind} ${external_id}`
-  sendStatement(ctx, ctx.tx`select pg_advisory_xact_lock(hashtextextended(${name}, 0))`)
-  const holder = await holderOfExternalId(ctx, kind, external_id)
-  if (!holder || holder.id === own_id) return
+  const { tx, organization_id } = ctx
+  const ids = wanted.map(({ external_id }) => external_id).filter((one) => typeof one === 'string')
+  if (ids.length === 0) return
+  const twice = ids.find((external_id, n) => ids.indexOf(external_id) < n)
+  if (twice !== undefined)
+    throw invalid(
+      'external_id_twice',
+      '/external_id',
+      `Two of these ${kind}s have the external id “${twice}”.`,
+    )
+  const names = ids.map((external_id) => `${organization_id} external_id ${kind} ${external_id}`).toSorted()
+  sendStatement(
+    ctx,
+    tx`
+      select pg_advisory_xact_lock(hashtextextended(name, 0)) from unnest(${names}::text[]) with ordinality as l (name, n)
+      order by n`,
+  )
+  const holders = await holdersOfExternalIds(ctx, kind, ids)
+  const own = new Map(wanted.map(({ external_id, own_id }) => [external_id, own_id]))
+  const holder = holders.find(({ external_id, id }) => own.get(external_id) !== id)
+  if (!holder) return
   throw new DomainError(
     'conflict',
     'external_id_taken',
@@ -156,7 +187,10 @@ const setArchived = (ctx: Ctx, record: RecordRef, archived: boolean, reason?: st
         ${tableOf[kind] === 'opportunities' ? tx`and kind = ${kind}` : tx``} for update`
     if (!before) throw notFound(kind, id)
     if ((before.archived_at !== null) === archived) return
-    if (!archived) await requireFreeExternalId(ctx, kind, before.external_id)
+    if (!archived) {
+      await requireNotConverted(ctx, record, before.name)
+      await requireFreeExternalId(ctx, kind, before.external_id)
+    }
     const at = new Date()
     await tx`
       update ${tx(tableOf[kind])} set archived_at = ${archived ? at : null}, version = version + 1, updated_at = ${at}

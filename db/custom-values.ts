@@ -93,6 +93,34 @@ export const writeCustomValues = async (
   }))
 }
 
+/**
+ * The custom values of records that were made in this transaction, all in one statement. Answers the names of the fields
+ * that each was given, `custom.<key>`.
+ * @throws {DomainError} as `writeCustomValues`, for the first record that has a wrong one
+ */
+export const insertCustomValues = async (
+  ctx: TxCtx,
+  record_kind: RecordKind,
+  records: readonly { id: string; custom?: Record<string, unknown> | undefined }[],
+): Promise<string[][]> => {
+  if (records.every(({ custom }) => custom === undefined)) return records.map(() => [])
+  const fields = await customFields(ctx, record_kind)
+  const parsed = records.map(({ custom = {} }) =>
+    parseCustomValues(
+      record_kind,
+      fields,
+      Object.entries(custom).filter(([, value]) => value !== undefined),
+      {},
+    ).filter(({ value }) => value !== null),
+  )
+  insertRows(
+    ctx,
+    'custom_values',
+    records.flatMap(({ id }, n) => parsed[n]?.flatMap(({ field, value }) => rowsOf(id, field, value)) ?? []),
+  )
+  return parsed.map((values) => values.map(({ field }) => `custom.${field.key}`))
+}
+
 type Parsed = { field: CustomField; value: CustomValue | null }
 
 const parseCustomValues = (

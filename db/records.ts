@@ -187,10 +187,7 @@ const setArchived = (ctx: Ctx, record: RecordRef, archived: boolean, reason?: st
         ${tableOf[kind] === 'opportunities' ? tx`and kind = ${kind}` : tx``} for update`
     if (!before) throw notFound(kind, id)
     if ((before.archived_at !== null) === archived) return
-    if (!archived) {
-      await requireNotConverted(ctx, record, before.name)
-      await requireFreeExternalId(ctx, kind, before.external_id)
-    }
+    if (!archived) await requireFreeExternalId(ctx, kind, before.external_id)
     const at = new Date()
     await tx`
       update ${tx(tableOf[kind])} set archived_at = ${archived ? at : null}, version = version + 1, updated_at = ${at}

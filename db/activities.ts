@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import canonicalize from 'canonicalize'
 import type { PendingQuery, Row, TransactionSql } from 'postgres'
 import { v7 as uuidv7 } from 'uuid'
+import { occurredIn, type Span } from './activity-moments.ts'
 import { describeActivity } from './activity-summary.ts'
 import { inTx, sendStatement, type Actor, type Ctx, type TxCtx } from './context.ts'
 import { notFound } from './errors.ts'
@@ -187,43 +188,48 @@ export type TimelineFilter = {
   limit: number
 }
 
-export type ActivitiesFilter = TimelineFilter & {
-  types?: ActivityType[] | undefined
-  /** Who did it: the id of a person, a key, an agent. */
-  actor_id?: string | undefined
-  /** Without a kind: what people and agents work on has this id. */
-  subject?: { kind?: string | undefined; id: string } | undefined
-  from?: Date | undefined
-  /** Not included. */
-  to?: Date | undefined
-}
+export type ActivitiesFilter = TimelineFilter &
+  Span & {
+    types?: ActivityType[] | undefined
+    /** Who did it: the id of a person, a key, an agent. */
+    actor_id?: string | undefined
+    /** Without a kind: what people and agents work on has this id. */
+    subject?: { kind?: string | undefined; id: string } | undefined
+  }
 
 /**
- * Everything that happened, newest first. `from` and `to` go by when it was first said to have occurred, which is also
- * the order of the list.
+ * Everything that happened, newest first. `from` and `to` go by when it occurred as it reads now, the order by when it was
+ * first said to have.
  */
 export const listActivities = (ctx: Ctx, filter: ActivitiesFilter): Promise<Page<Activity>> =>
-  inTx(ctx, async ({ tx, organization_id }) => {
-    const { types, subject, from, to } = filter
+  inTx(ctx, async (ctx) => {
+    const { tx, organization_id } = ctx
+    const { types, subject } = filter
     // The id of the table that is walked, so that its index serves the place and the order.
     const id = subject ? tx`s.activity_id` : tx`a.id`
     const walked = subject ? tx`s` : tx`a`
+    const limit = filter.limit + 1
+    const parts = (await occurredIn(ctx, filter))(id).map(
+      (occurred) => tx`(
+        select ${id} as id from ${
+          subject
+            ? tx`activity_subjects s join activities a on a.organization_id = s.organization_id and a.id = s.activity_id
+                where s.organization_id = ${organization_id} and s.kind in ${tx(subject.kind === undefined ? WORKED_ON : [subject.kind])}
+                  and s.subject_id = ${subject.id}`
+            : tx`activities a where a.organization_id = ${organization_id}`
+        }
+          and ${occurred}
+          ${filter.cursor ? tx`and ${id} < ${filter.cursor}` : tx``}
+          ${filter.actor ? tx`and ${walked}.actor_kind in ${tx(ACTOR_KINDS[filter.actor])}` : tx``}
+          ${filter.actor_id ? tx`and a.actor_id = ${filter.actor_id}` : tx``}
+          ${filter.run_id ? tx`and a.run_id = ${filter.run_id}` : tx``}
+          ${types ? tx`and ${walked}.type in ${tx(types)}` : tx``}
+        order by ${id} desc limit ${limit})`,
+    )
     const rows = await tx<ActivityRow[]>`
-      select ${activityColumns(tx)} from ${
-        subject
-          ? tx`activity_subjects s join activities a on a.organization_id = s.organization_id and a.id = s.activity_id
-              where s.organization_id = ${organization_id} and s.kind in ${tx(subject.kind === undefined ? WORKED_ON : [subject.kind])}
-                and s.subject_id = ${subject.id}`
-          : tx`activities a where a.organization_id = ${organization_id}`
-      }
-        ${filter.cursor ? tx`and ${id} < ${filter.cursor}` : tx``}
-        ${from ? tx`and ${id} >= ${firstIdAt(from)}` : tx``}
-        ${to ? tx`and ${id} < ${firstIdAt(to)}` : tx``}
-        ${filter.actor ? tx`and ${walked}.actor_kind in ${tx(ACTOR_KINDS[filter.actor])}` : tx``}
-        ${filter.actor_id ? tx`and a.actor_id = ${filter.actor_id}` : tx``}
-        ${filter.run_id ? tx`and a.run_id = ${filter.run_id}` : tx``}
-        ${types ? tx`and ${walked}.type in ${tx(types)}` : tx``}
-      order by ${id} desc limit ${filter.limit + 1}`
+      select ${activityColumns(tx)} from (${parts.reduce((all, part) => tx`${all} union all ${part}`)}) found
+      join activities a on a.organization_id = ${organization_id} and a.id = found.id
+      order by found.id desc limit ${limit}`
     return page(rows.map(toActivity), filter.limit, (activity) => activity.id)
   })
 
@@ -296,14 +302,6 @@ export const ACTOR_KINDS = {
   human: ['user', 'visitor', 'api_key'],
   agent: ['agent'],
   system: ['system'],
-}
-
-/** The lowest id of a moment: ids are UUIDv7. */
-export const firstIdAt = (at: Date): string => {
-  const ms = Math.min(Math.max(at.getTime(), 0), 2 ** 48 - 1)
-    .toString(16)
-    .padStart(12, '0')
-  return `${ms.slice(0, 8)}-${ms.slice(8)}-7000-8000-000000000000`
 }
 
 /** What an entry became when its author changed it: the newest one is what is shown. */

@@ -4,12 +4,12 @@ import {
   type Activity,
   activityColumns,
   type ActivityRow,
-  firstIdAt,
   listActivities,
   toActivity,
   WORKED_ON,
 } from './activities.ts'
-import type { Ctx } from './context.ts'
+import { occurredIn } from './activity-moments.ts'
+import { inTx, type Ctx } from './context.ts'
 import { invalid } from './errors.ts'
 import { listRecords, type ListQuery } from './listing.ts'
 import type { Page } from './page.ts'
@@ -34,19 +34,19 @@ export const findActivities = (
   return listActivities(ctx, { ...query, subject })
 }
 
-const findAmong = async (ctx: Ctx, query: ListActivities): Promise<Page<Activity>> => {
-  const { actor, run_id, types, actor_id, subject_kind, subject_id, from, to } = query
-  const { filter, q, cursor, limit } = query
-  const kinds = subject_kind === undefined ? WORKED_ON : [subject_kind]
-  const { data, next_cursor } = await listRecords<ActivityRow>(
-    ctx,
-    {
-      kind: 'activity',
-      default_sort: '-id',
-      select: (tx, more) => tx`select ${activityColumns(tx, 'y')}, ${more} from activities y`,
-      where: (tx) => tx`true
-        ${from ? tx`and y.id >= ${firstIdAt(from)}` : tx``}
-        ${to ? tx`and y.id < ${firstIdAt(to)}` : tx``}
+const findAmong = (ctx: Ctx, query: ListActivities): Promise<Page<Activity>> =>
+  inTx(ctx, async (ctx) => {
+    const { actor, run_id, types, actor_id, subject_kind, subject_id } = query
+    const { filter, q, cursor, limit } = query
+    const kinds = subject_kind === undefined ? WORKED_ON : [subject_kind]
+    const occurred = await occurredIn(ctx, query)
+    const { data, next_cursor } = await listRecords<ActivityRow>(
+      ctx,
+      {
+        kind: 'activity',
+        default_sort: '-id',
+        select: (tx, more) => tx`select ${activityColumns(tx, 'y')}, ${more} from activities y`,
+        where: (tx) => tx`(${occurred(tx`y.id`).reduce((any, part) => tx`${any} or ${part}`)})
         ${actor ? tx`and y.actor_kind in ${tx(ACTOR_KINDS[actor])}` : tx``}
         ${actor_id ? tx`and y.actor_id = ${actor_id}` : tx``}
         ${run_id ? tx`and y.run_id = ${run_id}` : tx``}
@@ -57,11 +57,11 @@ const findAmong = async (ctx: Ctx, query: ListActivities): Promise<Page<Activity
                 and s.activity_id = y.id and s.kind in ${tx(kinds)} ${subject_id ? tx`and s.subject_id = ${subject_id}` : tx``})`
             : tx``
         }`,
-    },
-    { filter, q, cursor, limit, sort: inOrderOfIds(query.sort) },
-  )
-  return { data: data.map(toActivity), next_cursor }
-}
+      },
+      { filter, q, cursor, limit, sort: inOrderOfIds(query.sort) },
+    )
+    return { data: data.map(toActivity), next_cursor }
+  })
 
 /** Ids stand in the order of what occurred, and have an index. */
 const inOrderOfIds = (sort: string | undefined): string | undefined => sort?.replace(/\boccurred_at\b/, 'id')

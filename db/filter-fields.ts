@@ -246,14 +246,25 @@ export const noteFields: FilterFields = {
   author_id: { type: 'text', member: true, sql: (a) => `(${a}.author->>'id')` },
 }
 
+/** What the newest revision of an entry says, where there is one; of a deleted one nothing is left but when it occurred. */
+const asItReads = (column: string) => (a: string) =>
+  `(select case when r.n is null then ${a}.${column} else r.${column} end
+  from (values (1)) one left join lateral (select n, ${column} from activity_revisions
+    where organization_id = ${a}.organization_id and activity_id = ${a}.id order by n desc limit 1) r on true)`
+
 export const activityFields: FilterFields = {
   id,
   type: name,
-  occurred_at: moment,
+  // Only people move what happened to another moment.
+  occurred_at: {
+    ...moment,
+    sql: (a) =>
+      `(case when ${a}.actor_kind in ('user', 'api_key') then ${asItReads('occurred_at')(a)} else ${a}.occurred_at end)`,
+  },
   actor_kind: name,
   actor_id: { type: 'text', required: true, member: true },
   actor_name: name,
-  reason: text,
+  reason: { type: 'text', sql: asItReads('reason') },
   run_id: reference,
 }
 

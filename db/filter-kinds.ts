@@ -28,7 +28,7 @@ type KindOfRecord = {
   archives: boolean
   links: Record<string, Link>
   custom: readonly RecordKind[]
-  /** What a search looks through: the trigram index of these kinds, or these texts one after another. */
+  /** What a search looks through: the trigram index of these kinds, or these fields one after another. */
   search: { kinds: readonly RecordKind[] } | { texts: readonly string[] }
 }
 

@@ -24,10 +24,10 @@ export const searchCondition = async (
   const { tx } = ctx
   const words = wordsOf(q)
   if (words.length === 0) return { condition: tx`true` }
-  const { search } = filterKinds[kind]
+  const { search, fields } = filterKinds[kind]
   if ('texts' in search) {
-    const texts = `lower(' ' || concat_ws(' ', ${search.texts.map((name) => `${alias}.${name}`).join(', ')}))`
-    return { condition: holdsWords(tx, sqlText(tx, texts), words) }
+    const texts = search.texts.map((name) => fields[name]?.sql?.(alias) ?? `${alias}.${name}`).join(', ')
+    return { condition: holdsWords(tx, sqlText(tx, `lower(' ' || concat_ws(' ', ${texts}))`), words) }
   }
   const looked = holdsWords(tx, sqlText(tx, `${alias}.search_text`), words)
   // The index holds what is in use.

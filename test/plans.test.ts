@@ -67,6 +67,7 @@ const wholeTables = (plans: string): string[] =>
   )
 
 const inside = (db: Ctx['db']): Ctx => ({ ...record.ctx, db })
+const week = { from: new Date(Date.now() - 7 * 86_400_000), to: new Date() }
 const by = (field: string, op: 'eq' | 'gte', value: unknown) => ({ field, op, value })
 
 const reads: Record<string, (ctx: Ctx) => Promise<unknown>> = {
@@ -104,6 +105,11 @@ const reads: Record<string, (ctx: Ctx) => Promise<unknown>> = {
   'a search for words that nothing holds': (ctx) => search(ctx, { q: 'gerta mroeau', limit: 20 }),
   'what happened lately, of one type': (ctx) =>
     findActivities(ctx, { filter: by('type', 'eq', 'note_added'), sort: '-occurred_at', limit: 50 }),
+  'what happened in a week': (ctx) => findActivities(ctx, { ...week, limit: 50 }),
+  'what happened on a lead in a week': (ctx) =>
+    findActivities(ctx, { ...week, subject_id: record.busy_lead_id, limit: 50 }),
+  'calls of a week, as a list': (ctx) =>
+    findActivities(ctx, { ...week, filter: by('type', 'eq', 'call_logged'), limit: 50 }),
   'the timeline of the busiest lead': (ctx) =>
     listTimeline(ctx, { kind: 'lead', id: record.busy_lead_id }, { limit: 50 }),
 }

@@ -34,7 +34,7 @@ export const occurredIn = async (ctx: TxCtx, span: Span): Promise<(id: SqlPart) 
 }
 
 /** The lowest id of a moment: ids are UUIDv7. */
-const firstIdAt = (at: Date): string => {
+export const firstIdAt = (at: Date): string => {
   const ms = Math.min(Math.max(at.getTime(), 0), 2 ** 48 - 1)
     .toString(16)
     .padStart(12, '0')

@@ -1,4 +1,5 @@
 import { createAccount } from '../db/accounts.ts'
+import { reserveAllowance } from '../db/allowances.ts'
 import { createContact } from '../db/contacts.ts'
 import { createDeal } from '../db/deals.ts'
 import { logActivity } from '../db/activity-logging.ts'
@@ -90,5 +91,12 @@ export const fillTenant = async (world: World, ctx: Ctx): Promise<void> => {
   })
   await editActivity(ctx, entry.id, { changes: { data: { subject: 'Asked for 50 seats' } } })
   await placeFile(ctx, subject, 'offer.txt', 'Offer for 40 seats')
+  await reserveAllowance(world.db, {
+    organization_id: ctx.organization_id,
+    id: lead.id,
+    per_minute: 60,
+    wanted: 1,
+    unused: 0,
+  })
   await sealAll(world.db, `${world.folder}/heads.jsonl`)
 }

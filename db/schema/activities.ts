@@ -93,6 +93,7 @@ export const activity_revisions = pgTable(
   },
   (t) => [
     primaryKey({ columns: [t.organization_id, t.activity_id, t.n] }),
+    index('activity_revisions_occurred').on(t.organization_id, t.occurred_at),
     foreignKey({
       name: 'activity_revisions_activity',
       columns: [t.organization_id, t.activity_id],

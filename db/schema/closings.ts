@@ -89,6 +89,11 @@ export const milestones = pgTable(
     milestone: text().notNull(),
     reached_at: at('reached_at').notNull(),
     actor: jsonb().notNull(),
+    /** The entry on the timeline that it was reached by, where somebody logged it. */
+    activity_id: uuid(),
+    /** Set when what it was reached by was taken back: it stays in the history and counts for nothing. */
+    withdrawn_at: at('withdrawn_at'),
+    withdrawn_by: jsonb(),
   },
   (t) => [
     primaryKey({ columns: [t.organization_id, t.id] }),

@@ -353,6 +353,13 @@ export const tasks = pgTable(
   (t) => [
     primaryKey({ columns: [t.organization_id, t.id] }),
     index('tasks_due').on(t.organization_id, t.status, t.due_at, t.id),
+    index('tasks_priority').on(
+      t.organization_id,
+      t.status,
+      // As `priority` of `taskFields` says it in db/filter-fields.ts: an order by it is the order of this index.
+      sql`(case priority when 'low' then 0 when 'normal' then 1 when 'high' then 2 when 'urgent' then 3 end)`,
+      t.id,
+    ),
     index('tasks_assignee').on(t.organization_id, t.assignee_kind, t.assignee_id, t.status, t.due_at),
     index('tasks_reminder')
       .on(t.remind_at)

@@ -3,6 +3,7 @@ import {
   bigint,
   boolean,
   check,
+  doublePrecision,
   foreignKey,
   index,
   integer,
@@ -196,4 +197,18 @@ export const approvals = pgTable(
       sql`status in ('pending', 'approved', 'executing', 'executed', 'failed', 'outcome_unknown', 'rejected', 'expired', 'withdrawn', 'stale')`,
     ),
   ],
+)
+
+/** What is left of how often a key may ask, or a door be delivered to, beside what its processes have taken in advance. */
+export const allowances = pgTable(
+  'allowances',
+  {
+    ...tenant,
+    per_minute: integer().notNull(),
+    tokens: doublePrecision().notNull(),
+    /** How much of it the last one who asked was given. */
+    granted: integer().notNull(),
+    filled_at: at('filled_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.organization_id, t.id] })],
 )

@@ -3,6 +3,7 @@ import { getActivity, type Activity } from './activities.ts'
 import { revertActivity, withdrawEntry } from './activity-revisions.ts'
 import { withdrawApproval } from './approval-decisions.ts'
 import { getApproval } from './approvals.ts'
+import { archiveCampaign, CampaignChange, lockCampaign, restoreCampaign, updateCampaign } from './campaigns.ts'
 import type { TxCtx } from './context.ts'
 import {
   DiscardReasonChange,
@@ -100,6 +101,12 @@ const standingTask = async (ctx: TxCtx, { task_id }: z.infer<typeof TaskGiven>) 
 })
 
 const STATUS_ACTS = { open: reopenTask, done: completeTask, cancelled: cancelTask }
+
+const CampaignGiven = z.object({ campaign_id: z.uuid() })
+
+const standingCampaign = async (ctx: TxCtx, { campaign_id }: z.infer<typeof CampaignGiven>) => ({
+  ...(await lockCampaign(ctx, campaign_id)),
+})
 
 const PipelineGiven = z.object({ pipeline_id: z.uuid() })
 
@@ -244,6 +251,24 @@ export const inverses = {
     standing: standingInUse,
     left: () => ({ archived: true }),
     apply: (ctx, { pipeline_id }) => restorePipeline(ctx, pipeline_id),
+  }),
+  update_campaign: inverse({
+    input: CampaignGiven.extend({ values: CampaignChange }),
+    standing: standingCampaign,
+    without: ({ values, campaign_id }, fields) => ({ campaign_id, values: omit(values, fields) }),
+    apply: (ctx, { campaign_id, values }) =>
+      updateCampaign(ctx, campaign_id, { ...values, reason: ctx.recording?.reason }),
+  }),
+  archive_campaign: inverse({
+    input: CampaignGiven,
+    standing: standingCampaign,
+    left: () => inUse,
+    apply: (ctx, { campaign_id }) => archiveCampaign(ctx, campaign_id, ctx.recording?.reason),
+  }),
+  restore_campaign: inverse({
+    input: CampaignGiven,
+    standing: standingCampaign,
+    apply: (ctx, { campaign_id }) => restoreCampaign(ctx, campaign_id, ctx.recording?.reason),
   }),
   archive_note: inverse({
     input: NoteGiven,

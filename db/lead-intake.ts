@@ -10,6 +10,7 @@ import { originOf } from './record-changes.ts'
 import { normaliseFields } from './record-fields.ts'
 import { holderOfExternalId } from './records.ts'
 import { readSettings } from './settings.ts'
+import { recordArrivals } from './touchpoints.ts'
 
 /** What came of a lead at a door: a new one, or the open one that this person already is. */
 export type ReceivedLead = { lead: Opportunity; joined: boolean; matched_by?: LeadKey['kind'] }
@@ -73,6 +74,7 @@ const joinLead = async (
       ...(extra ? { extra } : {}),
     },
   })
+  await recordArrivals(ctx, [{ lead_id: id, values, extra, from }])
   const instruction = instructionIn(values)
   if (instruction) {
     await recordInstruction(ctx, id, instruction, submission_id)

@@ -2,6 +2,7 @@ import { recordActivity, type Change, type Inverse, type NewActivity } from './a
 import { recheckApprovals } from './approval-reads.ts'
 import { sendStatement, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, invalid, notFound, staleVersion } from './errors.ts'
+import { refreshAttributions } from './lead-attribution.ts'
 import { getOpportunity, type Opportunity } from './opportunities.ts'
 import { readPipeline, requirePipelineInUse, type StageKind } from './pipelines.ts'
 import { positionAt, type Place } from './positions.ts'
@@ -119,6 +120,8 @@ export const enterStage = async (
         version = version + 1, updated_at = ${at}
       where organization_id = ${organization_id} and id = ${before.id}`,
   )
+  // What comes after a win had no part in it.
+  if ('won_at' in set && before.first_touch) refreshAttributions(ctx, [before.source_lead_id ?? before.id])
   await recordActivity(
     ctx,
     stageChange({ ...before, pipeline: from }, lane, at, { reason, changes, data, undo }),

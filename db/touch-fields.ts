@@ -38,7 +38,7 @@ const NAMES = {
   medium: ['utm_medium', 'medium'],
   term: ['utm_term', 'term'],
   content: ['utm_content', 'content'],
-  landing_page: ['landing_page', 'page_url', 'page', 'url'],
+  landing_page: ['landing_page', 'page_url', 'page'],
   referrer: ['referrer', 'referer'],
 } as const
 
@@ -61,12 +61,13 @@ export const readTouch = (sent: Record<string, unknown>): Touch => {
   const landing_page = pageOf(address)
   const before = pageOf(textOf(sent, NAMES.referrer))
   // From one page of a site to another is no way in.
-  const referrer = before !== null && hostOf(before) === hostOf(landing_page) ? null : before
-  const given = { source: named(NAMES.source), medium: named(NAMES.medium) }
-  const told = given.source !== null || given.medium !== null
+  const referrer = [undefined, hostOf(landing_page)].includes(hostOf(before)) ? null : before
+  const [source, medium] = [named(NAMES.source), named(NAMES.medium)]
+  const way = ofClick(click_ids) ?? (source === null && medium === null ? ofReferrer(referrer) : undefined)
   return {
     campaign: named(NAMES.campaign),
-    ...(told ? given : (ofClick(click_ids) ?? ofReferrer(referrer) ?? given)),
+    source: source ?? way?.source ?? null,
+    medium: medium ?? way?.medium ?? null,
     term: named(NAMES.term),
     content: named(NAMES.content),
     landing_page,
@@ -74,6 +75,12 @@ export const readTouch = (sent: Record<string, unknown>): Touch => {
     click_ids,
   }
 }
+
+/** What a form says of where somebody came from, beside its own fields: a field called `content` is a text, no campaign's. */
+export const tellingOf = (extra: Record<string, unknown>): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(extra).filter(([name]) => /^(?:utm_\w+|referr?er)$/.test(name) || name in CLICK_IDS),
+  )
 
 /** Whether a touch says anything of where somebody came from, `source` alone included unless told otherwise. */
 export const saysAnything = (

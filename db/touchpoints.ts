@@ -7,7 +7,7 @@ import type { OpenSource } from './intake-sources.ts'
 import { refreshAttributions } from './lead-attribution.ts'
 import { getOpportunity } from './opportunities.ts'
 import { page, type Page } from './page.ts'
-import { readTouch, saysAnything, visitorOf, type Touch } from './touch-fields.ts'
+import { readTouch, saysAnything, tellingOf, visitorOf, type Touch } from './touch-fields.ts'
 
 /** One time that somebody came by, as it is answered. */
 export type Touchpoint = Touch & {
@@ -63,7 +63,7 @@ export const recordArrivals = async (ctx: TxCtx, arrivals: readonly Arrival[]): 
   const read = arrivals.map(({ lead_id, values, extra = {}, from }) => ({
     lead_id,
     from,
-    touch: readTouch({ ...extra, ...given(values) }),
+    touch: readTouch({ ...tellingOf(extra), ...given(values) }),
     visitor_id: visitorOf(extra),
   }))
   const touches = read.filter(({ touch, from }) =>

@@ -8,6 +8,7 @@ import { sealAll } from '../db/audit.ts'
 import { approveApproval } from '../db/approval-decisions.ts'
 import { startBulk } from '../db/bulk.ts'
 import { workBulk } from '../db/bulk-work.ts'
+import { createCampaign } from '../db/campaigns.ts'
 import { inTx, type Ctx } from '../db/context.ts'
 import { writeCustomValues } from '../db/custom-values.ts'
 import { setExchangeRate } from '../db/exchange-rates.ts'
@@ -69,7 +70,8 @@ export const fillTenant = async (world: World, ctx: Ctx): Promise<void> => {
     ctx.organization_id,
     (await createSource(ctx, { name: 'Website' })).id,
   )
-  const payload = { name: 'Bo Lind' }
+  await createCampaign(ctx, { name: 'Spring fair' })
+  const payload = { name: 'Bo Lind', campaign: 'Spring fair', leadhand_visitor: 'visitor-1' }
   const raw = Buffer.from(JSON.stringify(payload))
   const stored = await storeSubmission(world.db, source!, { content_type: 'application/json', raw, payload })
   await processSubmission(world.db, ctx.organization_id, stored.submission_id)

@@ -117,5 +117,5 @@ const readVisit = (sent: Record<string, unknown>) => {
   const now = new Date()
   // A clock that is ahead is set back: nothing has happened in the future.
   const occurred_at = said !== undefined && said < now ? said : now
-  return { ...readTouch(sent), visitor_id, dedupe_id, occurred_at }
+  return { ...readTouch({ page: sent['url'], ...sent }), visitor_id, dedupe_id, occurred_at }
 }

@@ -31,8 +31,12 @@ export const IntakeSourceShape = z
     origins: z.array(z.string()).describe('The websites whose pages may send visits; none named: any.'),
     snippet: z
       .string()
-      .describe('What a website puts into its pages so that visits are told of; the token is known when it is opened.'),
-    script_integrity: z.string().describe('For `integrity`, where a website wants this very script and no later one.'),
+      .describe(
+        'What a website puts into its pages so that visits are told of; the token is known when it is opened.',
+      ),
+    script_integrity: z
+      .string()
+      .describe('For `integrity`, where a website wants this very script and no later one.'),
     previous_secret_until: Time.nullable(),
     archived_at: Time.nullable(),
     created_at: Time,

@@ -1,0 +1,424 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Webhook } from 'standardwebhooks'
+import { inTx, type Ctx } from '../db/context.ts'
+import { createSource } from '../db/intake-sources.ts'
+import { createLead } from '../db/leads.ts'
+import { processSubmission } from '../db/submissions.ts'
+import { openApi, type ApiWorld } from './api.ts'
+
+let api: ApiWorld
+let token: string
+beforeAll(async () => {
+  api = await openApi()
+  token = (await createSource(api.ctx, { name: 'Website' })).token
+})
+afterAll(() => api.stop())
+
+const send = async (
+  body: unknown,
+  headers: Record<string, string> = {},
+  to = token,
+): Promise<{ status: number; body: any; headers: Headers }> => {
+  const response = await api.app.request(`/intake/touch/${to}`, {
+    method: 'POST',
+    headers: { 'content-type': 'text/plain;charset=UTF-8', ...headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  })
+  return { status: response.status, body: await response.json(), headers: response.headers }
+}
+const visit = (more: object = {}) => ({
+  consent: true,
+  visitor_id: 'visitor-0001',
+  page: 'https://brightside.example/espresso?utm_source=newsletter&utm_campaign=spring&email=ana@brightside.example#top',
+  ...more,
+})
+const stored = (ctx: Ctx = api.ctx): Promise<Record<string, any>[]> =>
+  inTx(ctx, async ({ tx, organization_id }) => [
+    ...(await tx`select * from touchpoints where organization_id = ${organization_id} order by id`),
+  ])
+const storedOf = async (visitor_id: string) =>
+  (await stored()).filter((row) => row['visitor_id'] === visitor_id)
+/** Posts a lead at the webhook and reads it; answers the lead's id. */
+const submit = async (payload: object): Promise<string> => {
+  const response = await api.app.request(`/intake/webhook/${token}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(payload),
+  })
+  const { submission_id } = (await response.json()) as { submission_id: string }
+  await processSubmission(api.db, api.organization.id, submission_id)
+  return (await api.json('GET', `/api/submissions/${submission_id}`)).body.lead_id
+}
+const trail = async (lead_id: string) =>
+  (await api.json('GET', `/api/leads/${lead_id}/touchpoints?limit=200`)).body.data
+
+test('F36: a visit is kept by the way it came, and of its addresses no more than origin and path', async () => {
+  const answer = await send(visit({ referrer: 'https://news.example/issue/12?reader=ana#x', id: 'once' }))
+  expect(answer).toMatchObject({ status: 202, body: { recorded: true } })
+  const [row] = await storedOf('visitor-0001')
+  expect(row).toMatchObject({
+    campaign: 'spring',
+    source: 'newsletter',
+    medium: null,
+    landing_page: 'https://brightside.example/espresso',
+    referrer: 'https://news.example/issue/12',
+    door: 'website',
+    consent: true,
+    lead_id: null,
+    campaign_id: null,
+  })
+  expect(JSON.stringify(row)).not.toContain('ana')
+  expect((await send(visit({ id: 'once' }))).status).toBe(202)
+  expect(await storedOf('visitor-0001')).toHaveLength(1)
+})
+
+test('F36: without consent nothing is kept, whatever is sent; nor of who asks not to be followed, nor of robots', async () => {
+  const before = await stored()
+  const cases: [object, Record<string, string>, string][] = [
+    [{ consent: false }, {}, 'no_consent'],
+    [{ consent: undefined }, {}, 'no_consent'],
+    [{ consent: 'yes' }, {}, 'no_consent'],
+    [{ consent: 1 }, {}, 'no_consent'],
+    [{}, { 'sec-gpc': '1' }, 'do_not_track'],
+    [{}, { dnt: '1' }, 'do_not_track'],
+    [
+      {},
+      { 'user-agent': 'Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)' },
+      'robot',
+    ],
+    [{}, { 'user-agent': 'facebookexternalhit/1.1' }, 'robot'],
+  ]
+  for (const [more, headers, reason] of cases)
+    expect(await send(visit(more), headers), reason).toMatchObject({
+      status: 202,
+      body: { recorded: false, reason },
+    })
+  expect(await stored()).toEqual(before)
+  const visitors = await inTx(api.ctx, ({ tx }) => tx`select 1 from visitors`)
+  expect(visitors).toHaveLength(0)
+})
+
+test('the order of refusals: 404, 429, 401, 403, 413, 400, 422; none stores anything', async () => {
+  const before = await stored()
+  const big = JSON.stringify(visit({ page: `https://x.example/${'x'.repeat(20_000)}` }))
+  expect(await send(big, {}, 'nobodys')).toMatchObject({
+    status: 404,
+    body: { code: 'intake_source_not_found' },
+  })
+  const narrow = await createSource(api.ctx, { name: 'Narrow', rate_limit_per_minute: 1 })
+  await send({}, {}, narrow.token)
+  expect(await send(big, {}, narrow.token)).toMatchObject({
+    status: 429,
+    body: { code: 'too_many_deliveries' },
+  })
+  // Visits are not in the way of leads.
+  const lead = await api.app.request(`/intake/webhook/${narrow.token}`, {
+    method: 'POST',
+    body: '{"name":"Ana"}',
+    headers: { 'content-type': 'application/json' },
+  })
+  expect(lead.status).toBe(202)
+  const signed = await createSource(api.ctx, {
+    name: 'Signed',
+    signature_required: true,
+    origins: ['https://brightside.example'],
+  })
+  expect(await send(big, {}, signed.token)).toMatchObject({
+    status: 401,
+    body: { code: 'signature_missing' },
+  })
+  const raw = JSON.stringify(visit({ visitor_id: 'visitor-sign' }))
+  const at = new Date()
+  const headers = {
+    'webhook-id': 'v1',
+    'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
+    'webhook-signature': new Webhook(signed.signing_secret!).sign('v1', at, raw),
+  }
+  expect(await send(`${raw} `, headers, signed.token)).toMatchObject({
+    status: 401,
+    body: { code: 'signature_forged' },
+  })
+  const foreign = { ...headers, origin: 'https://elsewhere.example' }
+  expect(await send(big, foreign, signed.token)).toMatchObject({
+    status: 403,
+    body: { code: 'origin_not_allowed' },
+  })
+  expect(await send(big)).toMatchObject({
+    status: 413,
+    body: { code: 'body_too_large', limit_bytes: 16_000 },
+  })
+  expect(await send('{"consent":')).toMatchObject({ status: 400, body: { code: 'invalid_json' } })
+  expect(await send('[1]')).toMatchObject({ status: 400, body: { code: 'invalid_json' } })
+  expect(await send('<visit/>', { 'content-type': 'application/xml' })).toMatchObject({
+    status: 400,
+    body: { code: 'unsupported_body' },
+  })
+  for (const [more, pointer] of [
+    [{ visitor_id: undefined }, '/visitor_id'],
+    [{ visitor_id: 'short' }, '/visitor_id'],
+    [{ visitor_id: 'ana@brightside.example' }, '/visitor_id'],
+    [{ id: 7 }, '/id'],
+    [{ occurred_at: 'yesterday' }, '/occurred_at'],
+    [{ occurred_at: '2001-01-01T00:00:00Z' }, '/occurred_at'],
+  ] as const)
+    expect(await send(visit(more)), pointer).toMatchObject({
+      status: 422,
+      body: { code: 'invalid_input', errors: [{ pointer }] },
+    })
+  expect(await stored()).toEqual(before)
+  expect(await send(raw, { ...headers, origin: 'https://brightside.example' }, signed.token)).toMatchObject({
+    status: 202,
+    body: { recorded: true },
+  })
+})
+
+test('only pages of the websites that a source names may send; without names, any', async () => {
+  const { body: source } = await api.json('POST', '/api/intake-sources', {
+    name: 'Shop',
+    origins: ['https://shop.example/any/path', 'http://127.0.0.1:8080'],
+  })
+  expect(source).toMatchObject({
+    origins: ['https://shop.example', 'http://127.0.0.1:8080'],
+    snippet: `<script src="http://127.0.0.1:3000/touch.js" data-token="${source.token}" defer></script>`,
+    script_integrity: expect.stringMatching(/^sha384-/),
+  })
+  const preflight = async (origin: string, to: string) =>
+    (await api.app.request(`/intake/touch/${to}`, { method: 'OPTIONS', headers: { origin } })).headers.get(
+      'access-control-allow-origin',
+    )
+  expect(await preflight('https://shop.example', source.token)).toBe('https://shop.example')
+  expect(await preflight('https://elsewhere.example', source.token)).toBeNull()
+  expect(await preflight('https://elsewhere.example', token)).toBe('*')
+  const from = (origin: string) => send(visit({ visitor_id: 'visitor-shop' }), { origin }, source.token)
+  expect((await from('https://elsewhere.example')).status).toBe(403)
+  const own = await from('https://shop.example')
+  expect([own.status, own.headers.get('access-control-allow-origin')]).toEqual([202, 'https://shop.example'])
+  expect(
+    await api.json('PATCH', `/api/intake-sources/${source.id}`, { version: 1, origins: ['shop'] }),
+  ).toMatchObject({
+    status: 422,
+    body: { errors: [{ pointer: '/origins/0' }] },
+  })
+  expect((await api.json('GET', `/api/intake-sources/${source.id}`)).body.snippet).toContain('YOUR_TOKEN')
+})
+
+test('where nobody says it, the mark of a click or the page before says where a visit came from', async () => {
+  const cases: [object, object][] = [
+    [
+      { page: 'https://b.example/?gclid=Cj0&utm_medium=cpc' },
+      { source: 'google', medium: 'cpc', click_ids: { gclid: 'Cj0' } },
+    ],
+    [{ page: 'https://b.example/?fbclid=Iw' }, { source: 'facebook', medium: 'social' }],
+    [
+      { page: 'https://b.example/', referrer: 'https://www.google.co.uk/search?q=x' },
+      { source: 'google', medium: 'organic', referrer: 'https://www.google.co.uk/search' },
+    ],
+    [
+      { page: 'https://b.example/', referrer: 'https://blog.example/p/1?x=y' },
+      { source: 'blog.example', medium: 'referral' },
+    ],
+    [
+      { page: 'https://b.example/x', referrer: 'https://www.b.example/y' },
+      { source: null, medium: null, referrer: null },
+    ],
+    [
+      {
+        landing_page: '/pricing?plan=a',
+        source: 'qr',
+        medium: 'print',
+        term: 'beans',
+        content: 'a',
+        campaign: ' Two   words ',
+      },
+      {
+        landing_page: '/pricing',
+        source: 'qr',
+        medium: 'print',
+        term: 'beans',
+        content: 'a',
+        campaign: 'Two words',
+      },
+    ],
+    [
+      { page: 'javascript:alert(1)', referrer: 'not an address' },
+      { landing_page: null, referrer: null },
+    ],
+    [
+      { page: `https://b.example/${'p'.repeat(5_000)}`, campaign: 'c'.repeat(4_000) },
+      { landing_page: expect.stringMatching(/^.{1000}$/), campaign: expect.stringMatching(/^.{300}$/) },
+    ],
+    [{ page: 'https://ana:secret@b.example/a' }, { landing_page: 'https://b.example/a' }],
+    [{ campaign: 'a\u0000b', source: '\ud800x' }, { campaign: 'ab' }],
+    [
+      { campaign: { a: 1 }, source: ['x'], page: 7 },
+      { campaign: null, source: null, landing_page: null },
+    ],
+  ]
+  for (const [n, [sent, kept]] of cases.entries()) {
+    const visitor_id = `visitor-way-${n}`
+    const answer = await send({ consent: true, visitor_id, ...sent })
+    expect([answer.status, answer.body], JSON.stringify(sent).slice(0, 200)).toEqual([
+      202,
+      { recorded: true },
+    ])
+    expect((await storedOf(visitor_id))[0], JSON.stringify(sent).slice(0, 200)).toMatchObject(kept)
+  }
+})
+
+test('F36: every submission that says where it came from is a touch of its lead, once', async () => {
+  const { body: campaign } = await api.json('POST', '/api/campaigns', {
+    name: 'Spring',
+    aliases: ['spring-26'],
+  })
+  const lead = await submit({
+    name: 'Cy Moss',
+    email: 'cy@moss.example',
+    source: 'Contact form',
+    utm_source: 'google',
+    utm_medium: 'cpc',
+    utm_campaign: 'Spring-26',
+    utm_term: 'espresso',
+    utm_content: 'red',
+    gclid: 'Cj0',
+    landing_page: 'https://brightside.example/contact?email=cy@moss.example',
+    referrer: 'https://www.google.com/',
+  })
+  const again = await submit({ name: 'Cy Moss', email: 'cy@moss.example', message: 'And?' })
+  expect(again).toBe(lead)
+  await submit({ name: 'Cy Moss', email: 'cy@moss.example', source: 'Newsletter' })
+  const touches = await trail(lead)
+  expect(touches).toMatchObject([
+    {
+      campaign: 'Spring-26',
+      campaign_id: campaign.id,
+      source: 'google',
+      medium: 'cpc',
+      term: 'espresso',
+      content: 'red',
+      click_ids: { gclid: 'Cj0' },
+      landing_page: 'https://brightside.example/contact',
+      referrer: 'https://www.google.com/',
+      door: 'webhook',
+      submission_id: expect.any(String),
+      visitor_id: null,
+      consent: null,
+    },
+    { source: 'Newsletter', door: 'webhook' },
+  ])
+  // What was read twice is one touch.
+  await inTx(
+    api.ctx,
+    ({ tx }) => tx`update submissions set status = 'received' where id = ${touches[0].submission_id}`,
+  )
+  await processSubmission(api.db, api.organization.id, touches[0].submission_id)
+  expect(await trail(lead)).toHaveLength(2)
+  const { body: card } = await api.json('GET', `/api/leads/${lead}`)
+  expect(card).toMatchObject({
+    campaign_id: campaign.id,
+    origin: { door: 'webhook', submission_id: touches[0].submission_id },
+    first_touch: {
+      campaign_id: campaign.id,
+      source: 'google',
+      medium: 'cpc',
+      occurred_at: touches[0].occurred_at,
+    },
+    last_touch: { campaign_id: null, source: 'Newsletter', occurred_at: touches[1].occurred_at },
+  })
+})
+
+test('a lead that says nothing of where it came from has no touch; of a file, a source alone is none', async () => {
+  const make = async (door: string, more: object) =>
+    trail((await createLead(api.ctx, { contact_name: 'Dee', ...more }, { door })).id)
+  expect(await make('api', {})).toEqual([])
+  const texts = { extra: { content: 'A long message', medium: 'water', term: 'long' } }
+  expect(
+    await trail((await createLead(api.ctx, { contact_name: 'Dee' }, { door: 'form', ...texts })).id),
+  ).toEqual([])
+  expect(await make('import', { source: 'Old CRM' })).toEqual([])
+  expect(await make('import', { source: 'Old CRM', campaign: 'Fair' })).toMatchObject([{ source: 'Old CRM' }])
+  expect(await make('api', { source: 'Referral' })).toMatchObject([{ source: 'Referral', door: 'api' }])
+})
+
+test('F36: whoever says who they are brings the visits before along, and the ones after', async () => {
+  const visitor_id = 'visitor-eve-1'
+  await send(visit({ visitor_id, occurred_at: '2026-10-01T10:00:00Z' }))
+  await send(
+    visit({
+      visitor_id,
+      page: 'https://brightside.example/?utm_campaign=autumn',
+      occurred_at: '2026-10-02T10:00:00Z',
+    }),
+  )
+  await send(visit({ visitor_id: 'visitor-other' }))
+  const lead = await submit({
+    name: 'Eve Stone',
+    email: 'eve@stone.example',
+    source: 'Form',
+    leadhand_visitor: visitor_id,
+  })
+  expect(await trail(lead)).toMatchObject([
+    { campaign: 'spring', occurred_at: '2026-10-01T10:00:00.000Z', visitor_id, lead_id: lead },
+    { campaign: 'autumn' },
+    { source: 'Form', visitor_id },
+  ])
+  await send(visit({ visitor_id, page: 'https://brightside.example/?utm_campaign=late' }))
+  expect((await trail(lead)).at(-1)).toMatchObject({ campaign: 'late', lead_id: lead })
+  expect((await storedOf('visitor-other'))[0]).toMatchObject({ lead_id: null })
+  // Somebody else on the same machine: what was Eve's stays hers, what comes is the other one's.
+  const other = await submit({ name: 'Fay Holm', email: 'fay@holm.example', leadhand_visitor: visitor_id })
+  await send(visit({ visitor_id, page: 'https://brightside.example/?utm_campaign=hers' }))
+  expect(await trail(lead)).toHaveLength(4)
+  expect(await trail(other)).toMatchObject([{ campaign: 'hers' }])
+  expect(await submit({ name: 'Gus Lane', email: 'gus@lane.example', leadhand_visitor: 'no id!' })).toEqual(
+    expect.any(String),
+  )
+})
+
+test('a visit that comes while its visitor becomes known is never lost to the lead', async () => {
+  for (let round = 0; round < 5; round++) {
+    const visitor_id = `visitor-race-${round}`
+    await send(visit({ visitor_id }))
+    const [lead] = await Promise.all([
+      submit({ name: `Racer ${round}`, email: `racer${round}@lane.example`, leadhand_visitor: visitor_id }),
+      ...Array.from({ length: 6 }, () => send(visit({ visitor_id }))),
+    ])
+    expect(await trail(lead)).toHaveLength(7)
+    expect((await api.json('GET', `/api/leads/${lead}/attribution`)).body.touches).toBe(7)
+  }
+})
+
+test('the trail is told from the beginning, page by page, in the order in which it happened', async () => {
+  const visitor_id = 'visitor-trail'
+  const days = [5, 1, 9, 3, 7, 2]
+  for (const day of days)
+    await send(
+      visit({ visitor_id, occurred_at: `2026-09-0${day}T10:00:00Z`, page: `https://b.example/${day}` }),
+    )
+  const lead = await submit({ name: 'Hal Moore', email: 'hal@moore.example', leadhand_visitor: visitor_id })
+  const seen: string[] = []
+  let cursor: string | null = ''
+  while (cursor !== null) {
+    const { body }: { body: any } = await api.json(
+      'GET',
+      `/api/leads/${lead}/touchpoints?limit=2${cursor ? `&cursor=${cursor}` : ''}`,
+    )
+    expect(body.data.length).toBeLessThanOrEqual(2)
+    seen.push(...body.data.map(({ landing_page }: any) => landing_page.at(-1)))
+    cursor = body.next_cursor
+  }
+  expect(seen).toEqual(['1', '2', '3', '5', '7', '9'])
+  expect(await api.json('GET', '/api/leads/01990000-0000-7000-8000-000000000000/touchpoints')).toMatchObject({
+    status: 404,
+    body: { code: 'lead_not_found' },
+  })
+})
+
+test('visits of one organization are nobody else’s', async () => {
+  const { ctx } = await api.other()
+  const door = await createSource(ctx, { name: 'Theirs' })
+  await send(visit({ visitor_id: 'visitor-shared' }))
+  await send(visit({ visitor_id: 'visitor-shared' }), {}, door.token)
+  expect(await stored(ctx)).toHaveLength(1)
+  await submit({ name: 'Ida', email: 'ida@lane.example', leadhand_visitor: 'visitor-shared' })
+  expect(await stored(ctx)).toMatchObject([{ lead_id: null }])
+})

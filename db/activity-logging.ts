@@ -3,6 +3,7 @@ import { activityId, getActivity, recordActivity, type Activity, type Subject } 
 import { INBOUND, recheckApprovals } from './approval-reads.ts'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { Line, Lines } from './lead-fields.ts'
+import { rescoreAfter } from './lead-scoring.ts'
 import { reachMilestone } from './milestones.ts'
 import { RecordRefs, requireRecords } from './records.ts'
 
@@ -116,6 +117,7 @@ export const logActivity = (ctx: Ctx, input: NewEntry): Promise<Activity> =>
       subjects,
       input.occurred_at === undefined ? undefined : occurred_at,
     )
+    await rescoreAfter(ctx, type, subjects)
     if (isInbound(type)) {
       // One connection: they would queue up anyway.
       for (const subject of subjects) await recheckApprovals(ctx, subject)

@@ -11,6 +11,7 @@ import { faultsOf, LoggedData, loggedTypes, type EntryChange, type LoggedType } 
 import { requireAuthor, type Editor } from './authorship.ts'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, notFound, staleVersion } from './errors.ts'
+import { rescoreAfter } from './lead-scoring.ts'
 import { distinctSubjects, requireRecords } from './records.ts'
 
 /** How an entry read at one time; without `data` it was deleted then, or is now. */
@@ -65,6 +66,7 @@ export const editActivity = (
         undo: { tool: 'revert_activity', input: { activity_id: id, version: before.version } },
       },
     })
+    await rescoreAfter(ctx, before.type, everySubject(id, before.subjects, after.subjects))
     return getActivity(ctx, id)
   })
 
@@ -109,6 +111,7 @@ export const revertActivity = (ctx: Ctx, id: string, version: number): Promise<v
           : { tool: 'revert_activity', input: { activity_id: id, version: now.version } },
       },
     })
+    await rescoreAfter(ctx, now.type, everySubject(id, now.subjects, subjects))
   })
 
 /**
@@ -220,6 +223,7 @@ const buryActivity = async (ctx: TxCtx, entry: Activity): Promise<void> => {
       undo: { tool: 'revert_activity', input: { activity_id: id, version: entry.version } },
     },
   })
+  await rescoreAfter(ctx, entry.type, subjects)
 }
 
 /** On which timelines it stands: an index beside the sealed line, which keeps those that it was sealed with. */

@@ -2,6 +2,7 @@ import type { Change } from './activities.ts'
 import { recheckApprovals } from './approval-reads.ts'
 import { type Ctx, inTx } from './context.ts'
 import { writeKeys } from './lead-duplicates.ts'
+import { rescoreLead } from './lead-scoring.ts'
 import { lockLead } from './leads.ts'
 import { type Fact, getOpportunity } from './opportunities.ts'
 import { type Origin, writeOrigins } from './origins.ts'
@@ -34,6 +35,7 @@ export const fillBlanks = (
       update opportunities set ${tx(values)}, version = version + 1, updated_at = now()
       where organization_id = ${organization_id} and id = ${id}`
     for (const { field, origin } of blanks) writeOrigins(ctx, { kind: 'lead', id }, [field], origin)
+    await rescoreLead(ctx, id)
     const after = await getOpportunity(ctx, id)
     writeKeys(ctx, [after])
     await recheckApprovals(ctx, { kind: 'lead', id })
@@ -51,7 +53,8 @@ export const saveEnrichment = (
     pages: { url: string; title: string | null; status: number }[]
   },
 ): Promise<void> =>
-  inTx(ctx, async ({ tx, organization_id, run_id }) => {
+  inTx(ctx, async (ctx) => {
+    const { tx, organization_id, run_id } = ctx
     await tx`
       insert into enrichments ${tx({
         organization_id,
@@ -64,4 +67,5 @@ export const saveEnrichment = (
       })}
       on conflict (organization_id, opportunity_id) do update set website = excluded.website, summary = excluded.summary,
         facts = excluded.facts, pages = excluded.pages, run_id = excluded.run_id, read_at = now()`
+    await rescoreLead(ctx, lead_id, ['enrichment'])
   })

@@ -2,6 +2,7 @@ import { recordActivity } from './activities.ts'
 import { type Ctx, inTx, type TxCtx } from './context.ts'
 import { findKnownLead, keyLabels, type LeadKey } from './lead-duplicates.ts'
 import { instructionIn, instructionWarning, recordInstruction } from './lead-injection.ts'
+import { rescoreAfter } from './lead-scoring.ts'
 import { createLead, lockLead, type NewLead, requireIdentity } from './leads.ts'
 import type { Opportunity } from './opportunities.ts'
 import { OpportunityFields } from './opportunity-fields.ts'
@@ -82,6 +83,7 @@ const joinLead = async (
       update opportunities set warnings = warnings || ${ctx.tx.json([instructionWarning(instruction)])}
       where organization_id = ${ctx.organization_id} and id = ${id}`
   }
+  await rescoreAfter(ctx, 'submission_joined', [{ kind: 'lead', id }])
   return writeOpportunity(ctx, before, changes, {
     origin: originOf(ctx, from),
     reason: 'From the newer submission: blanks are filled, the message is the newest.',

@@ -1,10 +1,11 @@
+import type { ActivityType, Subject } from './activities.ts'
 import type { TxCtx } from './context.ts'
 import { builtIn, type Formula, formulaOf, type LeadScore, scoreValues } from './lead-score.ts'
 import type { SqlPart } from './opportunities.ts'
 import { insertRows } from './row-sets.ts'
 import { FormulaDefinition } from './score-definition.ts'
-import { countKey, type InputNeed, type ScorableLead } from './score-inputs.ts'
-import { fieldsInUse, readScorable, type Scorable, type Standing } from './score-reading.ts'
+import { blankLead, countKey, type InputNeed } from './score-inputs.ts'
+import { fieldsInUse, isCounted, readScorable, type Scorable, type Standing } from './score-reading.ts'
 
 /** The formula that scores the organization's leads: its active one, or the built-in one. Read once per transaction. */
 export const activeFormula = ({ tx, organization_id }: TxCtx): Promise<Formula> => {
@@ -52,13 +53,15 @@ export type Newcomer = {
 }
 
 /** Scores leads before they are written, without reading any: what a door brought is all there is. */
-export const scoreNewcomers = async (ctx: TxCtx, newcomers: readonly Newcomer[]): Promise<LeadScore[]> => {
+export const scoreNewcomers = async (
+  ctx: TxCtx,
+  newcomers: readonly Newcomer[],
+): Promise<{ formula: string; scores: LeadScore[] }> => {
   const formula = await activeFormula(ctx)
   const fields = await fieldsInUse(ctx, formula.needs.custom)
   const now = new Date()
-  return newcomers.map(({ values, custom, stage, currency, door }) => {
-    const lead = {
-      ...Object.fromEntries([...formula.needs.fields].map((field) => [field, values[field] ?? null])),
+  const scores = newcomers.map(({ values, custom, stage, currency, door }) => {
+    const lead = Object.assign({ ...blankLead }, values, {
       tags: values['tags'] ?? [],
       currency,
       door,
@@ -75,9 +78,10 @@ export const scoreNewcomers = async (ctx: TxCtx, newcomers: readonly Newcomer[])
         }),
       ),
       counts: Object.fromEntries(formula.needs.counts.map(({ count, days }) => [countKey(count, days), 0])),
-    }
-    return scoreValues(formula, lead as unknown as ScorableLead, now)
+    })
+    return scoreValues(formula, lead, now)
   })
+  return { formula: formula.label, scores }
 }
 
 /** A score to be kept beside its lead. */
@@ -117,6 +121,21 @@ export const saveScores = (ctx: TxCtx, formula: string, rows: readonly ScoredLea
   )
 }
 
+/** Writes the scores of leads that were just made. */
+export const saveNewScores = (
+  ctx: TxCtx,
+  ids: readonly string[],
+  { formula, scores }: Awaited<ReturnType<typeof scoreNewcomers>>,
+): void =>
+  saveScores(
+    ctx,
+    formula,
+    scores.flatMap((scored, n) => {
+      const lead_id = ids[n]
+      return lead_id === undefined ? [] : [{ lead_id, scored }]
+    }),
+  )
+
 /** Scores leads that were read; answers those whose score, reasons or formula are others than before. */
 export const scoreRead = (formula: Formula, leads: readonly Scorable[], now: Date): ScoredLead[] =>
   leads.flatMap(({ id, lead, standing }) => {
@@ -149,6 +168,18 @@ export const rescoreLead = async (ctx: TxCtx, id: string, changed?: readonly Inp
     if (!changed.some((field) => fields.has(field))) return
   }
   await rescoreLeads(ctx, [id])
+}
+
+/** Scores leads anew that something happened with, where the formula counts such things. */
+export const rescoreAfter = async (
+  ctx: TxCtx,
+  type: ActivityType,
+  subjects: readonly Subject[],
+): Promise<void> => {
+  const leads = subjects.filter(({ kind }) => kind === 'lead').map(({ id }) => id)
+  if (leads.length === 0 || !isCounted(type)) return
+  const { fields } = (await activeFormula(ctx)).needs
+  if (fields.has('counts') || fields.has('last_activity')) await rescoreLeads(ctx, leads)
 }
 
 /** The condition for leads by their ids. */

@@ -4,6 +4,7 @@ import { getApproval } from './approvals.ts'
 import type { Database } from './client.ts'
 import { type Ctx, inTx, systemCtx, type TxCtx } from './context.ts'
 import { type Message, type MessageRow, type MessageStatus, toMessage } from './messages.ts'
+import { rescoreAfter } from './lead-scoring.ts'
 import { reachMilestone } from './milestones.ts'
 import { enqueue } from './queue.ts'
 
@@ -174,6 +175,7 @@ const recordSent = async (
       ...how,
     },
   })
+  await rescoreAfter(ctx, 'email_sent', [message.record])
   if (message.approval_id) {
     await settleExecuted(authored, message.approval_id, {
       message_id: message.message_id,

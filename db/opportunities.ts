@@ -60,6 +60,9 @@ export type Opportunity = {
   score_reasons: ScoreReason[]
   verdict: string | null
   verdict_reason: string | null
+  /** Which version of the formula the score was computed by, and when. */
+  score_formula: string | null
+  scored_at: Date | null
   tags: string[]
   custom: Record<string, unknown>
   extra: Record<string, unknown>
@@ -145,6 +148,7 @@ export const selectOpportunity = (tx: TxCtx['tx'], extra?: SqlPart) => tx`
     case when u.id is not null then jsonb_build_object('id', u.id, 'name', u.name) end as owner,
     o.source, o.campaign, o.campaign_id, o.landing_page, at.first_touch, at.last_touch, o.origin, o.value_minor, o.currency, o.forecast_category,
     o.expected_close_on, o.expected_close_slips, o.exchange_rate, o.base_value_minor, sc.score, coalesce(sc.reasons, '[]') as score_reasons, sc.verdict, sc.verdict_reason,
+    sc.formula as score_formula, sc.scored_at,
     o.tags, ${selectCustom(tx, tx`o.organization_id`, tx`o.id`)} as custom, o.extra, o.warnings,
     case when e.opportunity_id is not null then
       jsonb_build_object('website', e.website, 'summary', e.summary, 'facts', e.facts, 'read_at', e.read_at) end as enrichment,

@@ -3,6 +3,7 @@ import { recheckApprovals } from './approval-reads.ts'
 import { sendStatement, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, invalid, notFound, staleVersion } from './errors.ts'
 import { refreshAttributions } from './lead-attribution.ts'
+import { activeFormula, rescoreLead } from './lead-scoring.ts'
 import { getOpportunity, type Opportunity } from './opportunities.ts'
 import { readPipeline, requirePipelineInUse, type StageKind } from './pipelines.ts'
 import { positionAt, type Place } from './positions.ts'
@@ -109,9 +110,12 @@ export const enterStage = async (
 ): Promise<Opportunity> => {
   const { tx, organization_id } = ctx
   const moved = lane.pipeline_id !== before.pipeline_id
+  const is_lead = before.kind === 'lead'
   const [position, from] = await Promise.all([
     positionIn(ctx, lane.id, place),
     moved ? pipelineName(ctx, before.pipeline_id) : lane.pipeline,
+    // Asked for with the rest, so that scoring again waits for nothing.
+    is_lead ? activeFormula(ctx) : undefined,
   ])
   sendStatement(
     ctx,
@@ -126,6 +130,7 @@ export const enterStage = async (
     ctx,
     stageChange({ ...before, pipeline: from }, lane, at, { reason, changes, data, undo }),
   )
+  if (is_lead) await rescoreLead(ctx, before.id, ['stage', 'stage_entered_at'])
   const [, after] = await Promise.all([
     recheckApprovals(ctx, { kind: before.kind, id: before.id }),
     getOpportunity(ctx, before.id),

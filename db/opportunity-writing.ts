@@ -8,6 +8,7 @@ import { exchangeMinor, freezeValue } from './exchange-rates.ts'
 import { requireMembers } from './identity.ts'
 import { writeKeys } from './lead-duplicates.ts'
 import type { Warning } from './lead-fields.ts'
+import { type Newcomer, rescoreLead, saveNewScores, scoreNewcomers } from './lead-scoring.ts'
 import { replaceLinks } from './links.ts'
 import { getOpportunity, lastPositions, lockOpportunity, type Opportunity } from './opportunities.ts'
 import { type NewOpportunity, type OpportunityChange, OpportunityFields } from './opportunity-fields.ts'
@@ -106,6 +107,7 @@ export const createOpportunities = (
         cards.map(({ values }) => ({ external_id: values['external_id'] })),
       ),
     ])
+    const scored = await scoreNewcomers(ctx, kind === 'lead' ? cards.map(newcomerOf) : [])
     const rows = await placedRows(ctx, cards)
     const ids = await insertRecords(
       ctx,
@@ -121,11 +123,13 @@ export const createOpportunities = (
       ...card,
       id: ids[n] ?? missing(),
     }))
-    if (kind === 'lead')
+    if (kind === 'lead') {
       writeKeys(
         ctx,
         made.map(({ id, values }) => ({ ...values, id })),
       )
+      saveNewScores(ctx, ids, scored)
+    }
     await matchCampaigns(
       ctx,
       made.flatMap(({ id, values: { campaign } }) => (campaign ? [{ id, campaign }] : [])),
@@ -195,6 +199,7 @@ export const writeOpportunity = async (
   if (values['expected_close_on'] !== undefined)
     recordCloseDateMove(ctx, id, before.expected_close_on, values['expected_close_on'] as string | null)
   if ('campaign' in values) await matchCampaigns(ctx, [{ id, campaign: values['campaign'] }])
+  if (kind === 'lead') await rescoreLead(ctx, id)
   const after = await getOpportunity(ctx, id)
   if (kind === 'lead') writeKeys(ctx, [after])
   return after
@@ -234,6 +239,15 @@ const readCard = (
   }
   return { name, values, input, from, row, wanted, stage }
 }
+
+/** A card as it is scored before it is written. */
+const newcomerOf = ({ values, input, from, row, stage }: ReadCard): Newcomer => ({
+  values,
+  custom: input.custom,
+  stage,
+  currency: String(row['currency']),
+  door: from.door,
+})
 
 /** Each at the end of its stage, in the order in which they came. */
 const placedRows = async (ctx: TxCtx, cards: readonly ReadCard[]): Promise<ReadCard['row'][]> => {

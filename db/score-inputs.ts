@@ -1,4 +1,3 @@
-import type { CustomValue } from './custom-values.ts'
 import { minorUnits } from './exchange-rates.ts'
 import { companyDomain } from './lead-duplicates.ts'
 import type { Fact, Opportunity } from './opportunities.ts'
@@ -48,10 +47,31 @@ export type ScorableLead = Pick<
     /** The last time that it did something itself, or somebody spoke with it; at first, when it came. */
     last_activity?: Date
     /** By key; null is blank, an archived field is absent, a day is a `Date`. */
-    custom?: Record<string, CustomValue | Date | null>
+    custom?: Record<string, unknown>
     /** By `countKey`. */
     counts?: Record<string, number>
   }
+
+/** A lead of which nothing was said. */
+export const blankLead: ScorableLead = {
+  contact_name: null,
+  company_name: null,
+  title: null,
+  email: null,
+  phone: null,
+  website: null,
+  industry: null,
+  message: null,
+  source: null,
+  value_minor: null,
+  city: null,
+  state: null,
+  country: null,
+  campaign: null,
+  landing_page: null,
+  expected_close_on: null,
+  enrichment: null,
+}
 
 /** Where a value of a lead is read from, for whoever reads many leads at once. */
 export type InputNeed = keyof ScorableLead
@@ -291,6 +311,8 @@ export const customReader =
     const value = custom?.[key]
     if (value === undefined || value === null) return value
     if (value instanceof Date) return asDate(value)
-    if (Array.isArray(value)) return value.length > 0 ? { value, found: value.join(', ') } : null
-    return { value, found: clip(String(value), FOUND_LENGTH) }
+    if (typeof value === 'number') return asNumber(value)
+    if (typeof value === 'string') return asText(value)
+    const values = Array.isArray(value) ? value.map(String) : []
+    return values.length > 0 ? { value: values, found: values.join(', ') } : null
   }

@@ -1,5 +1,5 @@
 import type { TxCtx } from './context.ts'
-import { firstIdAt, type ActivityType } from './activities.ts'
+import type { ActivityType } from './activities.ts'
 import { customFields, type CustomField } from './fields.ts'
 import type { ScoreReason, SqlPart } from './opportunities.ts'
 import type { Countable } from './score-definition.ts'
@@ -203,20 +203,22 @@ const readCounts = async (
   if (counts.length === 0 && !wants_last) return undefined
   const { tx, organization_id } = ctx
   const types = [...new Set([...counts.flatMap(({ count }) => COUNTED[count]), ...(wants_last ? FRESH : [])])]
-  // One line each, so that every window is counted from the same read; of a busy lead it is a few hundred.
-  const rows = await tx<{ subject_id: string; type: ActivityType; occurred: string[] }[]>`
-    select s.subject_id, s.type, array_agg(s.activity_id::text) as occurred from activity_subjects s
+  const rows = await tx<
+    { subject_id: string; type: ActivityType; activity_id: string; edited: Date | null }[]
+  >`
+    select s.subject_id, s.type, s.activity_id, r.occurred_at as edited from activity_subjects s
+    left join lateral (
+      select r.data, r.occurred_at from activity_revisions r
+      where r.organization_id = s.organization_id and r.activity_id = s.activity_id order by r.n desc limit 1
+    ) as r on true
     where s.organization_id = ${organization_id} and s.kind = 'lead' and s.subject_id = any(${ids}::uuid[])
-      and s.type = any(${types}) and s.activity_id < ${firstIdAt(new Date(at.getTime() + 1))}::uuid
-      and coalesce((select r.data is not null from activity_revisions r where r.organization_id = s.organization_id
-        and r.activity_id = s.activity_id order by r.n desc limit 1), true)
-    group by s.subject_id, s.type`
+      and s.type = any(${types}) and (r.occurred_at is null or r.data is not null)`
   const found = Map.groupBy(rows, ({ subject_id }) => subject_id)
   return new Map(
     ids.map((id) => {
-      const lines = (found.get(id) ?? []).flatMap(({ type, occurred }) =>
-        occurred.map((activity_id) => ({ type, at: momentOf(activity_id) })),
-      )
+      const lines = (found.get(id) ?? [])
+        .map(({ type, activity_id, edited }) => ({ type, at: edited?.getTime() ?? momentOf(activity_id) }))
+        .filter((line) => line.at <= at.getTime())
       const since = (days: number | undefined): number =>
         days === undefined ? -Infinity : at.getTime() - days * 86_400_000
       const fresh = lines.filter(({ type }) => FRESH.includes(type)).map((line) => line.at)

@@ -6,28 +6,15 @@ import { rescoreLeads, saveScores } from '../db/lead-scoring.ts'
 import { qualifyLead } from '../db/lead-qualification.ts'
 import { updateLead } from '../db/leads.ts'
 import { getOpportunity } from '../db/opportunities.ts'
-import type { ScorableLead } from '../db/score-inputs.ts'
+import { blankLead, type ScorableLead } from '../db/score-inputs.ts'
 import { scoreLead as asBefore } from './lead-score-2.ts'
 import { listTimeline } from '../db/timeline.ts'
 import { makeLead } from './worked-lead.ts'
 import { openWorld, type World } from './world.ts'
 
-const nobody: ScorableLead = {
-  contact_name: null,
-  company_name: null,
-  title: null,
-  email: null,
-  phone: null,
-  website: null,
-  industry: null,
-  message: null,
-  source: null,
-  enrichment: null,
-  value_minor: null,
-}
 const now = new Date('2026-11-21T12:00:00Z')
 const scoreLead = (lead: ScorableLead): LeadScore => scoreValues(builtIn, lead, now)
-const score = (fields: Partial<ScorableLead>) => scoreLead({ ...nobody, ...fields })
+const score = (fields: Partial<ScorableLead>) => scoreLead({ ...blankLead, ...fields })
 const pointsOf = (fields: Partial<ScorableLead>, factor: string): number | undefined =>
   score(fields).reasons.find((reason) => reason.factor === factor)?.points
 
@@ -157,7 +144,7 @@ describe('stored', () => {
       score: expected.score,
       score_reasons: expected.reasons,
       score_formula: 'lead-score/2',
-      scored_at: expect.any(String),
+      scored_at: expect.any(Date),
       verdict: null,
       qualifying_started_at: null,
     })

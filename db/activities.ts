@@ -16,6 +16,7 @@ export type Subject = { kind: string; id: string }
 export const activityTypes = [
   'lead_imported',
   'submission_joined',
+  'lead_routed',
   'instruction_found',
   'stage_changed',
   'stage_stuck',
@@ -26,6 +27,8 @@ export const activityTypes = [
   'record_restored',
   'record_linked',
   'record_unlinked',
+  'lead_converted',
+  'conversion_reversed',
   'contact_enriched',
   'enrichment_failed',
   'qualified',

@@ -9,6 +9,8 @@ export const describeActivity = (type: ActivityType, data: Record<string, unknow
       return `brought the lead in by ${DOORS[text('door')] ?? text('door')}`
     case 'submission_joined':
       return `sent another message by ${DOORS[text('door')] ?? text('door')}; it joined this lead (same ${KEYS[text('matched_by')] ?? text('matched_by')})`
+    case 'lead_routed':
+      return describeRouting(data)
     case 'instruction_found':
       return `found text that is aimed at an agent, in ${text('where')}: “${text('snippet')}”`
     case 'stage_changed':
@@ -29,6 +31,10 @@ export const describeActivity = (type: ActivityType, data: Record<string, unknow
       return `unlinked ${text('from_name')} and ${text('to_name')}`
     case 'record_updated':
       return text('to_name') ? describeLinkChange(data) : `changed ${fieldsOf(data)}`
+    case 'lead_converted':
+      return `converted it${data['deal_id'] ? ' into a deal' : ''}`
+    case 'conversion_reversed':
+      return 'took its conversion back'
     case 'contact_enriched':
       return `read ${text('website')} and found ${count(data['facts'], 'fact')}${fieldsOf(data) ? `; filled ${fieldsOf(data)}` : ''}`
     case 'enrichment_failed':
@@ -131,6 +137,14 @@ export const describeActivity = (type: ActivityType, data: Record<string, unknow
   }
 }
 
+/** Who took it, by a rule or as the fallback. */
+const describeRouting = ({ by, owner, rule }: Record<string, unknown>): string => {
+  if (by === 'nobody') return 'found nobody to give it to'
+  return by === 'rule'
+    ? `gave it to ${String(owner)} by the rule “${String(rule)}”`
+    : `gave it to ${String(owner)}, the fallback`
+}
+
 /** Won, lost and reopened are said as such, the rest is a move. */
 const stageChange = (data: Record<string, unknown>): string => {
   const text = (key: string): string => (typeof data[key] === 'string' ? data[key] : '')
@@ -166,6 +180,7 @@ const DOORS: Record<string, string> = {
   api: 'the API',
   ui: 'hand',
   agent: 'an agent',
+  conversion: 'conversion',
 }
 
 const RUN_OUTCOMES: Record<string, string> = {

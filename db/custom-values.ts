@@ -101,11 +101,39 @@ export const writeCustomValues = async (
 export const insertCustomValues = async (
   ctx: TxCtx,
   record_kind: RecordKind,
-  records: readonly { id: string; custom?: Record<string, unknown> | undefined }[],
+  records: readonly NewValues[],
 ): Promise<string[][]> => {
+  const parsed = await parseNew(ctx, record_kind, records)
+  insertRows(ctx, 'custom_values', rowsOfNew(records, parsed))
+  return parsed.map((values) => values.map(({ field }) => `custom.${field.key}`))
+}
+
+/**
+ * The rows of `custom_values` that records will have which are about to be made.
+ * @throws {DomainError} as `insertCustomValues`
+ */
+export const customRowsOf = async (
+  ctx: TxCtx,
+  record_kind: RecordKind,
+  records: readonly NewValues[],
+): Promise<object[]> => rowsOfNew(records, await parseNew(ctx, record_kind, records))
+
+/** Whether a field that is in use takes a value as it is. */
+export const fitsCustomField = (field: CustomField, value: unknown): boolean =>
+  field.archived_at === null && schemaOf(field, undefined).safeParse(value).success
+
+type NewValues = { id: string; custom?: Record<string, unknown> | undefined }
+
+type Parsed = { field: CustomField; value: CustomValue | null }
+
+const parseNew = async (
+  ctx: TxCtx,
+  record_kind: RecordKind,
+  records: readonly NewValues[],
+): Promise<Parsed[][]> => {
   if (records.every(({ custom }) => custom === undefined)) return records.map(() => [])
   const fields = await customFields(ctx, record_kind)
-  const parsed = records.map(({ custom = {} }) =>
+  return records.map(({ custom = {} }) =>
     parseCustomValues(
       record_kind,
       fields,
@@ -113,15 +141,10 @@ export const insertCustomValues = async (
       {},
     ).filter(({ value }) => value !== null),
   )
-  insertRows(
-    ctx,
-    'custom_values',
-    records.flatMap(({ id }, n) => parsed[n]?.flatMap(({ field, value }) => rowsOf(id, field, value)) ?? []),
-  )
-  return parsed.map((values) => values.map(({ field }) => `custom.${field.key}`))
 }
 
-type Parsed = { field: CustomField; value: CustomValue | null }
+const rowsOfNew = (records: readonly NewValues[], parsed: readonly Parsed[][]) =>
+  records.flatMap(({ id }, n) => parsed[n]?.flatMap(({ field, value }) => rowsOf(id, field, value)) ?? [])
 
 const parseCustomValues = (
   record_kind: RecordKind,

@@ -53,7 +53,8 @@ export const kindCondition = (
 
 /** Whether a filter says itself which of the archived records are wanted. */
 export const asksForArchived = (filter: Filter | undefined): boolean =>
-  filter !== undefined && comparisonsOf(filter).some(({ field }) => /^archived(_at)?$/.test(field))
+  filter !== undefined &&
+  comparisonsOf(filter).some(({ field }) => /^(archived(_at)?|converted)$/.test(field))
 
 /**
  * A field by its name.

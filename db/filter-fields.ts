@@ -161,6 +161,14 @@ export const opportunityFields: FilterFields = {
   value_minor: number,
   currency: name,
   base_value_minor: number,
+  /** A lead that became a deal: it is archived, so that naming the field finds archived ones, too. */
+  converted: {
+    type: 'boolean',
+    sql: (
+      a,
+    ) => `exists (select from conversions converted where converted.organization_id = ${a}.organization_id
+      and converted.lead_id = ${a}.id and converted.reversed_at is null)`,
+  },
   forecast_category: text,
   expected_close_on: { type: 'date' },
   expected_close_slips: { type: 'number', required: true },

@@ -3,7 +3,13 @@ import { getActivity, type Activity } from './activities.ts'
 import { revertActivity, withdrawEntry } from './activity-revisions.ts'
 import { withdrawApproval } from './approval-decisions.ts'
 import { getApproval } from './approvals.ts'
-import { archiveCampaign, CampaignChange, lockCampaign, restoreCampaign, updateCampaign } from './campaigns.ts'
+import {
+  archiveCampaign,
+  CampaignChange,
+  lockCampaign,
+  restoreCampaign,
+  updateCampaign,
+} from './campaigns.ts'
 import type { TxCtx } from './context.ts'
 import {
   DiscardReasonChange,
@@ -14,6 +20,7 @@ import {
 } from './discard-reasons.ts'
 import { deleteExchangeRate, listExchangeRates, setExchangeRate } from './exchange-rates.ts'
 import { archiveField, FieldChange, lockField, restoreField, updateField } from './fields.ts'
+import { reverseConversion, standingConversion } from './lead-conversion-reversal.ts'
 import { LinkedPair } from './link-rows.ts'
 import { linkRecords, LinkTerms, standingLink, unlinkRecords } from './links.ts'
 import { clearMilestone, milestones, setMilestone, type Milestone } from './milestones.ts'
@@ -29,6 +36,7 @@ import { readPipeline } from './pipelines.ts'
 import { changesOf, inverse, subjectOf, type Verb } from './inverse.ts'
 import { lockRecord, updateRecord } from './record-updates.ts'
 import { archiveRecord, recordKinds, type RecordRef, requireRecord, restoreRecord } from './records.ts'
+import { routingInverses } from './routing-inverses.ts'
 import { archiveTask, cancelTask, completeTask, reopenTask, restoreTask } from './task-states.ts'
 import { lockTask, TaskChange, taskStatuses, updateTask } from './tasks.ts'
 
@@ -252,6 +260,13 @@ export const inverses = {
     left: () => ({ archived: true }),
     apply: (ctx, { pipeline_id }) => restorePipeline(ctx, pipeline_id),
   }),
+  reverse_conversion: inverse({
+    input: z.object({ lead_id: z.uuid() }),
+    standing: async (ctx, { lead_id }) => ({
+      converted: (await standingConversion(ctx, lead_id)) !== undefined,
+    }),
+    apply: (ctx, { lead_id }) => reverseConversion(ctx, lead_id, ctx.recording?.reason),
+  }),
   update_campaign: inverse({
     input: CampaignGiven.extend({ values: CampaignChange }),
     standing: standingCampaign,
@@ -364,6 +379,7 @@ export const inverses = {
     standing: async (ctx, { field_id }) => ({ ...(await lockField(ctx, field_id)) }),
     apply: (ctx, { field_id }) => restoreField(ctx, field_id),
   }),
+  ...routingInverses,
 } satisfies Record<string, Verb>
 
 export type InverseName = keyof typeof inverses

@@ -81,6 +81,13 @@ export type Opportunity = {
   contact_ids: string[]
   account_ids: string[]
   source_lead_id: string | null
+  /** What came of a lead that was converted. */
+  converted: {
+    converted_at: string
+    account_id: string | null
+    contact_id: string | null
+    deal_id: string | null
+  } | null
   external_id: string | null
   agents_paused: boolean
   archived_at: Date | null
@@ -159,7 +166,10 @@ export const selectOpportunity = (tx: TxCtx['tx'], extra?: SqlPart) => tx`
       and l.opportunity_id = o.id order by l.is_primary desc, l.linked_at, l.contact_id) as contact_ids,
     array(select l.account_id from opportunity_accounts l where l.organization_id = o.organization_id
       and l.opportunity_id = o.id order by l.is_primary desc, l.linked_at, l.account_id) as account_ids,
-    o.source_lead_id, o.external_id,
+    o.source_lead_id,
+    case when cv.id is not null then jsonb_build_object('converted_at', cv.converted_at, 'account_id', cv.account_id,
+      'contact_id', cv.contact_id, 'deal_id', cv.deal_id) end as converted,
+    o.external_id,
     o.agents_paused, o.archived_at,
     (select count(*) from approvals a where a.organization_id = o.organization_id and a.subject_kind = o.kind
       and a.subject_id = o.id and a.status in ('pending', 'stale', 'outcome_unknown'))::int as pending_approvals,
@@ -172,6 +182,7 @@ export const selectOpportunity = (tx: TxCtx['tx'], extra?: SqlPart) => tx`
   left join opportunity_scores sc on sc.organization_id = o.organization_id and sc.opportunity_id = o.id
   left join attributions at on at.organization_id = o.organization_id and at.opportunity_id = o.id
   left join enrichments e on e.organization_id = o.organization_id and e.opportunity_id = o.id
+  left join conversions cv on cv.organization_id = o.organization_id and cv.lead_id = o.id and cv.reversed_at is null
   left join discard_reasons d on d.organization_id = o.organization_id and d.id = o.discard_reason_id
   left join identity.users u on u.id = o.owner_id`
 

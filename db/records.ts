@@ -187,7 +187,10 @@ const setArchived = (ctx: Ctx, record: RecordRef, archived: boolean, reason?: st
         ${tableOf[kind] === 'opportunities' ? tx`and kind = ${kind}` : tx``} for update`
     if (!before) throw notFound(kind, id)
     if ((before.archived_at !== null) === archived) return
-    if (!archived) await requireFreeExternalId(ctx, kind, before.external_id)
+    if (!archived) {
+      await requireNotConverted(ctx, record, before.name)
+      await requireFreeExternalId(ctx, kind, before.external_id)
+    }
     const at = new Date()
     await tx`
       update ${tx(tableOf[kind])} set archived_at = ${archived ? at : null}, version = version + 1, updated_at = ${at}
@@ -209,6 +212,23 @@ const setArchived = (ctx: Ctx, record: RecordRef, archived: boolean, reason?: st
     })
     await recheckApprovals(ctx, record)
   })
+
+/** @throws {DomainError} `lead_converted`: what it became would be there beside it */
+const requireNotConverted = async (
+  { tx, organization_id }: TxCtx,
+  { id }: RecordRef,
+  name: string,
+): Promise<void> => {
+  const [conversion] = await tx<{ deal_id: string | null }[]>`
+    select deal_id from conversions where organization_id = ${organization_id} and lead_id = ${id} and reversed_at is null`
+  if (!conversion) return
+  throw new DomainError(
+    'conflict',
+    'lead_converted',
+    `“${name}” was converted. Take the conversion back instead (POST /api/leads/${id}/convert/reverse).`,
+    { extra: { ...conversion } },
+  )
+}
 
 /** Of the tables that are asked about, and of no other. */
 const readLabels = (ctx: Ctx, records: readonly RecordRef[]): Promise<RecordLabel[]> =>

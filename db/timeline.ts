@@ -83,7 +83,12 @@ const linkedWith = ({ tx, organization_id }: TxCtx, { kind, id }: RecordRef): Sq
       union all
       select 'account', l.account_id, true from opportunity_accounts l
       where l.organization_id = ${organization_id} and l.opportunity_id = ${id}`,
-    deal: () => around.lead(),
+    // What happened to the lead that it came of is its past, too.
+    deal: () => tx`
+      ${around.lead()}
+      union all
+      select 'lead', o.source_lead_id, false from opportunities o
+      where o.organization_id = ${organization_id} and o.id = ${id} and o.source_lead_id is not null`,
     contact: () => cards('opportunity_contacts', 'contact_id'),
     account: () => tx`
       select 'contact', l.contact_id, false from account_contacts l

@@ -1,6 +1,7 @@
 import { add_note } from './add_note.ts'
 import { assign_owner } from './assign_owner.ts'
 import { close_opportunity } from './close_opportunity.ts'
+import { convert_lead } from './convert_lead.ts'
 import { create_lead } from './create_lead.ts'
 import { create_task } from './create_task.ts'
 import { draft_email } from './draft_email.ts'
@@ -30,6 +31,7 @@ export const tools: Readonly<Record<string, Tool>> = Object.fromEntries(
     qualify,
     move_stage,
     close_opportunity,
+    convert_lead,
     set_forecast_category,
     suggest_next_actions,
     draft_email,

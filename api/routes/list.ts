@@ -5,6 +5,7 @@ import { activities } from './activities.ts'
 import { agents } from './agents.ts'
 import { apiKeys } from './api-keys.ts'
 import { approvals } from './approvals.ts'
+import { availability } from './availability.ts'
 import { board } from './board.ts'
 import { bulk } from './bulk.ts'
 import { campaigns } from './campaigns.ts'
@@ -17,6 +18,7 @@ import { failures } from './failures.ts'
 import { files } from './files.ts'
 import { fields } from './fields.ts'
 import { intakeSources } from './intake-sources.ts'
+import { leadConversion } from './lead-conversion.ts'
 import { leads } from './leads.ts'
 import { links } from './links.ts'
 import { lostReasons } from './lost-reasons.ts'
@@ -31,6 +33,9 @@ import { optOuts } from './opt-outs.ts'
 import { pipelines } from './pipelines.ts'
 import { policies } from './policies.ts'
 import { preferences } from './preferences.ts'
+import { routingPools } from './routing-pools.ts'
+import { routingRules } from './routing-rules.ts'
+import { routingSettings } from './routing-settings.ts'
 import { runs } from './runs.ts'
 import { search } from './search.ts'
 import { settings } from './settings.ts'
@@ -45,6 +50,7 @@ import { views } from './views.ts'
 export const routes: readonly Route[] = [
   ...me,
   ...leads,
+  ...leadConversion,
   ...deals,
   ...opportunities,
   ...opportunityKinds,
@@ -73,6 +79,10 @@ export const routes: readonly Route[] = [
   ...failures,
   ...apiKeys,
   ...members,
+  ...availability,
+  ...routingRules,
+  ...routingPools,
+  ...routingSettings,
   ...notes,
   ...files,
   ...tasks,

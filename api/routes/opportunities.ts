@@ -12,7 +12,14 @@ const Fact = z.object({ key: z.string(), value: z.string(), source_url: z.string
 
 /** A touchpoint as a card shows it. */
 export const TouchShape = z
-  .object({ id: Id, campaign_id: Id.nullable(), campaign: Text, source: Text, medium: Text, occurred_at: Time })
+  .object({
+    id: Id,
+    campaign_id: Id.nullable(),
+    campaign: Text,
+    source: Text,
+    medium: Text,
+    occurred_at: Time,
+  })
   .meta({ id: 'Touch' })
 
 /** A lead or a deal. */
@@ -91,6 +98,15 @@ export const OpportunityShape = z
     contact_ids: z.array(Id),
     account_ids: z.array(Id),
     source_lead_id: Id.nullable(),
+    converted: z
+      .object({
+        converted_at: Time,
+        account_id: Id.nullable(),
+        contact_id: Id.nullable(),
+        deal_id: Id.nullable(),
+      })
+      .nullable()
+      .describe('What came of a lead that was converted; it is archived then, with its history.'),
     external_id: Text,
     agents_paused: z.boolean(),
     archived_at: Time.nullable(),

@@ -1,6 +1,12 @@
 import type { TransactionSql } from 'postgres'
 import { invalid, type DomainError } from './errors.ts'
-import type { FilterField, FilterFields, FilterKind, Lookup } from './filter-fields.ts'
+import {
+  type FilterField,
+  type FilterFields,
+  type FilterKind,
+  type Lookup,
+  rankedBy,
+} from './filter-fields.ts'
 import { filterKinds } from './filter-kinds.ts'
 import { operandOf, positiveCondition, valueTypes, type Fragment } from './filter-operands.ts'
 import {
@@ -160,6 +166,7 @@ const comparison = (at: Place, { field: name, op, value: given }: Comparison, po
     throw invalid('invalid_filter', `${pointer}/op`, `“${name}” cannot be compared by “${op}”.`, operators)
   const value = field.member ? withMember(at, given, `${pointer}/value`) : given
   const says = { field: name, op, value }
+  if (field.ranks && COMPARES_RANKS.has(op)) return ofRanks(at, field.ranks, says, pointer)
   if (field.lookup) return inLookup(at, field, field.lookup, says, pointer)
   const column = fieldExpression(at, name, field, alias)
   if (field.type === 'tags') return ofTags(tx, column, says, pointer)
@@ -193,6 +200,28 @@ const inLookup = (
       .reduce((all, next) => tx`${all} and ${next}`, tx`true`)
   }
   return NEGATED.has(says.op) ? tx`not ${found(says)}` : found(says)
+}
+
+const COMPARES_RANKS: ReadonlySet<Operator> = new Set(['lt', 'lte', 'gt', 'gte', 'between'])
+
+const ofRanks = (at: Place, ranks: readonly string[], says: Comparison, pointer: string): Fragment => {
+  const { tx, alias } = at
+  const rankOf = (value: unknown, place = ''): number => {
+    const rank = ranks.findIndex((known) => known === value)
+    if (rank >= 0) return rank
+    const named = new Intl.ListFormat('en').format(ranks)
+    throw invalid(
+      'invalid_filter',
+      `${pointer}/value${place}`,
+      `This is one of ${named}, from low to high.`,
+      ranks,
+    )
+  }
+  const { value } = says
+  const compared = Array.isArray(value) ? value.map((one, n) => rankOf(one, `/${n}`)) : rankOf(value)
+  const rank = rankedBy(says.field, ranks)
+  const column = fieldExpression({ tx }, says.field, rank, alias)
+  return positiveCondition(at, rank.type, column, { ...says, value: compared }, pointer)
 }
 
 const ofTags = (tx: TransactionSql, column: Fragment, says: Comparison, pointer: string): Fragment => {

@@ -44,9 +44,18 @@ export type FilterField = {
   lookup?: Lookup
   /** The column whose opposite order this is. */
   opposite_of?: string
+  /** Its texts from the lowest to the highest: what is put in order and compared is their rank. */
+  ranks?: readonly string[]
   /** Still filtered by, named nowhere. */
   archived?: true
 }
+
+/** A ranked field as a number from 0; `tasks_priority` is an index in this order, so the two are written alike. */
+export const rankedBy = (name: string, ranks: readonly string[]): FilterField => ({
+  type: 'number',
+  required: true,
+  sql: (a) => `(case ${a}.${name} ${ranks.map((rank, n) => `when '${rank}' then ${n}`).join(' ')} end)`,
+})
 
 /** What can be filtered and sorted by, by name. */
 export type FilterFields = Record<string, FilterField>
@@ -233,7 +242,7 @@ export const taskFields: FilterFields = {
   title: name,
   description: text,
   status: name,
-  priority: name,
+  priority: { ...name, ranks: ['low', 'normal', 'high', 'urgent'] },
   due_at: time,
   remind_at: time,
   completed_at: time,

@@ -9,7 +9,7 @@ import {
   sqlText,
   type FilterScope,
 } from './filter-condition.ts'
-import type { FilterField, FilterFields, FilterKind } from './filter-fields.ts'
+import { type FilterField, type FilterFields, type FilterKind, rankedBy } from './filter-fields.ts'
 import { filterKinds } from './filter-kinds.ts'
 import { valueTypes, type Fragment } from './filter-operands.ts'
 import { filterScope } from './filter-scope.ts'
@@ -129,9 +129,8 @@ export const parseSort = (fields: FilterFields, sort: string): SortPart[] => {
     if (!sortable)
       throw invalid('invalid_sort', '/sort', `Nothing is put in an order of “${name}”.`, sortableIn(fields))
     const opposite = field.opposite_of === undefined ? undefined : fields[field.opposite_of]
-    return opposite
-      ? { ...opposite, name: field.opposite_of ?? name, descending: !descending }
-      : { ...field, name, descending }
+    if (opposite) return { ...opposite, name: field.opposite_of ?? name, descending: !descending }
+    return { ...(field.ranks ? rankedBy(name, field.ranks) : field), name, descending }
   })
   if (parts.length > MAX_SORT) throw invalid('invalid_sort', '/sort', `At most ${MAX_SORT} fields.`)
   // In the direction of the first: one index serves both.

@@ -36,6 +36,10 @@ export const permissions = [
   'bulk:write',
   'fields:read',
   'fields:write',
+  'routing:read',
+  'routing:write',
+  'availability:write',
+  'time_off:write',
   'keys:read',
   'keys:write',
 ] as const
@@ -57,14 +61,16 @@ const work: Permission[] = [
   'bulk:write',
   'approvals:decide',
 ]
+/** What everybody may do about themselves. */
+const own: Permission[] = ['time_off:write']
 const organization: Permission[] = ['settings:write', 'agents:write', 'keys:write']
 
 const granted: Record<Role, readonly Permission[]> = {
   owner: permissions,
   admin: permissions,
   manager: permissions.filter((permission) => !organization.includes(permission)),
-  rep: [...reads, ...work],
-  viewer: reads,
+  rep: [...reads, ...work, ...own],
+  viewer: [...reads, ...own],
 }
 
 /** What a role may do. */

@@ -3,6 +3,7 @@ import { type Ctx, inTx, type TxCtx } from './context.ts'
 import { findKnownLead, keyLabels, type LeadKey } from './lead-duplicates.ts'
 import { instructionIn, instructionWarning, recordInstruction } from './lead-injection.ts'
 import { rescoreAfter } from './lead-scoring.ts'
+import { routeUnowned } from './lead-rerouting.ts'
 import { createLead, lockLead, type NewLead, requireIdentity } from './leads.ts'
 import type { Opportunity } from './opportunities.ts'
 import { OpportunityFields } from './opportunity-fields.ts'
@@ -84,10 +85,11 @@ const joinLead = async (
       where organization_id = ${ctx.organization_id} and id = ${id}`
   }
   await rescoreAfter(ctx, 'submission_joined', [{ kind: 'lead', id }])
-  return writeOpportunity(ctx, before, changes, {
+  const joined = await writeOpportunity(ctx, before, changes, {
     origin: originOf(ctx, from),
     reason: 'From the newer submission: blanks are filled, the message is the newest.',
   })
+  return routeUnowned(ctx, joined)
 }
 
 /** A closed lead keeps its external id: a newcomer at a door with the same one goes without, and says so. */

@@ -1,6 +1,7 @@
 import { recordActivity } from './activities.ts'
 import { type Ctx, inTx } from './context.ts'
 import { notFound } from './errors.ts'
+import { rerouteLead } from './lead-rerouting.ts'
 import { type LeadScore, scoreValues } from './lead-score.ts'
 import { activeFormula, leadsNamed, saveScores } from './lead-scoring.ts'
 import { reachMilestone } from './milestones.ts'
@@ -27,5 +28,6 @@ export const qualifyLead = (ctx: Ctx, lead_id: string): Promise<LeadScore> =>
       reason: scored.verdict_reason,
       data: { ...scored, formula: formula.label },
     })
+    await rerouteLead(ctx, lead_id)
     return scored
   })

@@ -8,6 +8,7 @@ import { exchangeMinor, freezeValue } from './exchange-rates.ts'
 import { requireMembers } from './identity.ts'
 import { writeKeys } from './lead-duplicates.ts'
 import type { Warning } from './lead-fields.ts'
+import { recordRoutings, type RoutableLead, routeNewcomers } from './lead-routing.ts'
 import { type Newcomer, rescoreLead, saveNewScores, scoreNewcomers } from './lead-scoring.ts'
 import { replaceLinks } from './links.ts'
 import { getOpportunity, lastPositions, lockOpportunity, type Opportunity } from './opportunities.ts'
@@ -109,12 +110,17 @@ export const createOpportunities = (
     ])
     const scored = await scoreNewcomers(ctx, kind === 'lead' ? cards.map(newcomerOf) : [])
     const rows = await placedRows(ctx, cards)
+    // Last before they are written: whoever comes at the same time waits for the turns that are taken here.
+    const routed = await routeNewcomers(
+      ctx,
+      cards.map((card, n) => routableOf(card, scored.scores[n]?.score)),
+    )
     const ids = await insertRecords(
       ctx,
       kind,
       cards.map(({ input, values, from }, n) => ({
         ...input,
-        row: rows[n] ?? missing(),
+        row: { ...(rows[n] ?? missing()), ...(routed[n] ? { owner_id: routed[n].owner_id } : {}) },
         given: Object.keys(values),
         origin: originOf(ctx, from),
       })),
@@ -145,6 +151,10 @@ export const createOpportunities = (
         })),
       )
     await follow(ctx, made)
+    recordRoutings(
+      ctx,
+      made.flatMap(({ id }, n) => (routed[n] ? [{ id, decision: routed[n] }] : [])),
+    )
     for (const [n, { input, wanted, stage }] of cards.entries())
       if (wanted !== stage)
         await moveOpportunity(ctx, made[n]?.id ?? missing(), placeOf({ ...input, stage_id: wanted.id }))
@@ -248,6 +258,16 @@ const newcomerOf = ({ values, input, from, row, stage }: ReadCard): Newcomer => 
   currency: String(row['currency']),
   door: from.door,
 })
+
+/** An open lead that was given no owner is routed. */
+const routableOf = (
+  { input, row, wanted }: ReadCard,
+  score: number | undefined,
+): RoutableLead | undefined => {
+  if (row['kind'] !== 'lead' || input.owner_id || wanted.kind !== 'open') return undefined
+  const { custom, contact_ids, account_ids } = input
+  return { values: row, score, custom, contact_ids, account_ids }
+}
 
 /** Each at the end of its stage, in the order in which they came. */
 const placedRows = async (ctx: TxCtx, cards: readonly ReadCard[]): Promise<ReadCard['row'][]> => {

@@ -9,6 +9,8 @@ export type Origin = {
   url?: string
   snippet?: string
   run_id?: string
+  /** Of an owner: the routing rule that gave the lead. */
+  rule_id?: string
   name?: string
 }
 

@@ -25,6 +25,16 @@ export const storableJson = (value: unknown): unknown => {
 /** Text as PostgreSQL can store it. */
 export const storableText = (text: string): string => text.toWellFormed().replaceAll('\u0000', '\ufffd')
 
+/** Text as people compare it: without case, accents and doubled spaces. */
+export const foldText = (text: string): string =>
+  text
+    .toLowerCase()
+    .normalize('NFKD')
+    .replaceAll(/\p{M}/gu, '')
+    .replaceAll('ß', 'ss')
+    .replaceAll(/\s+/g, ' ')
+    .trim()
+
 /** Cuts at a number of characters, with an ellipsis where something was cut; never in the middle of a character. */
 export const clip = (text: string, length: number): string =>
   text.length <= length

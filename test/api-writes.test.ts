@@ -49,7 +49,11 @@ test('F71: every write happens once under its Idempotency-Key, and is answered t
 })
 
 /** One only looks; the other finds nothing that a run did. */
-const CHANGES_NOTHING = new Set(['POST /api/pipelines/{id}/preview', 'POST /api/runs/{id}/undo'])
+const CHANGES_NOTHING = new Set([
+  'POST /api/routing-rules/dry-run',
+  'POST /api/pipelines/{id}/preview',
+  'POST /api/runs/{id}/undo',
+])
 
 test('F71: every change of what may be changed by others, too, says which version it was made upon', async () => {
   const versioned = operations.filter((one) => one.versioned)

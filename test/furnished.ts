@@ -25,9 +25,12 @@ import { closeOpportunity } from '../db/opportunity-closings.ts'
 import { optOut } from '../db/opt-outs.ts'
 import { listPipelines } from '../db/pipelines.ts'
 import { agentActor } from '../db/policies.ts'
+import { createRoutingPool } from '../db/routing-pools.ts'
+import { createRoutingRule } from '../db/routing-rules.ts'
 import { queueRun } from '../db/runs.ts'
 import { storeSubmission } from '../db/submissions.ts'
 import { createTask } from '../db/tasks.ts'
+import { addTimeOff } from '../db/time-off.ts'
 import { listTimeline } from '../db/timeline.ts'
 import { createView } from '../db/views.ts'
 import { tools } from '../tools/index.ts'
@@ -59,7 +62,10 @@ export type Furnished = Record<
   | 'activity'
   | 'entry'
   | 'file'
-  | 'bulk',
+  | 'bulk'
+  | 'routing_rule'
+  | 'routing_pool'
+  | 'time_off',
   string
 >
 
@@ -215,6 +221,7 @@ export const furnish = async (ctx: Ctx, user_id: string): Promise<Furnished> => 
     field: (await createField(ctx, { record_kind: 'lead', label: 'Team size', type: 'integer' })).id,
     activity: (await listTimeline(ctx, subject, { limit: 1 })).data[0]?.id ?? '',
     bulk: await doneBulk(ctx, lead.id),
+    ...(await furnishRouting(ctx, user_id)),
     view: (await createView(ctx, { name: 'Large teams', record_kind: 'lead', sort: '-custom.team_size' })).id,
   }
 }
@@ -235,6 +242,17 @@ const putFile = async (ctx: Ctx, lead_id: string): Promise<string> => {
   } finally {
     await rm(folder, { recursive: true })
   }
+}
+
+/** A rule that fits nobody, a pool that no rule comes to, and a time off that is long over. */
+const furnishRouting = async (ctx: Ctx, user_id: string) => {
+  const target = { kind: 'member' as const, user_id }
+  const conditions = { source: ['Nobody’s fair'] }
+  const rule = await createRoutingRule(ctx, { name: 'Fair', priority: 7, conditions, target })
+  const pool = await createRoutingPool(ctx, { name: 'Inbound', members: [{ user_id, weight: 1 }] })
+  const days = { from_on: '2020-01-01', until_on: '2020-01-02' }
+  const { id } = await addTimeOff(ctx, user_id, days)
+  return { routing_rule: rule.id, routing_pool: pool.id, time_off: id }
 }
 
 /** An act on many records that has been done. */

@@ -157,6 +157,9 @@ const NOUNS: Record<string, string> = {
   bulk: 'bulk',
   fields: 'field',
   views: 'view',
+  members: 'user',
+  'routing-rules': 'routing_rule',
+  'routing-pools': 'routing_pool',
 }
 
 /** Where one in another state is wanted. */
@@ -195,6 +198,8 @@ export const IDS: Record<string, keyof Furnished> = {
   discard_reason_id: 'discard_reason',
   target_pipeline_id: 'pipeline',
   target_stage_id: 'stage',
+  rule_id: 'routing_rule',
+  time_off_id: 'time_off',
 }
 
 const idNamed = (name: string, made: Furnished, { name: operation }: Described): string => {

@@ -5,6 +5,7 @@ import { createDeal } from '../db/deals.ts'
 import { logActivity } from '../db/activity-logging.ts'
 import { editActivity } from '../db/activity-revisions.ts'
 import { sealAll } from '../db/audit.ts'
+import { changeAvailability } from '../db/availability.ts'
 import { approveApproval } from '../db/approval-decisions.ts'
 import { startBulk } from '../db/bulk.ts'
 import { workBulk } from '../db/bulk-work.ts'
@@ -21,7 +22,11 @@ import { closeOpportunity } from '../db/opportunity-closings.ts'
 import { optOut } from '../db/opt-outs.ts'
 import { setLevel } from '../db/policies.ts'
 import { writePreference } from '../db/preferences.ts'
+import { createRoutingPool } from '../db/routing-pools.ts'
+import { createRoutingRule } from '../db/routing-rules.ts'
+import { changeFallback } from '../db/routing-settings.ts'
 import { processSubmission, storeSubmission } from '../db/submissions.ts'
+import { addTimeOff } from '../db/time-off.ts'
 import { createView } from '../db/views.ts'
 import { executeApproval } from '../tools/approvals.ts'
 import { makeLead, nowhere, parkEmail, putToWork } from './worked-lead.ts'
@@ -62,6 +67,13 @@ export const fillTenant = async (world: World, ctx: Ctx): Promise<void> => {
   const { id } = await parkEmail(at, await makeLead(ctx))
   await approveApproval(ctx, id, {})
   await executeApproval(world.db, ctx.organization_id, id, nowhere)
+  const user_id = ctx.actor.id
+  const pool = await createRoutingPool(ctx, { name: 'Inbound', members: [{ user_id, weight: 1 }] })
+  const target = { kind: 'pool' as const, pool_id: pool.id }
+  await createRoutingRule(ctx, { name: 'Fair', conditions: { source: ['Fair'] }, target })
+  await changeFallback(ctx, { fallback: { kind: 'member', user_id } })
+  await changeAvailability(ctx, user_id, { max_open_leads: 1_000 })
+  await addTimeOff(ctx, user_id, { from_on: '2020-01-01', until_on: '2020-01-02' })
   await optOut(ctx, 'nobody@brightside.example', 'one click')
   await changeAgentSettings(ctx, 'lead_worker', { enabled: true })
   await setLevel(ctx, { agent: 'lead_worker', tool: 'add_note', level: 'act' })

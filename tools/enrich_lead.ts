@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { type Change as FieldChange, type Inverse, recordActivity } from '../db/activities.ts'
 import { companyDomain } from '../db/lead-duplicates.ts'
 import { fillBlanks, saveEnrichment } from '../db/lead-enrichment.ts'
+import { rerouteLead } from '../db/lead-rerouting.ts'
 import { getOpportunity } from '../db/opportunities.ts'
 import { defineTool } from './tool.ts'
 import { readSite, type SiteReading } from './vendors/site.ts'
@@ -116,6 +117,7 @@ export const enrich_lead = defineTool({
         ...(filled.length > 0 ? { undo: emptying(lead_id, filled) } : {}),
       },
     })
+    await rerouteLead(ctx, lead_id)
     return {
       found: true,
       website: reading.url,

@@ -266,7 +266,7 @@ const webhookOperation: Operation = {
 const touchOperation: Operation = {
   summary: 'Tell of a visit',
   description:
-    'What `/touch.js` sends: JSON (also as `text/plain`, as a beacon sends it), up to 16 kB. Without `consent: true` nothing is kept, nor of robots or of browsers with Global Privacy Control or Do Not Track; the answer is 202 with `recorded: false` and the reason. Of addresses, origin and path are kept; `utm_…` and the marks of advertisers are read from `page` where they are not given. Texts that are too long are cut. A form that carries the visitor’s id as `leadhand_visitor` joins the visits to its lead.',
+    'What `/touch.js` sends: JSON (also as `text/plain`, as a beacon sends it), up to 16 kB. Without `consent: true` nothing is kept, nor of robots or of browsers with Global Privacy Control or Do Not Track; the answer is 202 with `recorded: false` and the reason. Of addresses, origin and path are kept; `utm_…` and the marks of advertisers are read from `page` where they are not given. Texts that are too long are cut. A form that carries the visitor’s id as `leadhand_visitor` joins the visits to its lead. On a website: put the source’s `snippet` into every page, and let the consent banner call `leadhand.consent(true)` or `leadhand.consent(false)`; a script that is only loaded after consent says so with `data-consent="granted"`. Forms that post get the hidden field by themselves; others read `leadhand.visitor()`.',
   tags: ['intake'],
   operationId: 'postIntakeTouch',
   security: [{}],

@@ -11,6 +11,7 @@ import type { SqlPart } from './opportunities.ts'
 import type { Page } from './page.ts'
 import { enqueue } from './queue.ts'
 import { changeOf, ChangeTerms, MinorUnits } from './record-fields.ts'
+import { requireRecordInUse } from './records.ts'
 import { readSettings } from './settings.ts'
 
 /** Whether a campaign runs. */
@@ -96,7 +97,7 @@ export const createCampaign = (ctx: Ctx, input: NewCampaign): Promise<Campaign> 
 
 /**
  * Changes a campaign. What came in under a name it had stays its own; under a new one it gets what nobody was given.
- * @throws {DomainError} stale when `version` is not the current one, and whatever creation refuses
+ * @throws {DomainError} stale when `version` is not the current one, `record_archived`, and whatever creation refuses
  */
 export const updateCampaign = (
   ctx: Ctx,
@@ -107,6 +108,7 @@ export const updateCampaign = (
     const { tx, organization_id } = ctx
     const before = await lockCampaign(ctx, id)
     if (version !== undefined && version !== before.version) throw staleVersion(before)
+    requireRecordInUse({ ...before, kind: 'campaign' })
     const values = await readValues(ctx, before, input)
     const changes = Object.entries(values)
       .map(([field, after]) => ({ field, before: before[field as keyof Campaign], after }))
@@ -115,7 +117,7 @@ export const updateCampaign = (
     await tx`
       update campaigns set ${tx(columnsOf(ctx, values))}, version = version + 1, updated_at = now()
       where organization_id = ${organization_id} and id = ${id}`
-    if (before.archived_at === null) await takeNames(ctx, id, values)
+    await takeNames(ctx, id, values)
     // The sum follows from the days.
     const given = changes.filter(({ field }) => field !== 'cost_minor' || before.costs.length === 0)
     await record(

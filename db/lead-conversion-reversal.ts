@@ -2,6 +2,7 @@ import { recordActivity } from './activities.ts'
 import { recheckApprovals } from './approval-reads.ts'
 import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
 import { DomainError } from './errors.ts'
+import { refreshAttributions } from './lead-attribution.ts'
 import type { Created } from './lead-conversion.ts'
 import { lockLead } from './leads.ts'
 import { unlinkRecords } from './links.ts'
@@ -73,6 +74,7 @@ export const reverseConversion = (ctx: Ctx, lead_id: string, reason?: string): P
     const [after] = await tx<{ version: number }[]>`
       update opportunities set archived_at = null, version = version + 1, updated_at = ${at}
       where organization_id = ${organization_id} and id = ${lead_id} returning version`
+    if (lead.first_touch) refreshAttributions(ctx, [lead_id])
     await recordActivity(ctx, {
       type: 'conversion_reversed',
       subjects: [

@@ -7,6 +7,7 @@ import { createContact, getContact } from './contacts.ts'
 import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
 import { createDeal } from './deals.ts'
 import { staleVersion } from './errors.ts'
+import { refreshAttributions } from './lead-attribution.ts'
 import { ConversionTerms, planConversion, type ConversionPlan } from './lead-conversion-plan.ts'
 import { lockLead } from './leads.ts'
 import { linkRecords } from './links.ts'
@@ -186,6 +187,7 @@ const setAside = async (
   const [after] = await tx<{ version: number }[]>`
     update opportunities set archived_at = ${at}, version = version + 1, updated_at = ${at}
     where organization_id = ${organization_id} and id = ${lead.id} returning version`
+  if (lead.first_touch) refreshAttributions(ctx, [lead.id])
   await recordActivity(ctx, {
     type: 'lead_converted',
     subjects: [

@@ -92,7 +92,12 @@ export const restoreRecord = (ctx: Ctx, record: RecordRef, reason?: string): Pro
  * What is archived is not changed: it is restored first.
  * @throws {DomainError} `record_archived`, with where it is restored
  */
-export const requireRecordInUse = ({ kind, id, name, archived_at }: RecordLabel): void => {
+export const requireRecordInUse = ({
+  kind,
+  id,
+  name,
+  archived_at,
+}: Omit<RecordLabel, 'kind'> & { kind: string }): void => {
   if (archived_at === null) return
   const restore = `/api/${kind}s/${id}/restore`
   throw new DomainError(

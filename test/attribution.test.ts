@@ -6,6 +6,8 @@ import { inTx, type Ctx } from '../db/context.ts'
 import { createDeal } from '../db/deals.ts'
 import { createSource, openSource } from '../db/intake-sources.ts'
 import { readAttribution, refreshAttributions } from '../db/lead-attribution.ts'
+import { convertLead } from '../db/lead-conversion.ts'
+import { reverseConversion } from '../db/lead-conversion-reversal.ts'
 import { createLead } from '../db/leads.ts'
 import { getOpportunity } from '../db/opportunities.ts'
 import { closeOpportunity } from '../db/opportunity-closings.ts'
@@ -126,6 +128,26 @@ test('F36: the list of leads shows first and last touch; a deal has those of the
   expect(await results('autumn', 'last')).toMatchObject({ leads: 1, won: 1, won_value_minor: 50_000 })
   expect(await results('summer', 'last')).toMatchObject({ leads: 0, won: 0 })
   expect(await results('summer', 'influenced')).toMatchObject({ leads: 1, won: 1, won_value_minor: 50_000 })
+})
+
+test('F36: what comes after a conversion is the deal’s; taken back, it is the lead’s again', async () => {
+  const field = await openField('before', 'after')
+  await field.visit('visitor-c', 'before', ago(3))
+  const lead = await field.lead('visitor-c', { email: 'ana@brightside.example', company_name: 'Brightside' })
+  const { deal_id } = await convertLead(field.ctx, lead.id, {})
+  expect(await names(field.ctx, deal_id!, 'deal')).toMatchObject({ first: 'before', last: 'before' })
+  await field.visit('visitor-c', 'after', new Date())
+  expect(await names(field.ctx, lead.id)).toMatchObject({ last: 'before', influenced: ['before'] })
+  expect(await names(field.ctx, deal_id!, 'deal')).toMatchObject({
+    last: 'after',
+    influenced: ['after', 'before'],
+  })
+  const credited = () => readResults(field.ctx, field.campaigns.get('before')!, { model: 'first' })
+  // It is archived, and came in all the same.
+  expect(await credited()).toMatchObject({ leads: 1, won: 0 })
+  await reverseConversion(field.ctx, lead.id, 'Too early')
+  expect(await names(field.ctx, lead.id)).toMatchObject({ last: 'after', influenced: ['after', 'before'] })
+  expect(await credited()).toMatchObject({ leads: 1 })
 })
 
 test('F36: results: cost per lead and return, in the organization’s currency, over days', async () => {

@@ -79,6 +79,11 @@ test('F67: a campaign is made, read, changed, archived and restored, each with i
   expect((await api.ask('DELETE', `/api/campaigns/${made.id}`)).status).toBe(204)
   expect((await api.ask('DELETE', `/api/campaigns/${made.id}`)).status).toBe(204)
   expect((await api.json('GET', '/api/campaigns?q=fair')).body.data).toEqual([])
+  const { version } = (await api.json('GET', `/api/campaigns/${made.id}`)).body
+  expect(await change(made.id, { version, status: 'ended' })).toMatchObject({
+    status: 409,
+    body: { code: 'record_archived', restore: `/api/campaigns/${made.id}/restore` },
+  })
   const restored = await api.json('POST', `/api/campaigns/${made.id}/restore`)
   expect(restored).toMatchObject({ status: 200, body: { archived_at: null } })
   expect((await api.json('GET', '/api/campaigns?q=fair')).body.data).toMatchObject([{ id: made.id }])

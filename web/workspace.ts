@@ -63,7 +63,13 @@ export type IntakeSource = {
 }
 
 /** A new door, with the secrets that are shown once. */
-export type NewIntakeSource = IntakeSource & { token: string; url: string; signing_secret?: string }
+export type NewIntakeSource = IntakeSource & {
+  token: string
+  url: string
+  /** What a website puts into its pages; none where deliveries are signed. */
+  snippet: string | null
+  signing_secret?: string
+}
 
 /** What came in through a door, as it came. */
 export type Submission = {

@@ -31,8 +31,9 @@ export const IntakeSourceShape = z
     origins: z.array(z.string()).describe('The websites whose pages may send visits; none named: any.'),
     snippet: z
       .string()
+      .nullable()
       .describe(
-        'What a website puts into its pages so that visits are told of; the token is known when it is opened.',
+        'What a website puts into its pages so that visits are told of; the token is known when it is opened. None where signatures are required: a page keeps no secret.',
       ),
     script_integrity: z
       .string()
@@ -60,7 +61,7 @@ const present = <Source extends IntakeSource & { token?: string }>(
 ) => ({
   ...source,
   target_pipeline_id: pipeline_id,
-  snippet: touchSnippet(app_url, source.token ?? 'YOUR_TOKEN'),
+  snippet: source.signature_required ? null : touchSnippet(app_url, source.token ?? 'YOUR_TOKEN'),
   script_integrity: SCRIPT_INTEGRITY,
 })
 

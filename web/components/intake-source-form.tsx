@@ -93,6 +93,15 @@ const SourceReceipt = ({ source, onClose }: { source: NewIntakeSource; onClose: 
       <CopyLine label="Token" value={source.token} />
       {source.signing_secret && <CopyLine label="Signing secret" value={source.signing_secret} />}
       {!source.signing_secret && <CopyLine label="Try it" value={curlOf(source.url)} multiline />}
+      {source.snippet && (
+        <div className="flex flex-col gap-1">
+          <CopyLine label="In your website’s pages, to see where leads come from" value={source.snippet} />
+          <p className="text-12 text-ink-3">
+            It does nothing until your consent banner calls <code>leadhand.consent(true)</code>, and forgets the
+            visitor on <code>leadhand.consent(false)</code>.
+          </p>
+        </div>
+      )}
     </div>
     <DialogFoot
       help={source.signing_secret ? undefined : 'Run the line in a terminal: the lead appears at once.'}

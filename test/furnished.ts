@@ -74,10 +74,10 @@ export const furnish = async (ctx: Ctx, user_id: string): Promise<Furnished> => 
   const email = `ana@${ctx.organization_id.slice(-8)}.example`
   const lead = await createLead(
     ctx,
-    { contact_name: 'Ana Ruiz', email, owner_id: user_id, tags: ['vip'] },
+    { contact_name: 'Ana Ruiz', email, owner_id: user_id, tags: ['vip'], campaign: 'autumn letter' },
     { door: 'ui' },
   )
-  const other = await createLead(ctx, { contact_name: 'Bo Lind' }, { door: 'ui' })
+  const other = await createLead(ctx, { contact_name: 'Bo Lind', campaign: 'Nobody’s' }, { door: 'ui' })
   const account = await createAccount(ctx, {
     name: 'Brightside',
     website: 'brightside.example',

@@ -53,7 +53,7 @@ test('the document is whole: every reference leads somewhere, every name is used
     expect(responses.default).toBeDefined()
     if (permission) expect(permissions).toContain(permission)
   }
-  expect(operations.length).toBe(routes.length + 2)
+  expect(operations.length).toBe(routes.length + 3)
 })
 
 test('what a version of an operation asks for is said: where one must be sent, where it may', () => {

@@ -4,7 +4,7 @@ import { INBOUND, recheckApprovals } from './approval-reads.ts'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { Line, Lines } from './lead-fields.ts'
 import { rescoreAfter } from './lead-scoring.ts'
-import { reachMilestone } from './milestones.ts'
+import { reachLogged } from './logged-milestones.ts'
 import { RecordRefs, requireRecords } from './records.ts'
 
 /** What somebody may say happened, because the record was not there to see it. */
@@ -110,11 +110,9 @@ export const logActivity = (ctx: Ctx, input: NewEntry): Promise<Activity> =>
       reason,
       data: { ...data, ...BY_HAND, undo: { tool: 'delete_activity', input: { activity_id: id } } },
     })
-    await reachMilestones(
+    await reachLogged(
       ctx,
-      type,
-      data,
-      subjects,
+      { id, type, subjects, data },
       input.occurred_at === undefined ? undefined : occurred_at,
     )
     await rescoreAfter(ctx, type, subjects)
@@ -129,24 +127,3 @@ const isInbound = (type: LoggedType): boolean => INBOUND.some((inbound) => inbou
 
 /** What tells an entry that somebody made from what the record saw itself. */
 export const BY_HAND = { logged: true }
-
-/** Cards that a scheduled meeting or a sent e-mail is about got as far as that. */
-export const reachMilestones = async (
-  ctx: TxCtx,
-  type: LoggedType,
-  { status }: LoggedData,
-  subjects: readonly Subject[],
-  at: Date | undefined,
-): Promise<void> => {
-  const milestone =
-    type === 'email_sent'
-      ? 'sent_at'
-      : type === 'meeting_logged' && status === 'scheduled'
-        ? 'scheduled_at'
-        : undefined
-  if (!milestone) return
-  for (const { kind, id } of subjects) {
-    // One connection: they would queue up anyway.
-    if (kind === 'lead' || kind === 'deal') await reachMilestone(ctx, id, milestone, at)
-  }
-}

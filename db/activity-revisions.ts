@@ -11,6 +11,7 @@ import { faultsOf, LoggedData, loggedTypes, type EntryChange, type LoggedType } 
 import { requireAuthor, type Editor } from './authorship.ts'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, notFound, staleVersion } from './errors.ts'
+import { type MilestoneChange, settleLogged } from './logged-milestones.ts'
 import { rescoreAfter } from './lead-scoring.ts'
 import { distinctSubjects, requireRecords } from './records.ts'
 
@@ -54,6 +55,11 @@ export const editActivity = (
     if (fields.length === 0) return before
     await addRevision(ctx, before, after)
     await moveSubjects(ctx, id, before.subjects, subjects)
+    const milestones = await settleLogged(
+      ctx,
+      { ...before, data, subjects, occurred_at: after.occurred_at },
+      before.subjects,
+    )
     await recordActivity(ctx, {
       type: 'activity_edited',
       subjects: everySubject(id, before.subjects, subjects),
@@ -63,6 +69,7 @@ export const editActivity = (
         activity_type: before.type,
         version: before.version + 1,
         fields,
+        ...settled(milestones),
         undo: { tool: 'revert_activity', input: { activity_id: id, version: before.version } },
       },
     })
@@ -98,6 +105,8 @@ export const revertActivity = (ctx: Ctx, id: string, version: number): Promise<v
     const { data, subjects, occurred_at, reason } = then
     await addRevision(ctx, now, { data, subjects, occurred_at, reason })
     await moveSubjects(ctx, id, now.subjects, subjects)
+    const { deleted: _, ...was } = now
+    const milestones = await settleLogged(ctx, { ...was, data, subjects, occurred_at }, now.subjects)
     await recordActivity(ctx, {
       type: 'activity_edited',
       subjects: everySubject(id, now.subjects, subjects),
@@ -106,6 +115,7 @@ export const revertActivity = (ctx: Ctx, id: string, version: number): Promise<v
         activity_type: now.type,
         version: now.version + 1,
         fields: now.deleted ? ['deleted'] : changedFields(now, { data, subjects, occurred_at, reason }),
+        ...settled(milestones),
         undo: now.deleted
           ? { tool: 'delete_activity', input: { activity_id: id } }
           : { tool: 'revert_activity', input: { activity_id: id, version: now.version } },
@@ -213,6 +223,7 @@ const addRevision = async (
 const buryActivity = async (ctx: TxCtx, entry: Activity): Promise<void> => {
   const { id, subjects, occurred_at } = entry
   await addRevision(ctx, entry, { data: null, subjects, occurred_at, reason: null })
+  const milestones = await settleLogged(ctx, { ...entry, deleted: true }, subjects)
   await recordActivity(ctx, {
     type: 'activity_deleted',
     subjects: everySubject(id, subjects),
@@ -220,11 +231,16 @@ const buryActivity = async (ctx: TxCtx, entry: Activity): Promise<void> => {
       activity_id: id,
       activity_type: entry.type,
       version: entry.version + 1,
+      ...settled(milestones),
       undo: { tool: 'revert_activity', input: { activity_id: id, version: entry.version } },
     },
   })
   await rescoreAfter(ctx, entry.type, subjects)
 }
+
+/** What became of the cards' milestones, where something did. */
+const settled = (milestones: MilestoneChange[]): { milestones?: MilestoneChange[] } =>
+  milestones.length > 0 ? { milestones } : {}
 
 /** On which timelines it stands: an index beside the sealed line, which keeps those that it was sealed with. */
 const moveSubjects = async (

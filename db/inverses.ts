@@ -23,7 +23,7 @@ import { archiveField, FieldChange, lockField, restoreField, updateField } from 
 import { reverseConversion, standingConversion } from './lead-conversion-reversal.ts'
 import { LinkedPair } from './link-rows.ts'
 import { linkRecords, LinkTerms, standingLink, unlinkRecords } from './links.ts'
-import { clearMilestone, milestones, setMilestone, type Milestone } from './milestones.ts'
+import { clearMilestone, milestones, restoreMilestone, setMilestone, type Milestone } from './milestones.ts'
 import { archiveFile, getFile, restoreFile } from './files.ts'
 import { archiveNote, editNote, lockNote, restoreNote } from './notes.ts'
 import { lockOpportunity } from './opportunities.ts'
@@ -205,6 +205,12 @@ export const inverses = {
     input: MilestoneGiven,
     standing: standingMilestone,
     apply: (ctx, { opportunity_id, milestone }) => clearMilestone(ctx, opportunity_id, milestone),
+  }),
+  restore_milestone: inverse({
+    input: MilestoneGiven.extend({ milestone_id: z.uuid() }),
+    standing: standingMilestone,
+    apply: (ctx, { opportunity_id, milestone, milestone_id }) =>
+      restoreMilestone(ctx, opportunity_id, milestone, milestone_id),
   }),
   set_exchange_rate: inverse({
     input: z.object({ currency: z.string(), rate: z.number().nullable() }),

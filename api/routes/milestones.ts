@@ -6,7 +6,15 @@ import { OpportunityShape } from './opportunities.ts'
 
 /** One reaching of a milestone. */
 const MilestoneShape = z
-  .object({ id: Id, milestone: z.enum(names), reached_at: Time, actor: Actor })
+  .object({
+    id: Id,
+    milestone: z.enum(names),
+    reached_at: Time,
+    actor: Actor,
+    activity_id: Id.nullable().describe('The logged entry that it was reached by.'),
+    withdrawn_at: Time.nullable().describe('When that was taken back; it counts for nothing since.'),
+    withdrawn_by: Actor.nullable(),
+  })
   .meta({ id: 'Milestone' })
 
 /** What cards reach on their way. */
@@ -17,7 +25,8 @@ export const milestones = [
       path: '/api/opportunities/:id/milestones',
       permission: 'leads:read',
       summary: 'Every milestone that a card reached, the latest first',
-      description: 'The card itself carries the first time of each; a reopening takes won and lost off it.',
+      description:
+        'The card itself carries the first time of each that counts; a reopening takes won and lost off it, deleting a logged entry what that entry alone reached.',
       params: ById,
       response: listOf(MilestoneShape),
     },

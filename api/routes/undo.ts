@@ -113,6 +113,7 @@ const PERMISSIONS: Record<InverseName, Permission | 'of the record'> = {
   restore_closing: 'leads:write',
   set_milestone: 'leads:write',
   clear_milestone: 'leads:write',
+  restore_milestone: 'leads:write',
   set_exchange_rate: 'settings:write',
   update_discard_reason: 'pipelines:write',
   retire_discard_reason: 'pipelines:write',

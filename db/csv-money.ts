@@ -108,10 +108,18 @@ const SIGNS: Record<string, readonly string[]> = {
   fr: ['CHF'],
 }
 
+/**
+ * The currency that a text names by code or sign; undefined when it names none or several.
+ * @param likely of several, the likeliest
+ */
+export const currencyOf = (name: string, likely = false): string | undefined => {
+  const currencies = currenciesOf(name)
+  return currencies && (likely || currencies.length === 1) ? currencies[0] : undefined
+}
+
 const currenciesOf = (name: string): readonly string[] | undefined => {
-  const code = name.toUpperCase()
+  const code = name.trim().toUpperCase()
   if (Currency.safeParse(code).success) return [code]
-  return Object.hasOwn(SIGNS, name.toLowerCase().replace(/\.$/, ''))
-    ? SIGNS[name.toLowerCase().replace(/\.$/, '')]
-    : undefined
+  const sign = code.toLowerCase().replace(/\.$/, '')
+  return Object.hasOwn(SIGNS, sign) ? SIGNS[sign] : undefined
 }

@@ -170,8 +170,8 @@ const MEMBERS = {
   field: ['field', 'op', 'value'],
 }
 
-/** Levenshtein distance. */
-const distance = (a: string, b: string): number => {
+/** How many letters differ between two words (Levenshtein). */
+export const distance = (a: string, b: string): number => {
   let row = Array.from({ length: b.length + 1 }, (_, n) => n)
   for (let i = 1; i <= a.length; i++) {
     const next = [i]

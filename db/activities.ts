@@ -5,6 +5,7 @@ import { v7 as uuidv7 } from 'uuid'
 import { occurredIn, type Span } from './activity-moments.ts'
 import { describeActivity } from './activity-summary.ts'
 import { inTx, sendStatement, type Actor, type Ctx, type TxCtx } from './context.ts'
+import { touchDeals } from './deal-risk.ts'
 import { notFound } from './errors.ts'
 import { page, type Page } from './page.ts'
 import { storableJson } from './text.ts'
@@ -145,6 +146,10 @@ export const recordActivities = (ctx: TxCtx, activities: readonly NewActivity[])
     select added.organization_id, added.id, subject.kind, subject.id, added.type, added.actor_kind
     from added, jsonb_to_recordset(added.subjects) as subject (kind text, id uuid)
     on conflict do nothing`,
+  )
+  touchDeals(
+    ctx,
+    activities.flatMap(({ subjects }) => subjects),
   )
   return rows.map(({ id }) => id)
 }

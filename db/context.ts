@@ -37,13 +37,18 @@ export type Ctx = {
   /** The open transaction, when there is one. */
   readonly tx?: TransactionSql
   readonly unanswered?: Promise<unknown>[]
+  readonly closing?: Closing
 }
+
+/** What is done once at the end of a transaction, by name. */
+type Closing = Map<string, (ctx: TxCtx) => Promise<void>>
 
 /** A `Ctx` inside a transaction that has the organization set: the only place statements run. */
 export type TxCtx = Ctx & {
   readonly tx: TransactionSql
   /** What was sent without waiting for its answer. */
   readonly unanswered: Promise<unknown>[]
+  readonly closing: Closing
 }
 
 /** The worker that held this run's lease was thought dead and another one has taken over: nothing was written. */
@@ -60,8 +65,8 @@ export class LeaseLost extends Error {
  * @throws {LeaseLost} when `ctx.lease` is no longer the newest claim on its run.
  */
 export const inTx = async <T>(ctx: Ctx, work: (ctx: TxCtx) => Promise<T>): Promise<T> => {
-  const { tx, unanswered = [] } = ctx
-  if (tx) return work({ ...ctx, tx, unanswered })
+  const { tx, unanswered = [], closing = new Map() } = ctx
+  if (tx) return work({ ...ctx, tx, unanswered, closing })
   // Of this transaction alone: an outer context that was left behind must not add to it.
   const sent: Promise<unknown>[] = []
   const result = await transact(ctx.db.sql, async (tx) => {
@@ -70,7 +75,9 @@ export const inTx = async <T>(ctx: Ctx, work: (ctx: TxCtx) => Promise<T>): Promi
     const held = ctx.lease && holdLease(tx, ctx.organization_id, ctx.lease)
     held?.catch(() => {})
     try {
-      const result = await work({ ...ctx, tx, unanswered: sent })
+      const own: TxCtx = { ...ctx, tx, unanswered: sent, closing: new Map() }
+      const result = await work(own)
+      for (const finish of own.closing.values()) await finish(own)
       await held
       return result
     } catch (error) {
@@ -99,6 +106,11 @@ const send = (sent: Promise<unknown>[], statement: Statement, check?: (rows: num
   // Awaited with the commit; until then a failure is nobody's unhandled one.
   answered.catch(() => {})
   sent.push(answered)
+}
+
+/** Has `work` done once before the transaction commits, however often it was asked for by this name. */
+export const beforeCommit = (ctx: TxCtx, name: string, work: (ctx: TxCtx) => Promise<void>): void => {
+  if (!ctx.closing.has(name)) ctx.closing.set(name, work)
 }
 
 /** Runs `work` so that it alone is rolled back when it fails: what came before it in the transaction stands. */

@@ -181,6 +181,8 @@ export const opportunityFields: FilterFields = {
   forecast_category: text,
   expected_close_on: { type: 'date' },
   expected_close_slips: { type: 'number', required: true },
+  risk: ofOpportunity('number', 'deal_risks', 'risk'),
+  risk_level: ofOpportunity('text', 'deal_risks', 'level'),
   score: ofOpportunity('number', 'opportunity_scores', 'score'),
   verdict: ofOpportunity('text', 'opportunity_scores', 'verdict'),
   enriched_at: ofOpportunity('time', 'enrichments', 'read_at'),

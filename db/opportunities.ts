@@ -2,6 +2,7 @@ import type { PendingQuery, Row } from 'postgres'
 import { selectCustom } from './custom-values.ts'
 import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, notFound } from './errors.ts'
+import type { RiskLevel, RiskReason } from './deal-risk-formula.ts'
 import type { forecastCategories } from './opportunity-fields.ts'
 import type { TouchBrief } from './lead-attribution.ts'
 import type { StageKind } from './pipelines.ts'
@@ -58,6 +59,10 @@ export type Opportunity = {
   base_value_minor: number | null
   score: number | null
   score_reasons: ScoreReason[]
+  /** Of an open deal, 0 to 100. */
+  risk: number | null
+  risk_level: RiskLevel | null
+  risk_reasons: RiskReason[]
   verdict: string | null
   verdict_reason: string | null
   /** Which version of the formula the score was computed by, and when. */
@@ -155,6 +160,7 @@ export const selectOpportunity = (tx: TxCtx['tx'], extra?: SqlPart) => tx`
     case when u.id is not null then jsonb_build_object('id', u.id, 'name', u.name) end as owner,
     o.source, o.campaign, o.campaign_id, o.landing_page, at.first_touch, at.last_touch, o.origin, o.value_minor, o.currency, o.forecast_category,
     o.expected_close_on, o.expected_close_slips, o.exchange_rate, o.base_value_minor, sc.score, coalesce(sc.reasons, '[]') as score_reasons, sc.verdict, sc.verdict_reason,
+    dr.risk, dr.level as risk_level, coalesce(dr.reasons, '[]') as risk_reasons,
     sc.formula as score_formula, sc.scored_at,
     o.tags, ${selectCustom(tx, tx`o.organization_id`, tx`o.id`)} as custom, o.extra, o.warnings,
     case when e.opportunity_id is not null then
@@ -181,6 +187,7 @@ export const selectOpportunity = (tx: TxCtx['tx'], extra?: SqlPart) => tx`
   join stages s on s.organization_id = o.organization_id and s.id = o.stage_id
   left join opportunity_scores sc on sc.organization_id = o.organization_id and sc.opportunity_id = o.id
   left join attributions at on at.organization_id = o.organization_id and at.opportunity_id = o.id
+  left join deal_risks dr on dr.organization_id = o.organization_id and dr.opportunity_id = o.id
   left join enrichments e on e.organization_id = o.organization_id and e.opportunity_id = o.id
   left join conversions cv on cv.organization_id = o.organization_id and cv.lead_id = o.id and cv.reversed_at is null
   left join discard_reasons d on d.organization_id = o.organization_id and d.id = o.discard_reason_id

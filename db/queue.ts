@@ -21,6 +21,7 @@ export const queues = {
   'file.added': z.object({ ...organization, file_id: id }),
   'file.read': z.object({ ...organization, file_id: id }),
   'campaign.named': z.object({ ...organization, campaign_id: id }),
+  'deal_risk.day_begun': z.object(organization),
   /** Scheduled every minute: what no job may have woken. */
   'minute.passed': z.object({}),
 } as const

@@ -1,6 +1,7 @@
 import { createAccount } from '../db/accounts.ts'
 import { reserveAllowance } from '../db/allowances.ts'
 import { createContact } from '../db/contacts.ts'
+import { beginRiskDays, measureStays } from '../db/deal-risk-days.ts'
 import { createDeal } from '../db/deals.ts'
 import { logActivity } from '../db/activity-logging.ts'
 import { editActivity } from '../db/activity-revisions.ts'
@@ -16,10 +17,13 @@ import { setExchangeRate } from '../db/exchange-rates.ts'
 import { createField } from '../db/fields.ts'
 import { writeOnce } from '../db/idempotency.ts'
 import { createSource, openSource } from '../db/intake-sources.ts'
+import { convertLead } from '../db/lead-conversion.ts'
 import { saveEnrichment } from '../db/lead-enrichment.ts'
 import { changeAgentSettings } from '../db/models.ts'
 import { closeOpportunity } from '../db/opportunity-closings.ts'
+import { moveOpportunity } from '../db/opportunity-moves.ts'
 import { optOut } from '../db/opt-outs.ts'
+import { defaultPipeline } from '../db/pipelines.ts'
 import { setLevel } from '../db/policies.ts'
 import { writePreference } from '../db/preferences.ts'
 import { createRoutingPool } from '../db/routing-pools.ts'
@@ -44,6 +48,11 @@ export const fillTenant = async (world: World, ctx: Ctx): Promise<void> => {
     { name: 'Machines for 12 cafés', account_ids: [account.id], contact_ids: [contact.id] },
     { door: 'api' },
   )
+  const { deal_id } = await convertLead(ctx, (await makeLead(ctx)).id, {})
+  const next = (await defaultPipeline(ctx, 'deal')).stages.find(({ position }) => position === 1)
+  await moveOpportunity(ctx, String(deal_id), { stage_id: String(next?.id) })
+  await measureStays(ctx)
+  await beginRiskDays(world.db)
   const { call } = await putToWork(at, lead.id)
   await call('qualify', { lead_id: lead.id })
   await call('add_note', { lead_id: lead.id, body: 'Knows us from a fair.' })

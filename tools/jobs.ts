@@ -4,6 +4,7 @@ import { expireApproval } from '../db/approval-decisions.ts'
 import { linkEverythingNamed } from '../db/campaign-names.ts'
 import type { Database } from '../db/client.ts'
 import { systemCtx } from '../db/context.ts'
+import { assessAllDeals, beginRiskDays } from '../db/deal-risk-days.ts'
 import { findOverdueWork, type Overdue } from '../db/overdue.ts'
 import { findStuckStages, tellOfStuck } from '../db/stage-stuck.ts'
 import { foldLongLedgers } from '../db/stage-totals.ts'
@@ -52,10 +53,14 @@ export const startToolJobs = async (
   await queue.work('campaign.named', { concurrency: 1 }, ({ organization_id, campaign_id }) =>
     linkEverythingNamed(db, organization_id, campaign_id),
   )
+  await queue.work('deal_risk.day_begun', { concurrency: 1 }, async ({ organization_id }) => {
+    await assessAllDeals(db, organization_id)
+  })
   await queue.work('minute.passed', { concurrency: 1 }, async () => {
     await sweep(db, outside)
     await lookForStuck(db)
     await foldLongLedgers(db)
+    await beginRiskDays(db)
   })
   return startSweeping(db, outside)
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { riskFactors, riskLevels } from '../../db/deal-risk-formula.ts'
 import { getOpportunity } from '../../db/opportunities.ts'
 import { forecastCategories } from '../../db/opportunity-fields.ts'
 import { listOpportunities } from '../../db/opportunity-list.ts'
@@ -74,6 +75,9 @@ export const OpportunityShape = z
       .describe('Its value in minor units of the organization’s currency, at that rate.'),
     score: z.int().nullable(),
     score_reasons: z.array(z.object({ factor: z.string(), points: z.number(), reason: z.string() })),
+    risk: z.int().nullable().describe('How much an open deal is at risk, 0 to 100.'),
+    risk_level: z.enum(riskLevels).nullable(),
+    risk_reasons: z.array(z.object({ factor: z.enum(riskFactors), points: z.int(), reason: z.string() })),
     verdict: Text.describe('Null until the lead is qualified; from then on it follows the score.'),
     verdict_reason: Text,
     score_formula: Text.describe('Which version of the formula computed the score.'),

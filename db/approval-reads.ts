@@ -84,6 +84,17 @@ export const recheckApprovals = (ctx: Ctx, subject: Subject): Promise<void> =>
     }
   })
 
+/** The same for many records, of which few have an open approval. */
+export const recheckApprovalsOf = async (ctx: TxCtx, subjects: readonly Subject[]): Promise<void> => {
+  const { tx, organization_id } = ctx
+  const asked = await tx<Subject[]>`
+    select distinct a.subject_kind as kind, a.subject_id as id from approvals a
+    join unnest(${subjects.map(({ kind }) => kind)}::text[], ${subjects.map(({ id }) => id)}::uuid[]) as s (kind, id)
+      on s.kind = a.subject_kind and s.id = a.subject_id
+    where a.organization_id = ${organization_id} and a.status in ('pending', 'stale') order by id`
+  for (const subject of asked) await recheckApprovals(ctx, subject)
+}
+
 /** Sets an approval aside until a person has read it again. */
 export const markStale = async (
   ctx: TxCtx,

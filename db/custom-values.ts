@@ -43,13 +43,22 @@ export const selectCustom = (
 
 /** The custom values of one record, by key; those of archived fields too when `archived`. */
 export const readCustomValues = async (
-  { tx, organization_id }: TxCtx,
+  ctx: TxCtx,
   record_id: string,
   options: { archived?: boolean } = {},
-): Promise<Record<string, CustomValue>> => {
-  const [row] = await tx<{ custom: Record<string, CustomValue> }[]>`
-    select ${selectCustom(tx, tx`${organization_id}::uuid`, tx`${record_id}::uuid`, options)} as custom`
-  return row?.custom ?? {}
+): Promise<Record<string, CustomValue>> =>
+  (await readCustomValuesOf(ctx, [record_id], options)).get(record_id) ?? {}
+
+/** The same of many records. */
+const readCustomValuesOf = async (
+  { tx, organization_id }: TxCtx,
+  ids: readonly string[],
+  options: { archived?: boolean } = {},
+): Promise<Map<string, Record<string, CustomValue>>> => {
+  const rows = await tx<{ id: string; custom: Record<string, CustomValue> }[]>`
+    select r.id, ${selectCustom(tx, tx`${organization_id}::uuid`, tx`r.id`, options)} as custom
+    from unnest(${ids as string[]}::uuid[]) as r (id)`
+  return new Map(rows.map(({ id, custom }) => [id, custom]))
 }
 
 /**
@@ -65,32 +74,49 @@ export const writeCustomValues = async (
   record_id: string,
   values: Record<string, unknown>,
 ): Promise<Change[]> => {
-  const given = Object.entries(values).filter(([, value]) => value !== undefined)
-  if (given.length === 0) return []
+  const [changes = []] = await writeCustomValuesOf(ctx, record_kind, [{ id: record_id, custom: values }])
+  return changes
+}
+
+/** The same for many records of one kind, each once. */
+export const writeCustomValuesOf = async (
+  ctx: TxCtx,
+  record_kind: RecordKind,
+  records: readonly { id: string; custom?: Record<string, unknown> | undefined }[],
+): Promise<Change[][]> => {
+  const given = records.map(({ custom = {} }) =>
+    Object.entries(custom).filter(([, value]) => value !== undefined),
+  )
+  const touched = records.filter((_, n) => given[n]?.length).map(({ id }) => id)
+  if (touched.length === 0) return records.map(() => [])
   const { tx, organization_id } = ctx
   const fields = await customFields(ctx, record_kind)
-  const before = await readCustomValues(ctx, record_id, { archived: true })
-  const parsed = parseCustomValues(record_kind, fields, given, before)
-  const changed = parsed.filter(
-    ({ field, value }) => JSON.stringify(before[field.key] ?? null) !== JSON.stringify(value),
+  const standing = await readCustomValuesOf(ctx, touched, { archived: true })
+  const changed = records.map(({ id }, n) => {
+    const before = standing.get(id) ?? {}
+    return parseCustomValues(record_kind, fields, given[n] ?? [], before)
+      .map((value) => ({ ...value, before: before[value.field.key] ?? null }))
+      .filter(({ before, value }) => JSON.stringify(before) !== JSON.stringify(value))
+  })
+  const pairs = records.flatMap(
+    ({ id }, n) => changed[n]?.map(({ field }) => ({ id, field_id: field.id })) ?? [],
   )
-  if (changed.length === 0) return []
-  const ids = changed.map(({ field }) => field.id)
-  sendStatement(
-    ctx,
-    tx`delete from custom_values where organization_id = ${organization_id} and record_id = ${record_id}
-      and field_id = any(${ids}::uuid[])`,
-  )
+  if (pairs.length > 0)
+    sendStatement(
+      ctx,
+      tx`
+        delete from custom_values v using unnest(${pairs.map(({ id }) => id)}::uuid[], ${pairs.map(({ field_id }) => field_id)}::uuid[])
+          as gone (record_id, field_id)
+        where v.organization_id = ${organization_id} and v.record_id = gone.record_id and v.field_id = gone.field_id`,
+    )
   insertRows(
     ctx,
     'custom_values',
-    changed.flatMap(({ field, value }) => rowsOf(record_id, field, value)),
+    records.flatMap(({ id }, n) => changed[n]?.flatMap(({ field, value }) => rowsOf(id, field, value)) ?? []),
   )
-  return changed.map(({ field, value }) => ({
-    field: `custom.${field.key}`,
-    before: before[field.key] ?? null,
-    after: value,
-  }))
+  return changed.map((changes) =>
+    changes.map(({ field, before, value }) => ({ field: `custom.${field.key}`, before, after: value })),
+  )
 }
 
 /**

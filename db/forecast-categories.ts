@@ -3,7 +3,7 @@ import { inTx, type Ctx } from './context.ts'
 import { lockOpportunity, type Opportunity } from './opportunities.ts'
 import { forecastCategories } from './opportunity-fields.ts'
 import { requireReason, requireUpon } from './opportunity-stages.ts'
-import { writeOpportunity } from './opportunity-writing.ts'
+import { writeOpportunity } from './opportunity-changes.ts'
 import { originOf } from './record-changes.ts'
 
 export const SetForecastCategory = z.object({

@@ -4,6 +4,7 @@ import type { Ctx, TxCtx } from './context.ts'
 import { invalid } from './errors.ts'
 import { instructionIn, instructionWarning, recordInstruction } from './lead-injection.ts'
 import { lockOpportunity, type Opportunity } from './opportunities.ts'
+import { updateOpportunity } from './opportunity-changes.ts'
 import { NewOpportunity, OpportunityChange } from './opportunity-fields.ts'
 import {
   createOpportunities,
@@ -12,7 +13,6 @@ import {
   type Made,
   type NewCard,
   type OpportunityOrigin,
-  updateOpportunity,
 } from './opportunity-writing.ts'
 import { creationOf } from './record-creation.ts'
 

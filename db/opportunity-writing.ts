@@ -1,23 +1,16 @@
-import type { Change } from './activities.ts'
 import { matchCampaigns } from './campaign-matching.ts'
-import { recordCloseDateMove } from './close-dates.ts'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
-import { writeCustomValues } from './custom-values.ts'
 import { invalid } from './errors.ts'
-import { exchangeMinor, freezeValue } from './exchange-rates.ts'
 import { requireMembers } from './identity.ts'
 import { writeKeys } from './lead-duplicates.ts'
 import type { Warning } from './lead-fields.ts'
 import { recordRoutings, type RoutableLead, routeNewcomers } from './lead-routing.ts'
-import { type Newcomer, rescoreLead, saveNewScores, scoreNewcomers } from './lead-scoring.ts'
-import { replaceLinks } from './links.ts'
-import { getOpportunity, lastPositions, lockOpportunity, type Opportunity } from './opportunities.ts'
+import { type Newcomer, saveNewScores, scoreNewcomers } from './lead-scoring.ts'
+import { getOpportunity, lastPositions, type Opportunity } from './opportunities.ts'
 import { type NewOpportunity, type OpportunityChange, OpportunityFields } from './opportunity-fields.ts'
 import { type MoveOpportunity, moveOpportunity } from './opportunity-moves.ts'
-import { requireApproval } from './opportunity-stages.ts'
-import type { Origin } from './origins.ts'
 import { defaultPipeline, entryStage, getPipeline, getStage, type Pipeline, type Stage } from './pipelines.ts'
-import { originOf, readChange, writeChanges } from './record-changes.ts'
+import { originOf } from './record-changes.ts'
 import { insertRecords } from './record-creation.ts'
 import { normaliseFields } from './record-fields.ts'
 import { requireFreeExternalIds } from './records.ts'
@@ -31,6 +24,9 @@ export type OpportunityOrigin = {
   door: string
   submission_id?: string
   source_id?: string
+  import_id?: string
+  /** Of the imported file, from 1. */
+  line?: number
   extra?: Record<string, unknown>
   warnings?: Warning[]
 }
@@ -53,7 +49,7 @@ export type Made = {
   name: string
   values: Record<string, unknown>
   input: NewOpportunity
-  from: { door: string; submission_id?: string }
+  from: Omit<OpportunityOrigin, 'extra' | 'warnings'>
 }
 
 /** A card to be made, and how it came in. */
@@ -160,60 +156,6 @@ export const createOpportunities = (
         await moveOpportunity(ctx, made[n]?.id ?? missing(), placeOf({ ...input, stage_id: wanted.id }))
     return made
   })
-
-/**
- * Changes a card: fields, custom values, what it is linked with and its stage, each with its line on the timeline.
- * @throws {DomainError} stale when `version` is not the current one, and whatever creation refuses
- */
-export const updateOpportunity = (
-  ctx: Ctx,
-  { kind, nameOf }: Pick<KindRules, 'kind' | 'nameOf'>,
-  id: string,
-  input: OpportunityChange,
-): Promise<Opportunity> =>
-  inTx(ctx, async (ctx) => {
-    const { agents_paused, custom, contact_ids, account_ids, stage_id, reason } = input
-    const [before, settings] = await Promise.all([lockOpportunity(ctx, id, kind), readSettings(ctx)])
-    const { default_country } = settings
-    const values = await readChange(ctx, kind, before, input, OpportunityFields.shape, default_country)
-    if (agents_paused !== undefined) values['agents_paused'] = agents_paused
-    // What a card always has is never emptied: it falls back to what it would have had without it.
-    if (values['name'] === null) values['name'] = nameOf({ ...before, ...values })
-    if (values['currency'] === null) values['currency'] = settings.currency
-    Object.assign(values, await refrozen(ctx, before, values))
-    const after = await writeOpportunity(ctx, before, values, {
-      custom: custom && (await writeCustomValues(ctx, kind, id, custom)),
-      origin: originOf(ctx),
-      reason,
-    })
-    if (contact_ids) await replaceLinks(ctx, { kind, id }, 'contact', contact_ids, reason)
-    if (account_ids) await replaceLinks(ctx, { kind, id }, 'account', account_ids, reason)
-    if (stage_id !== undefined && stage_id !== before.stage_id)
-      return moveOpportunity(ctx, id, placeOf({ ...input, stage_id }))
-    await requireStage(ctx, before, input)
-    return contact_ids || account_ids ? getOpportunity(ctx, id) : after
-  })
-
-/** Writes values that are ready for their columns, and what follows from them: keys, slips of the expected close. */
-export const writeOpportunity = async (
-  ctx: TxCtx,
-  before: Opportunity,
-  values: Record<string, unknown>,
-  how: { custom?: Change[] | undefined; origin: Origin; reason?: string | undefined },
-): Promise<Opportunity> => {
-  const { id, kind } = before
-  const { forecast_category = before.forecast_category } = values
-  if (forecast_category !== before.forecast_category) requireApproval(ctx, 'changes a forecast category')
-  const changes = await writeChanges(ctx, kind, before, { values, ...how })
-  if (changes.length === 0) return before
-  if (values['expected_close_on'] !== undefined)
-    recordCloseDateMove(ctx, id, before.expected_close_on, values['expected_close_on'] as string | null)
-  if ('campaign' in values) await matchCampaigns(ctx, [{ id, campaign: values['campaign'] }])
-  if (kind === 'lead') await rescoreLead(ctx, id)
-  const after = await getOpportunity(ctx, id)
-  if (kind === 'lead') writeKeys(ctx, [after])
-  return after
-}
 
 /** A card that is read and not yet written. */
 type ReadCard = Omit<Made, 'id'> & {
@@ -328,7 +270,8 @@ const stageFor = (kind: Kind, pipeline: Pipeline, { pipeline_id, stage_id }: New
   )
 }
 
-const placeOf = ({
+/** Where a change takes a card. */
+export const placeOf = ({
   stage_id,
   pipeline_id,
   discard_reason_id,
@@ -341,35 +284,3 @@ const placeOf = ({
   discard_note,
   reason,
 })
-
-/** A pipeline without a stage says nothing of where in it, unless the card is there already. */
-const requireStage = async (
-  ctx: TxCtx,
-  before: Opportunity,
-  { stage_id, pipeline_id }: OpportunityChange,
-): Promise<void> => {
-  if (stage_id !== undefined || pipeline_id === undefined || pipeline_id === before.pipeline_id) return
-  const { name, stages } = await getPipeline(ctx, pipeline_id)
-  throw invalid(
-    'stage_required',
-    '/stage_id',
-    `Say in which stage of “${name}” the card goes on.`,
-    stages.map(({ id, label }) => ({ id, label })),
-  )
-}
-
-/** A closed card keeps the rate of its day; its value in the organization's currency follows a correction. */
-const refrozen = async (
-  ctx: TxCtx,
-  before: Opportunity,
-  { value_minor = before.value_minor, currency = before.currency }: Record<string, unknown>,
-): Promise<Record<string, unknown>> => {
-  const amount = { value_minor: value_minor as number | null, currency: currency as string }
-  const same = amount.value_minor === before.value_minor && amount.currency === before.currency
-  if (before.stage.kind === 'open' || same) return {}
-  const { exchange_rate, base_currency, base_value_minor } = await freezeValue(ctx, amount)
-  if (amount.currency !== before.currency) return { exchange_rate, base_value_minor }
-  const rate = before.exchange_rate
-  if (rate === null || amount.value_minor === null) return { base_value_minor: null }
-  return { base_value_minor: exchangeMinor(amount.value_minor, amount.currency, rate, base_currency) }
-}

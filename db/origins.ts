@@ -4,8 +4,9 @@ import { insertRows } from './row-sets.ts'
 
 /** Where a field's present value came from. */
 export type Origin = {
-  kind: 'submission' | 'url' | 'person' | 'agent' | 'api_key' | 'system'
+  kind: 'submission' | 'import' | 'url' | 'person' | 'agent' | 'api_key' | 'system'
   submission_id?: string
+  import_id?: string
   url?: string
   snippet?: string
   run_id?: string
@@ -17,7 +18,7 @@ export type Origin = {
 export type FieldOrigin = { field: string; origin: Origin; tainted: boolean; set_at: Date }
 
 /** Values that somebody outside wrote: a run that reads one may do nothing consequential by itself. */
-const OUTSIDE = new Set<Origin['kind']>(['submission', 'url', 'api_key'])
+const OUTSIDE = new Set<Origin['kind']>(['submission', 'import', 'url', 'api_key'])
 
 /** Fields of a record that were given their values by the same hand. */
 export type GivenFields = { record: Subject; fields: readonly string[]; origin: Origin }

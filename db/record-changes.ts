@@ -1,66 +1,101 @@
-import { type Change, recordActivity } from './activities.ts'
-import { recheckApprovals } from './approval-reads.ts'
+import { type Change, recordActivities } from './activities.ts'
+import { recheckApprovalsOf } from './approval-reads.ts'
 import type { Ctx, TxCtx } from './context.ts'
 import { staleVersion } from './errors.ts'
 import { requireMember } from './identity.ts'
 import { countryCode } from './lead-fields.ts'
-import { type Origin, writeOrigins } from './origins.ts'
+import { type Origin, writeOriginsOf } from './origins.ts'
 import { normaliseFields } from './record-fields.ts'
 import { type RecordKind, requireFreeExternalId, requireRecordInUse, tableOf } from './records.ts'
+import { updateRows } from './row-sets.ts'
 
 /** A record as it was read, locked, before it is changed. */
 type Before = { id: string; version: number }
 
+/** What is set on one record: columns, and what `writeCustomValues` changed beside them. */
+export type ValuesSet = {
+  values: Record<string, unknown>
+  custom?: Change[] | undefined
+  origin: Origin
+  reason?: string | undefined
+}
+
 /**
  * Writes the values that differ, with before and after on the timeline and what takes them back. Of nothing, nothing:
  * the version stays.
- * @param custom what `writeCustomValues` changed beside the columns
  */
 export const writeChanges = async (
   ctx: TxCtx,
   kind: RecordKind,
   before: Before,
-  {
-    values,
-    custom = [],
-    origin,
-    reason,
-  }: {
-    values: Record<string, unknown>
-    custom?: Change[] | undefined
-    origin: Origin
-    reason?: string | undefined
-  },
+  set: ValuesSet,
 ): Promise<Change[]> => {
-  const { tx, organization_id } = ctx
-  const columns = differences(before, values)
-  const changes = [...columns, ...custom]
-  if (changes.length === 0) return []
-  const changed = Object.fromEntries(columns.map(({ field, after }) => [field, after]))
-  const set = { ...changed, version: before.version + 1, updated_at: new Date() }
-  await tx`
-    update ${tx(tableOf[kind])} set ${tx(set as never)} where organization_id = ${organization_id} and id = ${before.id}`
-  writeOrigins(
-    ctx,
-    { kind, id: before.id },
-    changes.map(({ field }) => field),
-    origin,
-  )
-  await recordActivity(ctx, {
-    type: 'record_updated',
-    subjects: [{ kind, id: before.id }],
-    reason,
-    record_version: before.version + 1,
-    data: {
-      changes,
-      undo: {
-        tool: 'update_record',
-        input: { record_kind: kind, record_id: before.id, values: valuesBefore(changes) },
-      },
-    },
+  const [written] = await writeChangesOf(ctx, kind, [{ before, ...set }])
+  return written?.changes ?? []
+}
+
+/** What was changed of a record, and the line that says so; without one, nothing was. */
+export type Written = { changes: Change[]; activity_id?: string | undefined }
+
+/** The same for many records of one kind, each once, with one statement per table. */
+export const writeChangesOf = async (
+  ctx: TxCtx,
+  kind: RecordKind,
+  sets: readonly (ValuesSet & { before: Before })[],
+): Promise<Written[]> => {
+  const written = sets.map(({ before, values, custom = [], ...rest }) => {
+    const columns = differences(before, values)
+    return { ...rest, before, columns, changes: [...columns, ...custom] }
   })
-  await recheckApprovals(ctx, { kind, id: before.id })
-  return changes
+  const changed = written.filter(({ changes }) => changes.length > 0)
+  if (changed.length === 0) return sets.map(() => ({ changes: [] }))
+  // Locked by their reader: what one of them does not change is written as it was read.
+  const names = [...new Set(changed.flatMap(({ columns }) => columns.map(({ field }) => field)))]
+  updateRows(
+    ctx,
+    tableOf[kind],
+    changed.map(({ before, columns }) => {
+      const after = new Map(columns.map((column) => [column.field, column.after]))
+      const standing = before as unknown as Record<string, unknown>
+      return {
+        id: before.id,
+        ...Object.fromEntries(
+          names.map((name) => [name, after.has(name) ? after.get(name) : standing[name]]),
+        ),
+        version: before.version + 1,
+        updated_at: new Date(),
+      }
+    }),
+  )
+  writeOriginsOf(
+    ctx,
+    changed.map(({ before, changes, origin }) => ({
+      record: { kind, id: before.id },
+      fields: changes.map(({ field }) => field),
+      origin,
+    })),
+  )
+  const ids = recordActivities(
+    ctx,
+    changed.map(({ before, changes, reason }) => ({
+      type: 'record_updated',
+      subjects: [{ kind, id: before.id }],
+      reason,
+      record_version: before.version + 1,
+      data: {
+        changes,
+        undo: {
+          tool: 'update_record',
+          input: { record_kind: kind, record_id: before.id, values: valuesBefore(changes) },
+        },
+      },
+    })),
+  )
+  await recheckApprovalsOf(
+    ctx,
+    changed.map(({ before }) => ({ kind, id: before.id })),
+  )
+  return written.map((one) => ({ changes: one.changes, activity_id: ids[changed.indexOf(one)] }))
 }
 
 /**
@@ -94,15 +129,18 @@ export const readChange = async (
 }
 
 /** Who or what a value comes from, as the caller acts. */
-export const originOf = (ctx: Ctx, from?: { door: string; submission_id?: string | undefined }): Origin =>
-  from?.submission_id
-    ? { kind: 'submission', submission_id: from.submission_id, name: from.door }
-    : {
-        kind:
-          ctx.actor.kind === 'user' ? 'person' : ctx.actor.kind === 'visitor' ? 'submission' : ctx.actor.kind,
-        name: ctx.actor.name,
-        ...(ctx.run_id ? { run_id: ctx.run_id } : {}),
-      }
+export const originOf = (
+  ctx: Ctx,
+  from?: { door: string; submission_id?: string | undefined; import_id?: string | undefined },
+): Origin => {
+  if (from?.submission_id) return { kind: 'submission', submission_id: from.submission_id, name: from.door }
+  if (from?.import_id) return { kind: 'import', import_id: from.import_id }
+  return {
+    kind: ctx.actor.kind === 'user' ? 'person' : ctx.actor.kind === 'visitor' ? 'submission' : ctx.actor.kind,
+    name: ctx.actor.name,
+    ...(ctx.run_id ? { run_id: ctx.run_id } : {}),
+  }
+}
 
 const differences = (before: Before, values: Record<string, unknown>): Change[] =>
   Object.entries(values)

@@ -26,3 +26,20 @@ export const insertRows = (
       from json_populate_recordset(null::${tx(table)}, ${JSON.stringify(rows)}::text::json) ${conflict ?? tx``}`,
   )
 }
+
+/** Sets columns of rows that are found by their `id`, in one statement; each row names the same columns, `id` among them. */
+export const updateRows = (ctx: TxCtx, table: string, rows: readonly { id: string }[]): void => {
+  const [first] = rows
+  if (!first) return
+  const { tx, organization_id } = ctx
+  const set = Object.keys(first)
+    .filter((name) => name !== 'id')
+    .map((name, n) => tx`${n > 0 ? tx`,` : tx``} ${tx(name)} = given.${tx(name)}`)
+  sendStatement(
+    ctx,
+    tx`
+      update ${tx(table)} as r set ${set}
+      from json_populate_recordset(null::${tx(table)}, ${JSON.stringify(rows)}::text::json) as given
+      where r.organization_id = ${organization_id} and r.id = given.id`,
+  )
+}

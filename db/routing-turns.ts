@@ -128,8 +128,8 @@ export const takeLead = ({ candidates, pools }: Staff, taker: Taker): Taking => 
   }
   const chosen = next && candidates.get(next.user_id)
   if (!next || !chosen) return { taker: undefined, passed_over }
-  for (const turn of passing) turn.pass = Math.max(turn.pass, next.pass)
   next.pass += 1 / next.weight
+  for (const turn of passing) turn.pass = Math.max(turn.pass, next.pass)
   next.taken += 1
   chosen.open_leads += 1
   return { taker: chosen, passed_over }

@@ -5,7 +5,8 @@ import { influencing, inTime } from './lead-attribution.ts'
 import type { SqlPart } from './opportunities.ts'
 import { page, type Page } from './page.ts'
 import { readSettings } from './settings.ts'
-import { getCampaign, type DayCost } from './campaigns.ts'
+import type { DayCost } from './campaign-fields.ts'
+import { getCampaign } from './campaigns.ts'
 
 /** Which touch a lead and a win are counted for: its first one, its last one, or every one that influenced it. */
 export const attributionModels = ['first', 'last', 'influenced'] as const

@@ -3,13 +3,8 @@ import { getActivity, type Activity } from './activities.ts'
 import { revertActivity, withdrawEntry } from './activity-revisions.ts'
 import { withdrawApproval } from './approval-decisions.ts'
 import { getApproval } from './approvals.ts'
-import {
-  archiveCampaign,
-  CampaignChange,
-  lockCampaign,
-  restoreCampaign,
-  updateCampaign,
-} from './campaigns.ts'
+import { CampaignChange } from './campaign-fields.ts'
+import { archiveCampaign, lockCampaign, restoreCampaign, updateCampaign } from './campaigns.ts'
 import type { TxCtx } from './context.ts'
 import {
   DiscardReasonChange,

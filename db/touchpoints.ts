@@ -77,17 +77,20 @@ export const recordArrivals = async (ctx: TxCtx, arrivals: readonly Arrival[]): 
   )
   identify(ctx, known)
   if (touches.length > 0) {
-    sendTouches(
+    sendStatement(
       ctx,
-      touches.map(({ touch, lead_id, visitor_id, from }) => ({
-        ...touch,
-        lead_id,
-        visitor_id,
-        door: from.door,
-        source_id: from.source_id,
-        submission_id: from.submission_id,
-        occurred_at: from.submission_id ? momentOf(from.submission_id) : new Date(),
-      })),
+      insertTouches(
+        ctx,
+        touches.map(({ touch, lead_id, visitor_id, from }) => ({
+          ...touch,
+          lead_id,
+          visitor_id,
+          door: from.door,
+          source_id: from.source_id,
+          submission_id: from.submission_id,
+          occurred_at: from.submission_id ? momentOf(from.submission_id) : new Date(),
+        })),
+      ),
     )
   }
   refreshAttributions(
@@ -127,7 +130,7 @@ type NewTouch = Touch & {
 }
 
 /** One statement for all of them; what was kept before is kept once. A visitor's lead is found where none is given. */
-const insertion = ({ tx, organization_id }: TxCtx, touches: readonly NewTouch[]) => {
+const insertTouches = ({ tx, organization_id }: TxCtx, touches: readonly NewTouch[]) => {
   const rows = touches.map(({ occurred_at, campaign, ...touch }) => ({
     ...touch,
     campaign,
@@ -150,11 +153,6 @@ const insertion = ({ tx, organization_id }: TxCtx, touches: readonly NewTouch[])
     left join visitors v on v.organization_id = ${organization_id} and v.visitor_id = t.visitor_id
     on conflict do nothing returning id, lead_id`
 }
-
-const insertTouches = (ctx: TxCtx, touches: readonly NewTouch[]) => insertion(ctx, touches)
-
-const sendTouches = (ctx: TxCtx, touches: readonly NewTouch[]): void =>
-  sendStatement(ctx, insertion(ctx, touches))
 
 /** Says which leads visitors are: their visits that are nobody's become the lead's. */
 const identify = (ctx: TxCtx, known: readonly { visitor_id: string; lead_id: string }[]): void => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { linkEverythingNamed } from '../db/campaign-names.ts'
-import { createCampaign, type NewCampaign } from '../db/campaigns.ts'
+import type { NewCampaign } from '../db/campaign-fields.ts'
+import { createCampaign } from '../db/campaigns.ts'
 import { inTx } from '../db/context.ts'
 import { createDeal } from '../db/deals.ts'
 import { createLead } from '../db/leads.ts'

@@ -413,6 +413,16 @@ test('the trail is told from the beginning, page by page, in the order in which 
   })
 })
 
+test('F36: what was seen of a visit never changes; and no visit makes a campaign', async () => {
+  const { body: settings } = await api.json('GET', '/api/settings')
+  await api.json('PATCH', '/api/settings', { version: settings.version, create_campaigns: true })
+  await send(visit({ visitor_id: 'visitor-fixed', page: 'https://b.example/?utm_campaign=invented' }))
+  const { body } = await api.json('GET', '/api/campaigns/unmatched')
+  expect(body.data).toContainEqual({ campaign: 'invented', leads: 0, deals: 0, touches: 1 })
+  const rewritten = inTx(api.ctx, ({ tx }) => tx`update touchpoints set source = 'us', campaign = 'ours'`)
+  await expect(rewritten).rejects.toThrow('what was seen of a visit never changes')
+})
+
 test('visits of one organization are nobody else’s', async () => {
   const { ctx } = await api.other()
   const door = await createSource(ctx, { name: 'Theirs' })

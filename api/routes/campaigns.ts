@@ -1,15 +1,12 @@
 import { z } from 'zod'
 import { listUnmatched } from '../../db/campaign-names.ts'
 import { attributionModels, listResults, readResults } from '../../db/campaign-results.ts'
+import { CampaignChange, campaignStatuses, DayCost, NewCampaign } from '../../db/campaign-fields.ts'
 import {
   archiveCampaign,
-  CampaignChange,
-  campaignStatuses,
   createCampaign,
-  DayCost,
   getCampaign,
   listCampaigns,
-  NewCampaign,
   restoreCampaign,
   updateCampaign,
 } from '../../db/campaigns.ts'
@@ -138,6 +135,7 @@ export const campaigns = [
       description: 'The numbers of `/api/campaigns/:id/results`, for every campaign that is not archived.',
       query: Paged.extend(ResultsQuery.shape),
       response: listOf(ResultsShape),
+      report: true,
     },
     ({ ctx, query }) => listResults(ctx, query),
   ),
@@ -202,6 +200,7 @@ export const campaigns = [
       params: ById,
       query: ResultsQuery,
       response: ResultsShape,
+      report: true,
     },
     ({ ctx, params, query }) => readResults(ctx, params.id, query),
   ),

@@ -3,13 +3,11 @@ import { type Entry, EntryFields, entryReaders } from './address-book.ts'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { writeCustomValues } from './custom-values.ts'
 import { invalid } from './errors.ts'
-import { requireMember } from './identity.ts'
 import { Email, Line, type Warning } from './lead-fields.ts'
 import { replaceLinks } from './links.ts'
 import { originOf, readChange, writeChanges } from './record-changes.ts'
-import { insertRecord, recordCreated } from './record-creation.ts'
+import { type Arrival, createEntries } from './record-creation.ts'
 import { changeOf, ChangeTerms, CustomValues, LinkedIds, normaliseFields } from './record-fields.ts'
-import { requireFreeExternalId } from './records.ts'
 import { readSettings } from './settings.ts'
 
 /** What a person is to the organization. */
@@ -76,23 +74,28 @@ export const listContacts = contactReaders.list
  */
 export const createContact = (ctx: Ctx, input: NewContact): Promise<Contact> =>
   inTx(ctx, async (ctx) => {
-    const { default_country } = await readSettings(ctx)
-    const { values } = normaliseFields(input, ContactFields.shape, default_country)
-    const name = nameOf(values)
-    if (input.owner_id) await requireMember(ctx, input.owner_id)
-    await requireFreeExternalId(ctx, 'contact', values['external_id'])
-    const known = await sameEmail(ctx, values['email'])
-    const id = await insertRecord(ctx, 'contact', {
-      row: { ...values, name },
-      given: Object.keys(values),
-      origin: originOf(ctx),
-      custom: input.custom,
-      account_ids: input.account_ids,
-    })
-    const { source, account_ids } = input
-    await recordCreated(ctx, { kind: 'contact', id, name }, { source, account_ids })
+    const known = await sameEmail(ctx, input.email)
+    const [id = ''] = await createContacts(ctx, [{ input }])
     const contact = await getContact(ctx, id)
     return { ...contact, warnings: [...contact.warnings, ...known] }
+  })
+
+/** Makes many contacts with one statement per table; all of them or none. Answers their ids, in the same order. */
+export const createContacts = (
+  ctx: Ctx,
+  entries: readonly { input: NewContact; from?: Arrival }[],
+): Promise<string[]> =>
+  inTx(ctx, async (ctx) => {
+    const { default_country } = await readSettings(ctx)
+    return createEntries(
+      ctx,
+      'contact',
+      entries.map(({ input, from }) => {
+        const { values } = normaliseFields(input, ContactFields.shape, default_country)
+        const row = { lifecycle: 'lead', tags: [], ...values, name: nameOfContact(values) }
+        return { input, values, from, row }
+      }),
+    )
   })
 
 /**
@@ -104,7 +107,7 @@ export const updateContact = (ctx: Ctx, id: string, input: ContactChange): Promi
     const { account_ids, custom, reason } = input
     const [before, { default_country }] = await Promise.all([lockContact(ctx, id), readSettings(ctx)])
     const values = await readChange(ctx, 'contact', before, input, ContactFields.shape, default_country)
-    if (values['name'] === null) values['name'] = nameOf({ ...before, ...values })
+    if (values['name'] === null) values['name'] = nameOfContact({ ...before, ...values })
     if (values['lifecycle'] === null) values['lifecycle'] = 'lead'
     await writeChanges(ctx, 'contact', before, {
       values,
@@ -116,8 +119,11 @@ export const updateContact = (ctx: Ctx, id: string, input: ContactChange): Promi
     return getContact(ctx, id)
   })
 
-/** What a person is called: by name, or by where they are reached. */
-const nameOf = (values: Record<string, unknown>): string => {
+/**
+ * What a person is called: by name, or by where they are reached.
+ * @throws {DomainError} `contact_unidentified`
+ */
+export const nameOfContact = (values: Record<string, unknown>): string => {
   const name = ['name', 'email', 'phone', 'phone_original']
     .map((field) => values[field])
     .find((value): value is string => typeof value === 'string' && value !== '')

@@ -1,4 +1,3 @@
-import { open } from 'node:fs/promises'
 import { v7 as uuidv7 } from 'uuid'
 import { recordActivity, type NewActivity, type Subject } from './activities.ts'
 import { inTx, type Actor, type Ctx, type TxCtx } from './context.ts'
@@ -9,6 +8,7 @@ import { listRecords, type ListQuery } from './listing.ts'
 import type { Page } from './page.ts'
 import { enqueue } from './queue.ts'
 import { requireRecord, type RecordRef } from './records.ts'
+import { readBytes, storeBytes } from './stored-bytes.ts'
 
 /** How far reading a file's text has come; `none`: there is no text to read in this type, or in this file. */
 export const textStatuses = ['pending', 'done', 'none', 'failed'] as const
@@ -37,8 +37,6 @@ export type FileOnRecord = {
 export type NewFile = { subject: RecordRef; name: string; path: string; size: number; sha256: string }
 
 export const fileLimits = {
-  /** How a file is cut into rows: so much of it is in memory at a time. */
-  chunk_bytes: 512 * 1024,
   per_record: 1_000,
 }
 
@@ -71,7 +69,7 @@ export const addFile = async (
         uploaded_by: tx.json(ctx.actor),
         text_status: reads ? 'pending' : 'none',
       })}`
-    await storeContent(ctx, id, path)
+    await storeBytes(ctx, CONTENT, id, path)
     await recordActivity(ctx, {
       type: 'file_added',
       subjects: [subject, { kind: 'file', id }],
@@ -97,19 +95,10 @@ export const getFile = (ctx: Ctx, id: string): Promise<FileOnRecord> =>
     return file
   })
 
-/** A file's content, piece by piece: each is read when the one before was taken, in a transaction of its own. */
-export async function* readContent(ctx: Ctx, id: string): AsyncGenerator<Uint8Array> {
-  for (let n = 0; ; n++) {
-    // Piece after piece, so that a large file takes no memory.
-    const [chunk] = await inTx(
-      ctx,
-      ({ tx, organization_id }) => tx<{ bytes: string }[]>`
-        select encode(bytes, 'base64') as bytes from file_chunks where organization_id = ${organization_id} and file_id = ${id} and n = ${n}`,
-    )
-    if (!chunk) return
-    yield Buffer.from(chunk.bytes, 'base64')
-  }
-}
+/** A file's content, piece by piece. */
+export const readContent = (ctx: Ctx, id: string): AsyncGenerator<Uint8Array> => readBytes(ctx, CONTENT, id)
+
+const CONTENT = { table: 'file_chunks', owner: 'file_id' } as const
 
 export type ListFiles = ListQuery & { subject_kind?: string | undefined; subject_id?: string | undefined }
 
@@ -147,23 +136,6 @@ export const recordFileActivity = (
   { id, subject }: Pick<FileOnRecord, 'id' | 'subject'>,
   activity: Omit<NewActivity, 'subjects'>,
 ): Promise<string> => recordActivity(ctx, { ...activity, subjects: [subject, { kind: 'file', id }] })
-
-/** One buffer for all pieces, and base64 to the driver, which would write bytes as twice as much hexadecimal text. */
-const storeContent = async ({ tx, organization_id }: TxCtx, id: string, path: string): Promise<void> => {
-  const file = await open(path)
-  try {
-    const piece = Buffer.allocUnsafe(fileLimits.chunk_bytes)
-    for (let n = 0; ; n++) {
-      const { bytesRead } = await file.read(piece, 0, piece.length)
-      if (bytesRead === 0) return
-      await tx`
-        insert into file_chunks (organization_id, file_id, n, bytes)
-        values (${organization_id}, ${id}, ${n}, decode(${piece.toString('base64', 0, bytesRead)}, 'base64'))`
-    }
-  } finally {
-    await file.close()
-  }
-}
 
 const setArchived = (ctx: Ctx, id: string, archived: boolean): Promise<void> =>
   inTx(ctx, async (ctx) => {

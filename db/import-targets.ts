@@ -83,6 +83,8 @@ const card = [
   OWNER,
   ACCOUNT,
   ['contact', 'Contact', 'reference'],
+  ['discard_reason', 'Discard reason', 'reference'],
+  ['discard_note', 'Discard note', 'long_text'],
 ] as const
 const lookedUp: Record<RecordKind, readonly (readonly [field: string, label: string, type: TargetType])[]> = {
   lead: card,

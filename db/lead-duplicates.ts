@@ -79,18 +79,39 @@ export const findKnownLeads = async (
   { lock = true }: { lock?: boolean } = {},
 ): Promise<(Known | undefined)[]> => {
   const wanted = newcomers.flatMap((newcomer, place) => keysOf(newcomer).map((key) => ({ ...key, place })))
-  if (wanted.length === 0) return newcomers.map(() => undefined)
+  const known = new Map<number, Known>()
+  for (const { place, id, matched_by, ...candidate } of await readCandidates(ctx, wanted, { lock })) {
+    if (known.has(place) || (matched_by === 'phone' && isSomebodyElse(candidate, newcomers[place] ?? {})))
+      continue
+    known.set(place, { id, matched_by })
+  }
+  return newcomers.map((_, place) => known.get(place))
+}
+
+/** An open lead that has a key that was asked for. */
+export type Candidate = Identifiable & {
+  id: string
+  name: string
+  place: number
+  matched_by: LeadKey['kind']
+}
+
+/** Every open lead that may be meant by these keys, in their order, the oldest first; locks as `findKnownLeads` does. */
+export const readCandidates = async (
+  ctx: TxCtx,
+  wanted: readonly (LeadKey & { place: number })[],
+  { lock }: { lock: boolean },
+): Promise<Candidate[]> => {
+  if (wanted.length === 0) return []
   if (lock) lockKeys(ctx, wanted)
   const { tx, organization_id } = ctx
   // Ids are in the order of creation, and so is the index: the oldest are found without sorting a number that thousands share.
-  const candidates = await tx<
-    ({ place: number; matched_by: LeadKey['kind'] } & Identifiable & { id: string })[]
-  >`
+  const candidates = await tx<Candidate[]>`
     select wanted.place, wanted.kind as matched_by, known.*
     from unnest(${wanted.map((key) => key.kind)}::text[], ${wanted.map((key) => key.value)}::text[], ${wanted.map((key) => key.place)}::int[])
       with ordinality as wanted (kind, value, place, n)
     cross join lateral (
-      select o.id, o.email, o.contact_name from opportunity_keys k
+      select o.id, o.name, o.email, o.contact_name from opportunity_keys k
       join opportunities o on o.organization_id = k.organization_id and o.id = k.opportunity_id
       join stages s on s.organization_id = o.organization_id and s.id = o.stage_id
       where k.organization_id = ${organization_id} and k.kind = wanted.kind and k.value = wanted.value
@@ -98,13 +119,7 @@ export const findKnownLeads = async (
       order by k.opportunity_id limit 20
     ) as known
     order by wanted.n, known.id`
-  const known = new Map<number, Known>()
-  for (const { place, id, matched_by, ...candidate } of candidates) {
-    if (known.has(place) || (matched_by === 'phone' && isSomebodyElse(candidate, newcomers[place] ?? {})))
-      continue
-    known.set(place, { id, matched_by })
-  }
-  return newcomers.map((_, place) => known.get(place))
+  return [...candidates]
 }
 
 /** `findKnownLeads` for one newcomer. */
@@ -132,7 +147,8 @@ const lockKeys = (ctx: TxCtx, keys: readonly LeadKey[]): void => {
   )
 }
 
-const isSomebodyElse = (a: Identifiable, b: Identifiable): boolean => {
+/** Whether two who share a telephone are two people: both e-mail and name are others. */
+export const isSomebodyElse = (a: Identifiable, b: Identifiable): boolean => {
   const differ = (one: string | null | undefined, other: string | null | undefined): boolean =>
     !!one && !!other && one !== other
   return (

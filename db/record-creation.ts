@@ -1,10 +1,12 @@
 import { v7 as uuidv7 } from 'uuid'
-import { type ActivityType, type NewActivity, recordActivity } from './activities.ts'
+import { type ActivityType, type NewActivity, recordActivities } from './activities.ts'
 import type { TxCtx } from './context.ts'
 import { insertCustomValues } from './custom-values.ts'
+import { requireMembers } from './identity.ts'
 import { linkNew } from './links.ts'
 import { type Origin, writeOriginsOf } from './origins.ts'
-import { type RecordKind, type RecordRef, tableOf } from './records.ts'
+import { originOf } from './record-changes.ts'
+import { type RecordKind, type RecordRef, requireFreeExternalIds, tableOf } from './records.ts'
 import { insertRows } from './row-sets.ts'
 
 /** What a new record is made of. */
@@ -19,14 +21,10 @@ export type NewRecord = {
   account_ids?: string[] | undefined
 }
 
-/** Writes a new record with its custom values, its links and where each came from. Answers its id. */
-export const insertRecord = async (ctx: TxCtx, kind: RecordKind, made: NewRecord): Promise<string> => {
-  const [id] = await insertRecords(ctx, kind, [made])
-  if (id === undefined) throw new Error('a record was not written')
-  return id
-}
-
-/** The same for many, one statement per table. Answers their ids, in the same order. */
+/**
+ * Writes new records with their custom values, their links and where each came from, one statement per table. Answers their
+ * ids, in the same order.
+ */
 export const insertRecords = async (
   ctx: TxCtx,
   kind: RecordKind,
@@ -57,12 +55,57 @@ export const insertRecords = async (
   return records.map(({ id }) => id)
 }
 
-/** Says on the timeline that a record was made, and how that is taken back; what a submission brought stays in. */
-export const recordCreated = (
+/** How a record of the address book came in, where nobody made it by hand. */
+export type Arrival = { door: string; import_id: string; line: number }
+
+/** An account or a contact to be made: what was given, and the same ready for its columns. */
+type NewEntry = {
+  input: Pick<NewRecord, 'custom' | 'account_ids'> & {
+    owner_id?: string | undefined
+    source?: string | undefined
+  }
+  values: Record<string, unknown>
+  row: NewRecord['row']
+  from: Arrival | undefined
+}
+
+/**
+ * Makes accounts or contacts, each with its line on the timeline.
+ * @throws {DomainError} `external_id_taken`, `owner_unknown`, `account_not_found`, and what custom fields refuse
+ */
+export const createEntries = async (
   ctx: TxCtx,
-  record: RecordRef & { name: string },
-  data: CreationData = {},
-): Promise<string> => recordActivity(ctx, creationOf(record, data))
+  kind: 'account' | 'contact',
+  entries: readonly NewEntry[],
+): Promise<string[]> => {
+  await requireMembers(
+    ctx,
+    entries.flatMap(({ input }) => input.owner_id ?? []),
+  )
+  await requireFreeExternalIds(
+    ctx,
+    kind,
+    entries.map(({ values }) => ({ external_id: values['external_id'] })),
+  )
+  const ids = await insertRecords(
+    ctx,
+    kind,
+    entries.map(({ input: { custom, account_ids }, values, row, from }) => ({
+      row,
+      given: Object.keys(values),
+      origin: originOf(ctx, from),
+      custom,
+      account_ids,
+    })),
+  )
+  recordActivities(
+    ctx,
+    entries.map(({ input: { source, account_ids }, row: { name }, from }, n) =>
+      creationOf({ kind, id: ids[n] ?? '', name }, { ...from, source, account_ids }),
+    ),
+  )
+  return ids
+}
 
 /** The line of the timeline that says that a record was made. */
 export const creationOf = (

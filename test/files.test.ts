@@ -6,6 +6,7 @@ import { serveApi, type ApiServer } from '../api/server.ts'
 import { listActivities } from '../db/activities.ts'
 import { inTx, type Ctx } from '../db/context.ts'
 import { fileLimits, readContent } from '../db/files.ts'
+import { PIECE_BYTES } from '../db/stored-bytes.ts'
 import { listTimeline } from '../db/timeline.ts'
 import { undoActivity } from '../db/undo.ts'
 import { APP_URL, nothingOutside, openApi, type ApiWorld } from './api.ts'
@@ -104,7 +105,7 @@ describe('F45: a file on a record', () => {
 
   test('comes back byte for byte, as an attachment under its own name that no browser shows by itself', async () => {
     const lead = await makeLead(ctx)
-    const content = Buffer.concat([makePdf('x'), randomBytes(fileLimits.chunk_bytes * 2 + 77)])
+    const content = Buffer.concat([makePdf('x'), randomBytes(PIECE_BYTES * 2 + 77)])
     const { body } = await upload(lead.id, content, { name: '../../Plan "A"\r\nX-Evil: 1 ü.pdf' })
     expect(body.name).toBe('Plan A X-Evil 1 ü.pdf')
     const response = await download(body.id)

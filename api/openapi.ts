@@ -303,7 +303,7 @@ const touchOperation: Operation = {
           schema: jsonSchema(
             z.object({
               recorded: z.boolean(),
-              reason: z.enum(['no_consent', 'do_not_track', 'robot']).optional(),
+              reason: z.enum(['no_consent', 'do_not_track', 'robot', 'too_many']).optional(),
             }),
             'output',
           ),

@@ -30,14 +30,23 @@ export type Visit = Touch & {
   dedupe_id: string | undefined
 }
 
-/** Keeps a visit; where its visitor is known, it is the lead's at once. */
+/** Of one visitor: whoever tells of more is none, and each one costs a look at all of a lead's. */
+const MAX_VISITS = 1_000
+
+/**
+ * Keeps a visit; where its visitor is known, it is the lead's at once.
+ * @returns whether it was kept: no visitor comes by more than a thousand times
+ */
 export const receiveVisit = (
   db: Database,
   { organization_id, id: source_id }: Pick<OpenSource, 'organization_id' | 'id'>,
   { visitor_id, occurred_at, dedupe_id, ...touch }: Visit,
-): Promise<void> =>
+): Promise<boolean> =>
   inTx(systemCtx(db, organization_id, 'intake'), async (ctx) => {
     lockVisitors(ctx, [visitor_id])
+    const visits = await ctx.tx`
+      select 1 from touchpoints where organization_id = ${organization_id} and visitor_id = ${visitor_id} limit ${MAX_VISITS}`
+    if (visits.length >= MAX_VISITS) return false
     const rows = await insertTouches(ctx, [
       { ...touch, visitor_id, occurred_at, dedupe_id, door: 'website', source_id, consent: true },
     ])
@@ -45,6 +54,7 @@ export const receiveVisit = (
       ctx,
       rows.flatMap(({ lead_id }) => lead_id ?? []),
     )
+    return true
   })
 
 /** How a lead came in, or came again: what its fields say, and what was sent beside them. */

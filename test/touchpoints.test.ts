@@ -423,6 +423,23 @@ test('F36: what was seen of a visit never changes; and no visit makes a campaign
   await expect(rewritten).rejects.toThrow('what was seen of a visit never changes')
 })
 
+test('nobody comes by more than a thousand times', async () => {
+  await inTx(
+    api.ctx,
+    ({ tx, organization_id }) => tx`
+      insert into touchpoints (organization_id, id, visitor_id, consent, occurred_at, door)
+      select ${organization_id}::uuid, gen_random_uuid(), 'visitor-many', true, now(), 'website' from generate_series(1, 999)`,
+  )
+  const answers = [
+    await send(visit({ visitor_id: 'visitor-many' })),
+    await send(visit({ visitor_id: 'visitor-many' })),
+  ]
+  expect(answers.map(({ status, body }) => [status, body])).toEqual([
+    [202, { recorded: true }],
+    [202, { recorded: false, reason: 'too_many' }],
+  ])
+})
+
 test('visits of one organization are nobody else’s', async () => {
   const { ctx } = await api.other()
   const door = await createSource(ctx, { name: 'Theirs' })

@@ -33,8 +33,7 @@ export const receiveTouch = async (
     const raw = await readBody(request, TOUCH_LIMIT)
     requireSignature(source, request, raw)
     const sent = await readPayload(raw, request.headers.get('content-type') ?? '', VISIT)
-    const refusal = whyNotKept(sent, request)
-    if (refusal === undefined) await receiveVisit(db, source, readVisit(sent))
+    const refusal = whyNotKept(sent, request) ?? (await keep(db, source, sent))
     return Response.json(
       { recorded: refusal === undefined, ...(refusal ? { reason: refusal } : {}) },
       { status: 202, headers: { ...ALWAYS, ...allowed } },
@@ -84,7 +83,7 @@ const allowOrigin = (source: OpenSource, request: Request): Record<string, strin
   )
 }
 
-type NotKept = 'no_consent' | 'do_not_track' | 'robot'
+type NotKept = 'no_consent' | 'do_not_track' | 'robot' | 'too_many'
 
 /** Robots that say so. */
 const ROBOTS =
@@ -95,6 +94,13 @@ const whyNotKept = ({ consent }: Record<string, unknown>, { headers }: Request):
   if (headers.get('sec-gpc') === '1' || headers.get('dnt') === '1') return 'do_not_track'
   return ROBOTS.test(headers.get('user-agent') ?? '') ? 'robot' : undefined
 }
+
+const keep = async (
+  db: Parts['db'],
+  source: OpenSource,
+  sent: Record<string, unknown>,
+): Promise<NotKept | undefined> =>
+  (await receiveVisit(db, source, readVisit(sent))) ? undefined : 'too_many'
 
 /** How far back a visit may be told of. */
 const MAX_AGE_MS = 730 * 86_400_000

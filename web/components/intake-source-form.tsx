@@ -97,8 +97,8 @@ const SourceReceipt = ({ source, onClose }: { source: NewIntakeSource; onClose: 
         <div className="flex flex-col gap-1">
           <CopyLine label="In your website’s pages, to see where leads come from" value={source.snippet} />
           <p className="text-12 text-ink-3">
-            It does nothing until your consent banner calls <code>leadhand.consent(true)</code>, and forgets the
-            visitor on <code>leadhand.consent(false)</code>.
+            It does nothing until your consent banner calls <code>leadhand.consent(true)</code>, and forgets
+            the visitor on <code>leadhand.consent(false)</code>.
           </p>
         </div>
       )}

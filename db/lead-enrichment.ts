@@ -1,6 +1,7 @@
 import type { Change } from './activities.ts'
 import { recheckApprovals } from './approval-reads.ts'
 import { type Ctx, inTx } from './context.ts'
+import { pairLeads } from './duplicate-pairs.ts'
 import { writeKeys } from './lead-duplicates.ts'
 import { rescoreLead } from './lead-scoring.ts'
 import { lockLead } from './leads.ts'
@@ -38,6 +39,7 @@ export const fillBlanks = (
     await rescoreLead(ctx, id)
     const after = await getOpportunity(ctx, id)
     writeKeys(ctx, [after])
+    await pairLeads(ctx, [id])
     await recheckApprovals(ctx, { kind: 'lead', id })
     return blanks.map(({ field, value }) => ({ field, before: null, after: value }))
   })

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { recordActivities } from './activities.ts'
 import type { Ctx, TxCtx } from './context.ts'
+import { pairLeads } from './duplicate-pairs.ts'
 import { invalid } from './errors.ts'
 import { instructionIn, instructionWarning, recordInstruction } from './lead-injection.ts'
 import { lockOpportunity, type Opportunity } from './opportunities.ts'
@@ -101,5 +102,9 @@ const rules: KindRules = {
       const instruction = instructionIn(values)
       if (instruction) await recordInstruction(ctx, id, instruction, from.submission_id)
     }
+    await pairLeads(
+      ctx,
+      made.map(({ id }) => id),
+    )
   },
 }

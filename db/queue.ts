@@ -20,6 +20,7 @@ export const queues = {
   'bulk.queued': z.object({ ...organization, bulk_id: id }),
   'file.added': z.object({ ...organization, file_id: id }),
   'file.read': z.object({ ...organization, file_id: id }),
+  'leads.written': z.object({ ...organization, lead_ids: z.array(id) }),
   'campaign.named': z.object({ ...organization, campaign_id: id }),
   'deal_risk.day_begun': z.object(organization),
   /** Scheduled every minute: what no job may have woken. */

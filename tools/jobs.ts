@@ -5,6 +5,7 @@ import { linkEverythingNamed } from '../db/campaign-names.ts'
 import type { Database } from '../db/client.ts'
 import { systemCtx } from '../db/context.ts'
 import { assessAllDeals, beginRiskDays } from '../db/deal-risk-days.ts'
+import { pairWritten } from '../db/duplicate-pairs.ts'
 import { findOverdueWork, type Overdue } from '../db/overdue.ts'
 import { findStuckStages, tellOfStuck } from '../db/stage-stuck.ts'
 import { foldLongLedgers } from '../db/stage-totals.ts'
@@ -56,6 +57,9 @@ export const startToolJobs = async (
   await queue.work('deal_risk.day_begun', { concurrency: 1 }, async ({ organization_id }) => {
     await assessAllDeals(db, organization_id)
   })
+  await queue.work('leads.written', { concurrency: 1 }, ({ organization_id, lead_ids }) =>
+    pairWritten(db, organization_id, lead_ids),
+  )
   await queue.work('minute.passed', { concurrency: 1 }, async () => {
     await sweep(db, outside)
     await lookForStuck(db)

@@ -1,0 +1,95 @@
+import type { Database } from './client.ts'
+import { inTx, sendStatement, systemCtx, type TxCtx } from './context.ts'
+import { FIELDS_COMPARED, findMatches, type Match, type Sought } from './lead-matching.ts'
+import { enqueue } from './queue.ts'
+import { insertRows } from './row-sets.ts'
+
+/** So many leads are compared in the transaction that wrote them; of more, a job sees to it. */
+const AT_ONCE = 20
+
+/**
+ * Looks for duplicates of leads that were made or changed, and keeps what it finds for people to look through, in place of
+ * what was found before. What somebody said is not the same stays said.
+ */
+export const pairLeads = async (ctx: TxCtx, ids: readonly string[]): Promise<void> => {
+  if (ids.length > AT_ONCE) await enqueue(ctx, 'leads.written', { lead_ids: [...ids] })
+  else if (ids.length > 0) await pairNow(ctx, ids)
+}
+
+/** The same for the many that were written together, some at a time; twice is once. */
+export const pairWritten = async (
+  db: Database,
+  organization_id: string,
+  lead_ids: readonly string[],
+): Promise<void> => {
+  const ctx = systemCtx(db, organization_id, 'duplicates')
+  for (let n = 0; n < lead_ids.length; n += AT_ONCE)
+    await inTx(ctx, (ctx) => pairNow(ctx, lead_ids.slice(n, n + AT_ONCE)))
+}
+
+const pairNow = async (ctx: TxCtx, ids: readonly string[]): Promise<void> => {
+  const sought = await readSought(ctx, ids)
+  const found = await findMatches(ctx, sought)
+  const pairs = new Map<string, Match & { lead_id: string }>()
+  for (const [n, lead] of sought.entries()) {
+    for (const match of found[n] ?? []) {
+      const pair = { ...match, lead_id: lead.id }
+      const name = [lead.id, match.id].toSorted().join(' ')
+      const known = pairs.get(name)
+      if (
+        !known ||
+        Number(pair.exact) > Number(known.exact) ||
+        (pair.exact === known.exact && pair.points > known.points)
+      )
+        pairs.set(name, pair)
+    }
+  }
+  keepPairs(
+    ctx,
+    sought.map(({ id }) => id),
+    [...pairs.values()],
+  )
+}
+
+/** The leads that are open and in use, each with what the ones that were merged into it brought. */
+const readSought = async (
+  { tx, organization_id }: TxCtx,
+  ids: readonly string[],
+): Promise<(Sought & { id: string })[]> =>
+  tx<(Sought & { id: string })[]>`
+    select now_in.id, ${tx(FIELDS_COMPARED.map((field) => `o.${field}`))} from opportunities now_in
+    join stages s on s.organization_id = now_in.organization_id and s.id = now_in.stage_id
+    join opportunities o on o.organization_id = now_in.organization_id and (o.id = now_in.id or o.merged_into = now_in.id)
+    where now_in.organization_id = ${organization_id} and now_in.id = any(${[...ids]}::uuid[])
+      and now_in.kind = 'lead' and now_in.archived_at is null and s.kind = 'open'
+    order by now_in.id, o.id`
+
+const keepPairs = (
+  ctx: TxCtx,
+  ids: readonly string[],
+  pairs: readonly (Match & { lead_id: string })[],
+): void => {
+  const { tx, organization_id } = ctx
+  const rows = pairs.map(({ id, lead_id, ...pair }) => {
+    const [first, second] = [id, lead_id].toSorted()
+    return { ...pair, lead_id: first, other_id: second, standing: true }
+  })
+  sendStatement(
+    ctx,
+    tx`
+      delete from duplicate_pairs p
+      where p.organization_id = ${organization_id} and p.dismissed_at is null
+        and (p.lead_id = any(${[...ids]}::uuid[]) or p.other_id = any(${[...ids]}::uuid[]))
+        and not exists (
+          select from unnest(${rows.map((row) => row.lead_id ?? '')}::uuid[], ${rows.map((row) => row.other_id ?? '')}::uuid[]) as f (lead_id, other_id)
+          where f.lead_id = p.lead_id and f.other_id = p.other_id)`,
+  )
+  insertRows(
+    ctx,
+    'duplicate_pairs',
+    rows,
+    tx`
+      on conflict (organization_id, lead_id, other_id) do update set exact = excluded.exact,
+        shared_keys = excluded.shared_keys, points = excluded.points, reasons = excluded.reasons, standing = true`,
+  )
+}

@@ -1,0 +1,208 @@
+import { doubleMetaphone } from 'double-metaphone'
+import { commonFamilyNames, commonGivenNames } from './frequent-names.ts'
+import { editDistance, fold, foldedWords, isMistyped } from './folding.ts'
+import { isNicknameOf, properName } from './nicknames.ts'
+
+/** A person's name in its parts, as they are compared. */
+export type PersonName = {
+  /** In the order they are said: the first is the given name, the last the family name. */
+  words: string[]
+  /** `jr` or `sr`, or a number such as `iii`: which one of a family. */
+  generation: string | null
+}
+
+/** How far two names agree, what that is worth, and how it is said. */
+export type NameLikeness = { agrees: 'wholly' | 'partly' | 'no' | 'unknown'; points: number; reason: string }
+
+const words = (text: string): ReadonlySet<string> => new Set(text.split(' '))
+
+/** Always a title. */
+const TITLES = words(
+  'mr mrs ms mx dr doktor prof professor dipl ing phd mba msc bsc llm herr frau monsieur madame mme mlle srta senor senora signor signora dott',
+)
+/** A title in front of a whole name; names, too. */
+const PERHAPS_TITLES = words('miss sir dame hr fr sr sra don dona sig pan pani mag med')
+/** What stands before many surnames and is left out, or written together, as often as not. */
+const PARTICLES = words(
+  'van von vom zu zum zur der den dem de del della di da dos das do du la le las los el al bin ibn ben abu ter ten op af av mc mac st',
+)
+const GENERATIONS: Record<string, string> = {
+  jr: 'jr',
+  jun: 'jr',
+  junior: 'jr',
+  jnr: 'jr',
+  ii: 'ii',
+  iii: 'iii',
+  iv: 'iv',
+  sen: 'sr',
+  senior: 'sr',
+  snr: 'sr',
+}
+
+/** Reads a name: titles and particles fall away, `Berg, Anna` is Anna Berg, `jun.` and `III` stand apart. */
+export const readName = (text: string): PersonName => {
+  const [before = '', ...after] = text.split(',')
+  const tail = after.join(' ')
+  const turned = foldedWords(tail).some((word) => !isBeside(word)) ? `${tail} ${before}` : text
+  const all = foldedWords(turned)
+  // “Sr” is a title in front and a generation behind.
+  const generation = all.slice(1).findLast((word) => word === 'sr' || word in GENERATIONS)
+  const called = all.filter((word, n) => n === 0 || word !== generation)
+  return {
+    words: without(called),
+    generation: generation === undefined ? null : (GENERATIONS[generation] ?? 'sr'),
+  }
+}
+
+const without = (all: string[]): string[] => {
+  const kept = all.filter((word) => !TITLES.has(word))
+  while (kept.length > 2 && PERHAPS_TITLES.has(kept[0] ?? '')) kept.shift()
+  const own = kept.filter((word, n) => n === kept.length - 1 || !PARTICLES.has(word))
+  const [named] = [own, kept, all].filter((words, n) => words.length > (n === 0 && kept.length > 1 ? 1 : 0))
+  return named ?? []
+}
+
+const isBeside = (word: string): boolean => word in GENERATIONS || TITLES.has(word)
+
+/** Codes of words that sound alike: the word itself where its script has no such code. */
+export const soundOf = (word: string): string => {
+  const [code] = doubleMetaphone(word)
+  return code === '' || /\d/.test(word) ? word : code
+}
+
+/** How a given name is looked for: by the sound of the name that it stands for. */
+export const givenSound = (word: string): string => soundOf(properName(word))
+
+/** Two names, side by side. */
+export const compareNames = (one: PersonName, other: PersonName): NameLikeness => {
+  const [a, b] = one.words.length <= other.words.length ? [one.words, other.words] : [other.words, one.words]
+  const compared =
+    a.length === 0 ? UNKNOWN : a.length === 1 ? compareSingle(a[0] ?? '', b) : compareWhole(a, b)
+  if (compared.agrees === 'no' || compared.agrees === 'unknown') return compared
+  if (one.generation === other.generation) return compared
+  return {
+    agrees: 'no',
+    points: compared.points - (one.generation && other.generation ? 80 : 45),
+    reason: `${compared.reason}, but another generation (${one.generation ?? 'none'} and ${other.generation ?? 'none'})`,
+  }
+}
+
+const UNKNOWN: NameLikeness = { agrees: 'unknown', points: 0, reason: 'One has no name' }
+
+/** What agreeing on a name is worth: more for a rare one. */
+const worth = {
+  given: (word: string): number => (commonGivenNames.has(word) ? 12 : 18),
+  family: (word: string): number => (commonFamilyNames.has(word) ? 14 : 24),
+}
+
+type Agreement = { share: number; how: string }
+const SAME: Agreement = { share: 1, how: '' }
+
+const compareGiven = (a: string, b: string): Agreement | undefined => {
+  if (a === b) return SAME
+  const known = commonGivenNames.has(a) && commonGivenNames.has(b)
+  if (isNicknameOf(a, b)) return { share: known ? 0.6 : 0.9, how: `“${a}” for “${b}”` }
+  if (a.length === 1 || b.length === 1) return a[0] === b[0] ? { share: 0.35, how: 'an initial' } : undefined
+  if (known) return undefined
+  if (isMistyped(a, b)) return { share: 0.75, how: `“${a}” and “${b}” are one slip apart` }
+  const [short, long] = a.length < b.length ? [a, b] : [b, a]
+  if (short.length >= 3 && long.startsWith(short) && !commonGivenNames.has(short))
+    return { share: 0.6, how: `“${short}” begins “${long}”` }
+  if (short.length >= 4 && a[0] === b[0] && soundOf(a) === soundOf(b) && editDistance(a, b, 3) <= 3)
+    return { share: 0.6, how: `“${a}” sounds like “${b}”` }
+  return undefined
+}
+
+const compareFamily = (a: string, b: string): Agreement | undefined => {
+  if (a === b) return SAME
+  if (a.length === 1 || b.length === 1) return a[0] === b[0] ? { share: 0.2, how: 'an initial' } : undefined
+  const alike = a[0] === b[0] && a.length >= 4 && soundOf(a) === soundOf(b) && editDistance(a, b, 2) <= 2
+  const known = commonFamilyNames.has(a) && commonFamilyNames.has(b)
+  if (known) return alike ? { share: 0.4, how: `“${a}” sounds like “${b}”` } : undefined
+  if (isMistyped(a, b)) return { share: 0.75, how: `“${a}” and “${b}” are one slip apart` }
+  return alike ? { share: 0.6, how: `“${a}” sounds like “${b}”` } : undefined
+}
+
+const compareSingle = (word: string, others: string[]): NameLikeness => {
+  const [first = ''] = others
+  const last = others.at(-1) ?? ''
+  const whole = others.length === 1
+  const family = compareFamily(word, last)
+  if (family) {
+    const points = Math.round(worth.family(word) * family.share * (whole ? 0.7 : 0.45))
+    return {
+      agrees: 'partly',
+      points,
+      reason: whole ? say('Same name', [family]) : `“${word}” is all that one has of the name`,
+    }
+  }
+  if (compareGiven(word, first))
+    return { agrees: 'partly', points: 4, reason: `“${word}” is all that one has of the name` }
+  if (word === others.join('')) return { agrees: 'wholly', points: 20, reason: 'Same name, written together' }
+  return { agrees: 'no', points: -35, reason: 'Other name' }
+}
+
+const compareWhole = (a: string[], b: string[]): NameLikeness => {
+  if (a.join('') === b.join('')) return wholly(a, SAME, SAME, [])
+  const [numbers, others] = [a, b].map((words) => words.filter((word) => /\d/.test(word)).join(' '))
+  if (numbers !== '' && others !== '' && numbers !== others)
+    return { agrees: 'no', points: -60, reason: 'Another number' }
+  const straight = inOrder(a, b)
+  if (straight.agrees === 'wholly') return straight
+  const turned = inOrder([a.at(-1) ?? '', ...a.slice(0, -1)], b)
+  // An initial, or one half of it, fits too many when the order is open, too.
+  return turned.agrees === 'wholly' && turned.points > 20
+    ? { ...turned, points: turned.points - 3, reason: `${turned.reason}, in the other order` }
+    : straight
+}
+
+const inOrder = (a: string[], b: string[]): NameLikeness => {
+  const given = compareGiven(a[0] ?? '', b[0] ?? '') ?? compareDouble(a, b)
+  const family = compareFamily(a.at(-1) ?? '', b.at(-1) ?? '') ?? comparePart(a.slice(1), b.slice(1))
+  if (given && family) return wholly(a, given, family, middleDiffers(a, b) ? ['middle names differ'] : [])
+  if (family) return { agrees: 'no', points: -25, reason: 'Same surname, other first name' }
+  if (given)
+    return { agrees: 'no', points: given.share === 1 ? -25 : -35, reason: 'Same first name, other surname' }
+  return { agrees: 'no', points: -60, reason: 'Other name' }
+}
+
+const wholly = (words: string[], given: Agreement, family: Agreement, but: string[]): NameLikeness => {
+  const first = worth.given(words[0] ?? '') * given.share
+  const last = worth.family(words.at(-1) ?? '') * family.share
+  // Two doubtful halves are less than half as good as one.
+  const doubt = given.share < 1 && family.share < 1 ? 6 : 0
+  return {
+    agrees: 'wholly',
+    points: Math.round(first + last) - doubt - but.length * 12,
+    reason: [say('Same name', [given, family]), ...but].join(', '),
+  }
+}
+
+/** “Hans Peter” and “Hanspeter”. */
+const compareDouble = (a: string[], b: string[]): Agreement | undefined =>
+  a.length !== b.length && (a[0] === b.slice(0, 2).join('') || b[0] === a.slice(0, 2).join(''))
+    ? SAME
+    : undefined
+
+/** Of a double name one half is left out. */
+const comparePart = (a: string[], b: string[]): Agreement | undefined =>
+  a.some((word) => word.length >= 3 && b.includes(word))
+    ? { share: 0.6, how: 'one of two surnames' }
+    : a.join('') === b.join('')
+      ? SAME
+      : undefined
+
+const middleDiffers = (a: string[], b: string[]): boolean => {
+  const [one, other] = [a.slice(1, -1), b.slice(1, -1)]
+  return (
+    one.length > 0 && other.length > 0 && !one.some((word) => other.some((with_) => word[0] === with_[0]))
+  )
+}
+
+const say = (what: string, agreements: Agreement[]): string =>
+  [what, ...agreements.map(({ how }) => how).filter((how) => how !== '')].join(', ')
+
+/** Whether both are the same name but for titles, order and accents. */
+export const isSameName = (one: string, other: string): boolean =>
+  readName(one).words.toSorted().join(' ') === readName(other).words.toSorted().join(' ') ||
+  fold(one) === fold(other)

@@ -74,6 +74,10 @@ export const activityTypes = [
   'agent_refused',
   'settings_changed',
   'bulk_finished',
+  'merged',
+  'unmerged',
+  'duplicates_dismissed',
+  'duplicates_restored',
 ] as const
 export type ActivityType = (typeof activityTypes)[number]
 

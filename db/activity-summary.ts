@@ -25,6 +25,14 @@ export const describeActivity = (type: ActivityType, data: Record<string, unknow
       return `archived ${named(data)}`
     case 'record_restored':
       return `restored ${named(data)}`
+    case 'merged':
+      return `merged “${text('duplicate')}” into ${named(data)}`
+    case 'unmerged':
+      return `took apart ${named(data)} and “${text('duplicate')}”, which had been merged`
+    case 'duplicates_dismissed':
+      return `said that ${namesOf(data)} are not the same`
+    case 'duplicates_restored':
+      return `said that ${namesOf(data)} may be the same after all`
     case 'record_linked':
       return `linked ${text('from_name')} and ${text('to_name')}${text('role') ? ` (${text('role')})` : ''}`
     case 'record_unlinked':
@@ -165,6 +173,12 @@ const named = ({ kind, name }: Record<string, unknown>): string =>
   [typeof kind === 'string' ? `the ${kind}` : 'a record', typeof name === 'string' ? `“${name}”` : '']
     .filter(Boolean)
     .join(' ')
+
+/** The names of several records. */
+const namesOf = ({ names }: Record<string, unknown>): string =>
+  Array.isArray(names)
+    ? new Intl.ListFormat('en').format(names.map((name) => `“${String(name)}”`))
+    : 'several records'
 
 const about = ({ subject }: Record<string, unknown>): string =>
   typeof subject === 'string' && subject !== '' ? `: ${subject}` : ''

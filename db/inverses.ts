@@ -31,6 +31,7 @@ import { readPipeline } from './pipelines.ts'
 import { changesOf, inverse, subjectOf, type Verb } from './inverse.ts'
 import { lockRecord, updateRecord } from './record-updates.ts'
 import { archiveRecord, recordKinds, type RecordRef, requireRecord, restoreRecord } from './records.ts'
+import { duplicateInverses } from './duplicate-inverses.ts'
 import { routingInverses } from './routing-inverses.ts'
 import { archiveTask, cancelTask, completeTask, reopenTask, restoreTask } from './task-states.ts'
 import { lockTask, TaskChange, taskStatuses, updateTask } from './tasks.ts'
@@ -380,6 +381,7 @@ export const inverses = {
     standing: async (ctx, { field_id }) => ({ ...(await lockField(ctx, field_id)) }),
     apply: (ctx, { field_id }) => restoreField(ctx, field_id),
   }),
+  ...duplicateInverses,
   ...routingInverses,
 } satisfies Record<string, Verb>
 

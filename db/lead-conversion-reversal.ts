@@ -8,7 +8,7 @@ import { lockLead } from './leads.ts'
 import { unlinkRecords } from './links.ts'
 import { getOpportunity, lockOpportunity, type Opportunity } from './opportunities.ts'
 import { requireApproval, requireReason } from './opportunity-stages.ts'
-import { requireFreeExternalId, tableOf } from './records.ts'
+import { requireFreeExternalId, requireUnmerged, tableOf } from './records.ts'
 
 /** What taking a conversion back leaves: records that it made and somebody worked on since stay. */
 export type Reversal = {
@@ -37,6 +37,7 @@ export const reverseConversion = (ctx: Ctx, lead_id: string, reason?: string): P
     requireReason(ctx, reason)
     requireApproval(ctx, 'takes a conversion back')
     const conversion = await standingConversion(ctx, lead_id)
+    requireUnmerged(lead)
     if (!conversion) throw new DomainError('conflict', 'not_converted', `“${lead.name}” is not converted.`)
     const { deal_id, account_id, contact_id, created } = conversion
     await requireUntouched(ctx, conversion)

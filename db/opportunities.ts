@@ -86,6 +86,8 @@ export type Opportunity = {
   contact_ids: string[]
   account_ids: string[]
   source_lead_id: string | null
+  /** The lead that it was merged into; it is archived then. */
+  merged_into: string | null
   /** What came of a lead that was converted. */
   converted: {
     converted_at: string
@@ -172,7 +174,7 @@ export const selectOpportunity = (tx: TxCtx['tx'], extra?: SqlPart) => tx`
       and l.opportunity_id = o.id order by l.is_primary desc, l.linked_at, l.contact_id) as contact_ids,
     array(select l.account_id from opportunity_accounts l where l.organization_id = o.organization_id
       and l.opportunity_id = o.id order by l.is_primary desc, l.linked_at, l.account_id) as account_ids,
-    o.source_lead_id,
+    o.source_lead_id, o.merged_into,
     case when cv.id is not null then jsonb_build_object('converted_at', cv.converted_at, 'account_id', cv.account_id,
       'contact_id', cv.contact_id, 'deal_id', cv.deal_id) end as converted,
     o.external_id,

@@ -92,9 +92,14 @@ export const writeOpportunities = async (
     ctx,
     changed.map(({ before }) => before.id),
   )
-  writeKeys(
+  const recognised = changed
+    .map(({ before, values }) => ({ before, after: { ...before, ...values } }))
+    .filter(({ before, after }) => isRecognisedOtherwise(before, after))
+    .map(({ after }) => after)
+  writeKeys(ctx, recognised)
+  await pairLeads(
     ctx,
-    changed.map(({ before, values }) => ({ ...before, ...values })),
+    recognised.map(({ id }) => id),
   )
   return written
 }

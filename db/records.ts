@@ -185,13 +185,20 @@ const setArchived = (ctx: Ctx, record: RecordRef, archived: boolean, reason?: st
     const { tx, organization_id } = ctx
     const { kind, id } = record
     const [before] = await tx<
-      { name: string; external_id: string | null; archived_at: Date | null; version: number }[]
+      {
+        name: string
+        external_id: string | null
+        archived_at: Date | null
+        merged_into: string | null
+        version: number
+      }[]
     >`
-      select name, external_id, archived_at, version from ${tx(tableOf[kind])}
+      select name, external_id, archived_at, ${kind === 'lead' ? tx`merged_into` : tx`null::uuid as merged_into`}, version from ${tx(tableOf[kind])}
       where organization_id = ${organization_id} and id = ${id}
         ${tableOf[kind] === 'opportunities' ? tx`and kind = ${kind}` : tx``} for update`
     if (!before) throw notFound(kind, id)
     if ((before.archived_at !== null) === archived) return
+    requireUnmerged(before)
     if (!archived) {
       await requireNotConverted(ctx, record, before.name)
       await requireFreeExternalId(ctx, kind, before.external_id)
@@ -232,6 +239,23 @@ const requireNotConverted = async (
     'lead_converted',
     `“${name}” was converted. Take the conversion back instead (POST /api/leads/${id}/convert/reverse).`,
     { extra: { ...conversion } },
+  )
+}
+
+/** @throws {DomainError} `lead_merged`, with the lead that it was merged into */
+export const requireUnmerged = ({
+  name,
+  merged_into,
+}: {
+  name: string
+  merged_into: string | null
+}): void => {
+  if (merged_into === null) return
+  throw new DomainError(
+    'conflict',
+    'lead_merged',
+    `“${name}” was merged into another lead already. Go on with that one, or unmerge them first.`,
+    { extra: { merged_into } },
   )
 }
 

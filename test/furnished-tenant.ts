@@ -145,6 +145,13 @@ const BEFORE: Record<string, (before: Before) => Promise<Instead | void>> = {
   // Somebody’s only company is the primary one.
   'PATCH /api/accounts/{id}/contacts/{contact_id}': () =>
     Promise.resolve({ asked: { body: { role: 'Buyer' } } }),
+  'POST /api/leads/duplicates/dismiss': ({ made }) =>
+    Promise.resolve({ asked: { body: { lead_ids: [made.lead, made.duplicate] } } }),
+  'POST /api/leads/duplicates/restore': ({ made }) =>
+    Promise.resolve({ asked: { body: { lead_ids: [made.lead, made.duplicate] } } }),
+  'POST /api/leads/{id}/unmerge': async ({ made, first }) => {
+    await first('POST', `/api/leads/${made.lead}/merge`, { duplicate_id: made.duplicate })
+  },
   'POST /api/leads/{id}/enrich': cancelRun,
   'POST /api/leads/{id}/suggest': cancelRun,
   'POST /api/leads/{id}/work': cancelRun,

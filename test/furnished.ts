@@ -42,6 +42,7 @@ export type Furnished = Record<
   | 'account'
   | 'contact'
   | 'closed_lead'
+  | 'duplicate'
   | 'discard_reason'
   | 'campaign'
   | 'note'
@@ -78,6 +79,7 @@ export const furnish = async (ctx: Ctx, user_id: string): Promise<Furnished> => 
     { door: 'ui' },
   )
   const other = await createLead(ctx, { contact_name: 'Bo Lind', campaign: 'Nobody’s' }, { door: 'ui' })
+  const duplicate = await createLead(ctx, { contact_name: 'Ana Ruiz', email }, { door: 'ui' })
   const account = await createAccount(ctx, {
     name: 'Brightside',
     website: 'brightside.example',
@@ -194,6 +196,7 @@ export const furnish = async (ctx: Ctx, user_id: string): Promise<Furnished> => 
     account: account.id,
     contact: contact.id,
     closed_lead: closed.id,
+    duplicate: duplicate.id,
     discard_reason: reason.id,
     campaign: (await createCampaign(ctx, { name: 'Spring fair' })).id,
     note: (await addNote(ctx, { subject, body: 'Prefers calls' })).id,

@@ -195,6 +195,8 @@ export const IDS: Record<string, keyof Furnished> = {
   user_id: 'user',
   contact_id: 'contact',
   account_id: 'account',
+  lead_id: 'lead',
+  duplicate_id: 'duplicate',
   discard_reason_id: 'discard_reason',
   target_pipeline_id: 'pipeline',
   target_stage_id: 'stage',

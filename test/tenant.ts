@@ -13,12 +13,14 @@ import { workBulk } from '../db/bulk-work.ts'
 import { createCampaign } from '../db/campaigns.ts'
 import { inTx, type Ctx } from '../db/context.ts'
 import { writeCustomValues } from '../db/custom-values.ts'
+import { dismissDuplicates } from '../db/duplicate-dismissals.ts'
 import { setExchangeRate } from '../db/exchange-rates.ts'
 import { createField } from '../db/fields.ts'
 import { writeOnce } from '../db/idempotency.ts'
 import { createSource, openSource } from '../db/intake-sources.ts'
 import { convertLead } from '../db/lead-conversion.ts'
 import { saveEnrichment } from '../db/lead-enrichment.ts'
+import { mergeLeads } from '../db/lead-merging.ts'
 import { changeAgentSettings } from '../db/models.ts'
 import { closeOpportunity } from '../db/opportunity-closings.ts'
 import { moveOpportunity } from '../db/opportunity-moves.ts'
@@ -121,5 +123,9 @@ export const fillTenant = async (world: World, ctx: Ctx): Promise<void> => {
     wanted: 1,
     unused: 0,
   })
+  const twin = () => makeLead(ctx, { email: 'twin@brightside.example' })
+  const primary = await twin()
+  await mergeLeads(ctx, primary.id, { duplicate_id: (await twin()).id })
+  await dismissDuplicates(ctx, { lead_ids: [primary.id, (await twin()).id] })
   await sealAll(world.db, `${world.folder}/heads.jsonl`)
 }

@@ -19,6 +19,7 @@ import { files } from './files.ts'
 import { fields } from './fields.ts'
 import { intakeSources } from './intake-sources.ts'
 import { leadConversion } from './lead-conversion.ts'
+import { leadDuplicates } from './lead-duplicates.ts'
 import { leads } from './leads.ts'
 import { links } from './links.ts'
 import { lostReasons } from './lost-reasons.ts'
@@ -49,6 +50,7 @@ import { views } from './views.ts'
 /** Every operation that takes and answers JSON. What is not listed here is not served. */
 export const routes: readonly Route[] = [
   ...me,
+  ...leadDuplicates,
   ...leads,
   ...leadConversion,
   ...deals,

@@ -102,6 +102,7 @@ export const OpportunityShape = z
     contact_ids: z.array(Id),
     account_ids: z.array(Id),
     source_lead_id: Id.nullable(),
+    merged_into: Id.nullable().describe('The lead that it was merged into; it is archived then.'),
     converted: z
       .object({
         converted_at: Time,

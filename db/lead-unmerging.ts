@@ -1,0 +1,266 @@
+import { z } from 'zod'
+import type { Change } from './activities.ts'
+import { recordActivity } from './activities.ts'
+import { recheckApprovals } from './approval-reads.ts'
+import { inTx, type Ctx, type TxCtx } from './context.ts'
+import { writeCustomValues } from './custom-values.ts'
+import { pairLeads } from './duplicate-pairs.ts'
+import { DomainError } from './errors.ts'
+import { writeKeys } from './lead-duplicates.ts'
+import { MergeFields } from './lead-merge-fields.ts'
+import { returnRows } from './lead-moves.ts'
+import { rescoreLeads } from './lead-scoring.ts'
+import { getOpportunity, type Opportunity } from './opportunities.ts'
+import { requireApproval, requireReason, requireUpon } from './opportunity-stages.ts'
+import { requireFreeExternalId, requireUnmerged } from './records.ts'
+import { insertRows } from './row-sets.ts'
+
+/** Which merge is taken back. */
+export const UnmergeLeads = z.object({
+  /** Where several leads were merged into the one that is named. */
+  duplicate_id: z.uuid().optional(),
+  reason: z.string().trim().min(1).max(2_000).optional(),
+})
+export type UnmergeLeads = z.infer<typeof UnmergeLeads> & { version?: number | undefined }
+
+/** Something that is not as the merge left it, and therefore stays as somebody made it since. */
+export type KeptSince = { what: string; reason: string; left?: unknown; now?: unknown }
+
+/** What taking a merge back came to. */
+export type Unmerged = { primary: Opportunity; duplicate: Opportunity; kept: KeptSince[] }
+
+/**
+ * Takes a merge back: both leads are as they were before, but for what somebody edited since, which stays and is named.
+ * @param id either of the two leads
+ * @throws {DomainError} `lead_not_found`, `not_merged`, `several_merged` naming them, `lead_merged` while the primary is
+ * itself merged into another, `external_id_taken`, stale on a version mismatch, `approval_required` for an agent
+ */
+export const unmergeLeads = (ctx: Ctx, id: string, input: UnmergeLeads = {}): Promise<Unmerged> =>
+  inTx(ctx, async (ctx) => {
+    const lead = await getOpportunity(ctx, id, 'lead')
+    const merge = await standingMerge(ctx, lead, input.duplicate_id)
+    return takeApart(ctx, merge, input)
+  })
+
+/** The same by the merge, for taking back the act. */
+export const unmergeById = (ctx: Ctx, merge_id: string, reason?: string): Promise<Unmerged> =>
+  inTx(ctx, async (ctx) => {
+    const { tx, organization_id } = ctx
+    const [merge] = await tx<StoredMerge[]>`
+      select id, primary_id, duplicate_id, pre_image from lead_merges
+      where organization_id = ${organization_id} and id = ${merge_id} and unmerged_at is null`
+    if (!merge) throw new DomainError('conflict', 'not_merged', 'This merge was taken back already.')
+    return takeApart(ctx, merge, { reason })
+  })
+
+type StoredMerge = { id: string; primary_id: string; duplicate_id: string; pre_image: unknown }
+
+const StoredChange = z.object({ field: z.string(), before: z.unknown(), after: z.unknown() })
+const PreImage = z.object({
+  primary: z.looseObject({ name: z.string() }),
+  duplicate: z.looseObject({ archived_at: z.string().nullable() }),
+  changes: z.array(StoredChange),
+  moved: z.array(
+    z.object({
+      table: z.string(),
+      column: z.string(),
+      what: z.string(),
+      rows: z.array(z.record(z.string(), z.unknown())),
+    }),
+  ),
+  origins: z.array(
+    z.object({ field: z.string(), origin: z.unknown(), tainted: z.boolean(), set_at: z.string() }),
+  ),
+  withdrawn: z.array(z.uuid()),
+  passed_on: z.array(z.uuid()),
+  fields: MergeFields.optional(),
+})
+type PreImage = z.infer<typeof PreImage>
+
+const standingMerge = async (
+  { tx, organization_id }: TxCtx,
+  { id, name }: Opportunity,
+  duplicate_id: string | undefined,
+): Promise<StoredMerge> => {
+  const merges = await tx<(StoredMerge & { duplicate: string })[]>`
+    select m.id, m.primary_id, m.duplicate_id, m.pre_image, d.name as duplicate from lead_merges m
+    join opportunities d on d.organization_id = m.organization_id and d.id = m.duplicate_id
+    where m.organization_id = ${organization_id} and m.unmerged_at is null
+      and (m.duplicate_id = ${id} or m.primary_id = ${id})
+      ${duplicate_id ? tx`and m.duplicate_id = ${duplicate_id}` : tx``}
+    order by (m.duplicate_id = ${id}) desc, m.id desc limit 50`
+  const [merge, another] = merges
+  if (!merge)
+    throw new DomainError(
+      'conflict',
+      'not_merged',
+      `Nothing is merged into “${name}”, nor is it merged into another lead.`,
+    )
+  if (!another || merge.duplicate_id === id) return merge
+  throw new DomainError(
+    'conflict',
+    'several_merged',
+    `Several leads were merged into “${name}”: say which one, by \`duplicate_id\`.`,
+    {
+      errors: [
+        {
+          pointer: '/duplicate_id',
+          message: 'one of the leads that were merged into this one',
+          accepted: merges.map(({ duplicate_id: id, duplicate }) => ({ id, name: duplicate })),
+        },
+      ],
+    },
+  )
+}
+
+const takeApart = async (
+  ctx: TxCtx,
+  merge: StoredMerge,
+  { reason, version }: UnmergeLeads,
+): Promise<Unmerged> => {
+  const { tx, organization_id } = ctx
+  const { primary_id, duplicate_id } = merge
+  await tx`
+    select 1 from opportunities where organization_id = ${organization_id} and id in (${primary_id}, ${duplicate_id})
+    order by id for update`
+  const marked = await tx`
+    update lead_merges set unmerged_at = now(), unmerged_by = ${tx.json(ctx.actor)}
+    where organization_id = ${organization_id} and id = ${merge.id} and unmerged_at is null returning id`
+  if (marked.length === 0)
+    throw new DomainError('conflict', 'not_merged', 'This merge was taken back already.')
+  requireReason(ctx, reason)
+  requireApproval(ctx, 'takes a merge back')
+  const primary = await getOpportunity(ctx, primary_id, 'lead')
+  requireUnmerged(primary)
+  if (version !== undefined) requireUpon(primary, version)
+  const image = PreImage.parse(merge.pre_image)
+  const { changes, kept } = await restoreFields(ctx, primary, image)
+  const duplicate = await getOpportunity(ctx, duplicate_id, 'lead')
+  await requireFreeExternalId(ctx, 'lead', duplicate.external_id, duplicate_id)
+  await tx`
+    update opportunities set archived_at = ${image.duplicate.archived_at}, merged_into = null, version = version + 1, updated_at = now()
+    where organization_id = ${organization_id} and id = ${duplicate_id}`
+  await tx`
+    update opportunities set merged_into = ${duplicate_id} where organization_id = ${organization_id}
+      and merged_into = ${primary_id} and id = any(${image.passed_on}::uuid[])`
+  for (const { what, count } of await returnRows(ctx, image.moved, primary_id, duplicate_id))
+    kept.push({ what, reason: `${count} of them belong elsewhere by now` })
+  await unshareTimeline(ctx, primary_id, duplicate_id)
+  if (image.withdrawn.length > 0)
+    kept.push({
+      what: 'approvals',
+      reason: `${image.withdrawn.length} stay withdrawn: what they rested on may have changed`,
+    })
+  const after = {
+    primary: await getOpportunity(ctx, primary_id),
+    duplicate: await getOpportunity(ctx, duplicate_id),
+  }
+  writeKeys(ctx, [after.primary])
+  await recordActivity(ctx, {
+    type: 'unmerged',
+    subjects: [
+      { kind: 'lead', id: primary_id },
+      { kind: 'lead', id: duplicate_id },
+    ],
+    reason,
+    record_version: after.primary.version,
+    data: {
+      merge_id: merge.id,
+      kind: 'lead',
+      name: primary.name,
+      duplicate_id,
+      duplicate: duplicate.name,
+      changes,
+      kept,
+      undo: {
+        tool: 'merge_leads',
+        input: { lead_id: primary_id, duplicate_id, ...(image.fields ? { fields: image.fields } : {}) },
+      },
+    },
+  })
+  await pairLeads(ctx, [primary_id, duplicate_id])
+  await rescoreLeads(ctx, [primary_id, duplicate_id])
+  for (const id of [primary_id, duplicate_id]) await recheckApprovals(ctx, { kind: 'lead', id })
+  return { ...after, kept }
+}
+
+const CUSTOM = 'custom.'
+
+/** Gives the primary back what it had, unless somebody wrote something else since. */
+const restoreFields = async (
+  ctx: TxCtx,
+  primary: Opportunity,
+  { changes, origins }: PreImage,
+): Promise<{ changes: Change[]; kept: KeptSince[] }> => {
+  const { tx, organization_id } = ctx
+  const now = (field: string): unknown =>
+    (field.startsWith(CUSTOM)
+      ? primary.custom[field.slice(CUSTOM.length)]
+      : primary[field as keyof Opportunity]) ?? null
+  const stands = ({ field, after }: z.infer<typeof StoredChange>): boolean =>
+    JSON.stringify(now(field)) === JSON.stringify(after ?? null)
+  const restored = changes.filter(stands)
+  const kept = changes
+    .filter((change) => !stands(change))
+    .map(({ field, after }) => ({
+      what: field,
+      reason: 'It was edited since',
+      left: after ?? null,
+      now: now(field),
+    }))
+  const columns = restored.filter(({ field }) => !field.startsWith(CUSTOM))
+  await writeCustomValues(
+    ctx,
+    'lead',
+    primary.id,
+    Object.fromEntries(
+      restored
+        .filter((change) => !columns.includes(change))
+        .map(({ field, before }) => [field.slice(CUSTOM.length), before ?? null]),
+    ),
+  )
+  const values = Object.fromEntries(columns.map(({ field, before }) => [field, before ?? null]))
+  await tx`
+    update opportunities set ${tx({ ...values, version: primary.version + 1, updated_at: new Date() } as never)}
+    where organization_id = ${organization_id} and id = ${primary.id}`
+  const fields = restored.map(({ field }) => field)
+  await tx`
+    delete from record_origins where organization_id = ${organization_id} and record_kind = 'lead'
+      and record_id = ${primary.id} and field = any(${fields}::text[])`
+  const former = origins.filter(({ field }) => fields.includes(field))
+  insertRows(
+    ctx,
+    'record_origins',
+    former.map((origin) => ({ ...origin, record_kind: 'lead', record_id: primary.id })),
+  )
+  return {
+    changes: restored.map(({ field, before, after }) => ({
+      field,
+      before: after ?? null,
+      after: before ?? null,
+    })),
+    kept,
+  }
+}
+
+/**
+ * Takes from the primary's timeline what is there only because of the merge: lines that do not say, as they were sealed or
+ * as their author made them read since, that they are about it, and that no other lead brought that is still merged into it.
+ */
+const unshareTimeline = ({ tx, organization_id }: TxCtx, primary_id: string, duplicate_id: string) => {
+  const about = tx.json([{ kind: 'lead', id: primary_id }])
+  return tx`
+    delete from activity_subjects s
+    using activity_subjects theirs, activities a
+    where s.organization_id = ${organization_id} and s.kind = 'lead' and s.subject_id = ${primary_id}
+      and theirs.organization_id = s.organization_id and theirs.kind = 'lead' and theirs.subject_id = ${duplicate_id}
+      and theirs.activity_id = s.activity_id
+      and a.organization_id = s.organization_id and a.id = s.activity_id
+      and not coalesce((select r.subjects from activity_revisions r where r.organization_id = a.organization_id
+        and r.activity_id = a.id and r.subjects is not null order by r.n desc limit 1), a.subjects) @> ${about}
+      and not exists (
+        select from activity_subjects brought
+        join opportunities o on o.organization_id = brought.organization_id and o.id = brought.subject_id
+          and o.merged_into = ${primary_id} and o.id <> ${duplicate_id}
+        where brought.organization_id = s.organization_id and brought.kind = 'lead' and brought.activity_id = s.activity_id)`
+}

@@ -2,6 +2,7 @@ import { startAgentJobs, type AgentWorker } from './agents/jobs.ts'
 import { startSequencer } from './db/audit.ts'
 import { startBulkWork } from './tools/bulk.ts'
 import { startToolJobs } from './tools/jobs.ts'
+import { startScoreWork } from './tools/scores.ts'
 
 /** What a worker is made of: the thinking part's needs, and where sealed heads are kept outside the database. */
 export type WorkerOptions = AgentWorker & { heads_file: string }
@@ -18,11 +19,12 @@ export const startWorker = async (options: WorkerOptions): Promise<Worker> => {
   const sequencer = startSequencer(options.db, options.heads_file)
   const carrying = await startToolJobs(options.db, options.outside)
   const bulk = await startBulkWork(options.db)
+  const scores = await startScoreWork(options.db)
   const thinking = await startAgentJobs(options)
   return {
     lastBeat: () => new Date(Math.min(carrying.lastBeat().getTime(), thinking.lastBeat().getTime())),
     stop: async () => {
-      await Promise.all([carrying.stop(), bulk.stop(), thinking.stop()])
+      await Promise.all([carrying.stop(), bulk.stop(), scores.stop(), thinking.stop()])
       await sequencer.stop()
     },
   }

@@ -148,7 +148,7 @@ const openChannel = (db: Database, organization_id: string, onEmpty: () => void)
 /** What is told and not kept stands where its reader is: whoever resumes there misses nothing that is kept. */
 const passingEvent = (seq: number, subject: Subject): Event => ({
   id: seq,
-  type: 'bulk_progress',
+  type: `${subject.kind}_progress`,
   subject,
   subjects: [subject],
   version: null,

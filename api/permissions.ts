@@ -36,6 +36,8 @@ export const permissions = [
   'bulk:write',
   'fields:read',
   'fields:write',
+  'scores:read',
+  'scores:write',
   'routing:read',
   'routing:write',
   'availability:write',

@@ -73,6 +73,10 @@ export const activityTypes = [
   'agent_run',
   'agent_refused',
   'settings_changed',
+  'score_formula_activated',
+  'score_formula_retired',
+  'score_backtested',
+  'scores_recomputed',
   'bulk_finished',
   'merged',
   'unmerged',
@@ -259,7 +263,7 @@ export const getActivity = (ctx: Ctx, id: string): Promise<Activity> =>
 export type Event = {
   id: number
   /** An activity’s, or what passes: how far an act on many records has come is told, not kept. */
-  type: ActivityType | 'bulk_progress'
+  type: ActivityType | `${string}_progress`
   subject: Subject
   subjects: Subject[]
   version: number | null

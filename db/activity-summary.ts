@@ -140,6 +140,14 @@ export const describeActivity = (type: ActivityType, data: Record<string, unknow
       return RUN_OUTCOMES[text('status')] ?? `ended a run: ${text('status')}`
     case 'agent_refused':
       return `was refused ${text('tool')}: ${text('message')}`
+    case 'score_formula_activated':
+      return `put the score formula “${text('name')}” (version ${String(data['number'])}) in force, in place of “${text('former')}”`
+    case 'score_formula_retired':
+      return `took the score formula “${text('name')}” (version ${String(data['number'])}) out of use`
+    case 'score_backtested':
+      return `back-tested a score formula: ${count(data['changed'], 'open lead')} would change`
+    case 'scores_recomputed':
+      return `scored every lead anew: ${scoresOf(data)}`
     case 'settings_changed':
       return `changed ${text('what')}${data['resumed_runs'] ? `; ${count(data['resumed_runs'], 'run')} that it had stopped began anew` : ''}`
   }
@@ -217,6 +225,12 @@ const describeLinkChange = ({ changes, from_name, to_name }: Record<string, unkn
   return after === null
     ? `left ${String(from_name)} without a primary ${noun}`
     : `made ${String(to_name)} the primary ${noun} of ${String(from_name)}`
+}
+
+/** What a scoring of every lead came to. */
+const scoresOf = ({ status, counts }: Record<string, unknown>): string => {
+  const { changed = 0, unchanged = 0 } = (counts ?? {}) as { changed?: number; unchanged?: number }
+  return `${changed} changed, ${unchanged} stayed${status === 'cancelled' ? '; then it was stopped' : ''}`
 }
 
 const fieldsOf = (data: Record<string, unknown>): string =>

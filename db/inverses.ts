@@ -33,6 +33,7 @@ import { lockRecord, updateRecord } from './record-updates.ts'
 import { archiveRecord, recordKinds, type RecordRef, requireRecord, restoreRecord } from './records.ts'
 import { duplicateInverses } from './duplicate-inverses.ts'
 import { routingInverses } from './routing-inverses.ts'
+import { scoreInverses } from './score-inverses.ts'
 import { archiveTask, cancelTask, completeTask, reopenTask, restoreTask } from './task-states.ts'
 import { lockTask, TaskChange, taskStatuses, updateTask } from './tasks.ts'
 
@@ -370,6 +371,7 @@ export const inverses = {
     without: ({ values, field_id }, fields) => ({ field_id, values: omit(values, fields) }),
     apply: (ctx, { field_id, values }) => updateField(ctx, field_id, values),
   }),
+  ...scoreInverses,
   archive_field: inverse({
     input: z.object({ field_id: z.uuid() }),
     standing: async (ctx, { field_id }) => ({ ...(await lockField(ctx, field_id)) }),

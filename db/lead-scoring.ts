@@ -136,16 +136,23 @@ export const saveNewScores = (
     }),
   )
 
-/** Scores leads that were read; answers those whose score, reasons or formula are others than before. */
-export const scoreRead = (formula: Formula, leads: readonly Scorable[], now: Date): ScoredLead[] =>
+/**
+ * Scores leads that were read; answers those whose score, reasons or formula are others than before. `moved` says that it is
+ * more than the formula's name.
+ */
+export const scoreRead = (
+  formula: Formula,
+  leads: readonly Scorable[],
+  now: Date,
+): (ScoredLead & { moved: boolean })[] =>
   leads.flatMap(({ id, lead, standing }) => {
     const scored = scoreValues(formula, lead, now)
-    const same =
-      standing !== null &&
-      standing.formula === formula.label &&
-      standing.score === scored.score &&
-      JSON.stringify(standing.reasons.map(inOrder)) === JSON.stringify(scored.reasons.map(inOrder))
-    return same ? [] : [{ lead_id: id, scored, judged: (standing?.verdict ?? null) !== null, standing }]
+    const moved =
+      standing?.score !== scored.score ||
+      JSON.stringify(standing.reasons.map(inOrder)) !== JSON.stringify(scored.reasons.map(inOrder))
+    if (!moved && standing.formula === formula.label) return []
+    const judged = (standing?.verdict ?? null) !== null
+    return [{ lead_id: id, scored, judged, standing, moved }]
   })
 
 /** jsonb keeps the names of an object in an order of its own. */

@@ -137,7 +137,8 @@ const calculate = (expression: Expression, lead: ScorableLead, now: Date): numbe
 
 type Operation = Exclude<Expression, { number: number } | { field: string }>
 
-const operationOf = (expression: Operation): [Expression[], (a: number, b: number) => number] => {
+/** The parts of an operation, and how two of them are joined. */
+export const operationOf = (expression: Operation): [Expression[], (a: number, b: number) => number] => {
   if ('add' in expression) return [expression.add, (a, b) => a + b]
   if ('subtract' in expression) return [expression.subtract, (a, b) => a - b]
   if ('multiply' in expression) return [expression.multiply, (a, b) => a * b]

@@ -8,7 +8,7 @@ export type Needs = {
   /** Keys of custom fields. */
   custom: readonly string[]
   counts: readonly { count: Countable; days: number | undefined }[]
-  /** Time passing alone changes a score. */
+  /** Time passing alone changes a score, as far as the names say: a custom field may hold a day. */
   time_dependent: boolean
 }
 
@@ -33,8 +33,7 @@ export const needsOf = ({ factors }: FormulaDefinition): Needs => {
     time_dependent:
       decays.length > 0 ||
       counts.some(({ days }) => days !== undefined) ||
-      // What type a custom field has, its name does not say: a day costs a look in the night.
-      names.some((name) => inputs[name]?.kind === 'date' || name.startsWith(CUSTOM)),
+      names.some((name) => inputs[name]?.kind === 'date'),
   }
 }
 
@@ -44,3 +43,11 @@ export const namesIn = (look: LooksAt): string[] => {
   if ('count' in look) return []
   return partsOf(look.calculate).flatMap((part) => ('field' in part ? [part.field] : []))
 }
+
+/** What two formulas need, read once. */
+export const mergedNeeds = (a: Needs, b: Needs): Needs => ({
+  fields: a.fields.union(b.fields),
+  custom: [...new Set([...a.custom, ...b.custom])],
+  counts: [...a.counts, ...b.counts],
+  time_dependent: a.time_dependent || b.time_dependent,
+})

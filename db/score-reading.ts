@@ -22,13 +22,13 @@ export type Standing = {
  * Reads leads with what a formula needs of them, in one query, and two more where it looks at custom fields or counts what
  * happened.
  * @param which what follows `where`, over `o`, with its order and limit
- * @param at the moment that counts are as of
+ * @param as_of the moment that counts are as of, for all of them or by their id
  */
 export const readScorable = async (
   ctx: TxCtx,
   needs: Needs,
   which: SqlPart,
-  at: Date,
+  as_of: AsOf,
 ): Promise<Scorable[]> => {
   const { tx } = ctx
   const { fields } = needs
@@ -52,14 +52,18 @@ export const readScorable = async (
   const ids = rows.map(({ id }) => id)
   const [custom, counts] = await Promise.all([
     readCustom(ctx, needs.custom, ids),
-    readCounts(ctx, needs, ids, at),
+    readCounts(ctx, needs, ids, as_of),
   ])
   return rows.map(({ id, read, standing }) => ({
     id,
-    lead: leadOf(read, custom?.get(id), counts?.get(id), at),
+    lead: leadOf(read, custom?.get(id), counts?.get(id), momentFor(as_of, id)),
     standing,
   }))
 }
+
+type AsOf = Date | ((id: string) => Date)
+
+const momentFor = (as_of: AsOf, id: string): Date => (as_of instanceof Date ? as_of : as_of(id))
 
 /** As JSON gives it. */
 type Read = Omit<ScorableLead, 'created_at' | 'stage_entered_at' | 'last_activity'> & {
@@ -197,7 +201,7 @@ const readCounts = async (
   ctx: TxCtx,
   { fields, counts }: Needs,
   ids: string[],
-  at: Date,
+  as_of: AsOf,
 ): Promise<Map<string, Counted> | undefined> => {
   const wants_last = fields.has('last_activity')
   if (counts.length === 0 && !wants_last) return undefined
@@ -216,6 +220,7 @@ const readCounts = async (
   const found = Map.groupBy(rows, ({ subject_id }) => subject_id)
   return new Map(
     ids.map((id) => {
+      const at = momentFor(as_of, id)
       const lines = (found.get(id) ?? [])
         .map(({ type, activity_id, edited }) => ({ type, at: edited?.getTime() ?? momentOf(activity_id) }))
         .filter((line) => line.at <= at.getTime())

@@ -18,12 +18,14 @@ const FINDERS = [
   'overdue_bulk_jobs(at_most integer)',
   'overdue_files(at_most integer)',
   'overdue_messages(at_most integer)',
+  'overdue_score_jobs(at_most integer)',
   'overdue_submissions(at_most integer)',
   'resolve_api_key(wanted_hash text)',
   'resolve_token(wanted_kind text, wanted_hash text)',
   'search_records(wanted_organization uuid, kinds text[], words text[], at_most integer, among integer)',
   'stuck_stages(at_most integer)',
   'unassessed_organizations(at_most integer)',
+  'timed_score_formulas(at_most integer)',
   'unsealed_organizations()',
 ]
 

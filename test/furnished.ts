@@ -29,6 +29,10 @@ import { createRoutingPool } from '../db/routing-pools.ts'
 import { createRoutingRule } from '../db/routing-rules.ts'
 import { queueRun } from '../db/runs.ts'
 import { storeSubmission } from '../db/submissions.ts'
+import { activateScoreFormula } from '../db/score-activation.ts'
+import { startBackTest } from '../db/score-backtest-reads.ts'
+import { createScoreFormula } from '../db/score-formulas.ts'
+import { workScoreJob } from '../db/score-work.ts'
 import { createTask } from '../db/tasks.ts'
 import { addTimeOff } from '../db/time-off.ts'
 import { listTimeline } from '../db/timeline.ts'
@@ -64,6 +68,8 @@ export type Furnished = Record<
   | 'entry'
   | 'file'
   | 'bulk'
+  | 'score_formula'
+  | 'active_formula'
   | 'routing_rule'
   | 'routing_pool'
   | 'time_off',
@@ -225,6 +231,7 @@ export const furnish = async (ctx: Ctx, user_id: string): Promise<Furnished> => 
     activity: (await listTimeline(ctx, subject, { limit: 1 })).data[0]?.id ?? '',
     bulk: await doneBulk(ctx, lead.id),
     ...(await furnishRouting(ctx, user_id)),
+    ...(await putFormulas(ctx)),
     view: (await createView(ctx, { name: 'Large teams', record_kind: 'lead', sort: '-custom.team_size' })).id,
   }
 }
@@ -256,6 +263,19 @@ const furnishRouting = async (ctx: Ctx, user_id: string) => {
   const days = { from_on: '2020-01-01', until_on: '2020-01-02' }
   const { id } = await addTimeOff(ctx, user_id, days)
   return { routing_rule: rule.id, routing_pool: pool.id, time_off: id }
+}
+
+/** A version of the score formula that is in force, and a draft that may be: both are back-tested. */
+const putFormulas = async (ctx: Ctx): Promise<Pick<Furnished, 'score_formula' | 'active_formula'>> => {
+  const made = async (): Promise<string> => {
+    const { id } = await createScoreFormula(ctx, {})
+    const job = await startBackTest(ctx, id)
+    await workScoreJob(ctx.db, ctx.organization_id, job.id)
+    return id
+  }
+  const active_formula = await made()
+  await activateScoreFormula(ctx, active_formula)
+  return { active_formula, score_formula: await made() }
 }
 
 /** An act on many records that has been done. */

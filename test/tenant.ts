@@ -33,6 +33,10 @@ import { createRoutingRule } from '../db/routing-rules.ts'
 import { changeFallback } from '../db/routing-settings.ts'
 import { processSubmission, storeSubmission } from '../db/submissions.ts'
 import { addTimeOff } from '../db/time-off.ts'
+import { startBackTest } from '../db/score-backtest-reads.ts'
+import { builtInFormula } from '../db/score-built-in.ts'
+import { createScoreFormula } from '../db/score-formulas.ts'
+import { workScoreJob } from '../db/score-work.ts'
 import { createView } from '../db/views.ts'
 import { executeApproval } from '../tools/approvals.ts'
 import { makeLead, nowhere, parkEmail, putToWork } from './worked-lead.ts'
@@ -106,6 +110,10 @@ export const fillTenant = async (world: World, ctx: Ctx): Promise<void> => {
   )
   await createField(ctx, { record_kind: 'lead', key: 'team_size', label: 'Team size', type: 'integer' })
   await inTx(ctx, (ctx) => writeCustomValues(ctx, 'lead', lead.id, { team_size: 12 }))
+  const raised = { ...builtInFormula, base: builtInFormula.base + 5 }
+  const formula = await createScoreFormula(ctx, { definition: raised })
+  const tried = await startBackTest(ctx, formula.id)
+  await workScoreJob(world.db, ctx.organization_id, tried.id)
   await createView(ctx, { name: 'Large teams', record_kind: 'lead', sort: '-custom.team_size' })
   await writePreference(ctx, 'view', 'list')
   const subject = { kind: 'lead' as const, id: lead.id }

@@ -14,6 +14,7 @@ import { remindOfTask } from '../db/task-reminders.ts'
 import { executeApproval } from './approvals.ts'
 import { readFileText } from './files.ts'
 import { deliverMessage } from './messages.ts'
+import { lookForNightlyScores } from './scores.ts'
 import type { Outside } from './tool.ts'
 
 /** How much of each kind one worker does at once, and how often it looks for what no job woke. */
@@ -64,6 +65,7 @@ export const startToolJobs = async (
     await sweep(db, outside)
     await lookForStuck(db)
     await foldLongLedgers(db)
+    await lookForNightlyScores(db)
     await beginRiskDays(db)
   })
   return startSweeping(db, outside)

@@ -38,6 +38,7 @@ import { routingPools } from './routing-pools.ts'
 import { routingRules } from './routing-rules.ts'
 import { routingSettings } from './routing-settings.ts'
 import { runs } from './runs.ts'
+import { scoreFormulas } from './score-formulas.ts'
 import { search } from './search.ts'
 import { settings } from './settings.ts'
 import { submissions } from './submissions.ts'
@@ -94,6 +95,7 @@ export const routes: readonly Route[] = [
   ...fields,
   ...views,
   ...preferences,
+  ...scoreFormulas,
   ...search,
   ...external,
 ]

@@ -17,7 +17,7 @@ export async function* decodeText(
   source: AsyncIterable<Uint8Array>,
   encoding: CsvEncoding,
 ): AsyncGenerator<string> {
-  const decoder = encoding === 'utf-8-or-windows-1252' ? eitherDecoder() : strictDecoder(encoding)
+  const decoder = openDecoder(encoding)
   for await (const piece of source) {
     const text = decoder.decode(piece, { stream: true })
     if (text !== '') yield text
@@ -25,6 +25,13 @@ export async function* decodeText(
   const end = decoder.decode()
   if (end !== '') yield end
 }
+
+/**
+ * A decoder of pieces; without a piece it ends.
+ * @throws {DomainError} as `decodeText`
+ */
+export const openDecoder = (encoding: CsvEncoding): PieceDecoder =>
+  encoding === 'utf-8-or-windows-1252' ? eitherDecoder() : strictDecoder(encoding)
 
 /** Says on which line and byte it stopped. */
 const strictDecoder = (encoding: CsvEncoding): PieceDecoder => {

@@ -19,8 +19,8 @@ const RARE = ['^', '~', '\u001f', '\u0001'] as const
 /** How delimiters are named to people. */
 const NAMES: Record<string, string> = { ',': 'comma', ';': 'semicolon', '\t': 'tab', '|': 'vertical bar' }
 
-/** Below this share of rows of one width, lines are no table. */
-const LEAST = 0.5
+/** Below this share of rows of one width, lines are no table; sentences with a comma each are none, either. */
+const LEAST = { narrow: 0.6, wide: 0.4 }
 const ROWS = 300
 
 /**
@@ -38,7 +38,7 @@ export const tellDelimiter = (text: string, given: CsvChoices, whole: boolean): 
     tryDelimiter(whole ? `${text}\n` : text, delimiter, quote),
   )
   const [best, rival] = tries.toSorted((a, b) => b.score - a.score)
-  if (best && best.width > 1 && best.share >= LEAST)
+  if (best && best.width > 1 && best.share >= (best.width > 3 ? LEAST.wide : LEAST.narrow))
     return {
       ...base,
       delimiter: best.delimiter,

@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { tellDelimiter, tellLineEnding } from './csv-delimiter.ts'
+import { openDecoder } from './csv-decoding.ts'
 import { dateStyles } from './csv-dates.ts'
-import { csvEncodings, decoderOf, tellEncoding, type CsvEncoding } from './csv-encoding.ts'
+import { csvEncodings, tellEncoding } from './csv-encoding.ts'
 import { findHeader, isBlank } from './csv-header.ts'
-import { refuseOtherFiles, refuseUnprintable } from './csv-refusals.ts'
+import { emptyFile, refuseOtherFiles, refuseUnprintable } from './csv-refusals.ts'
 import { csvLimits, firstRecords, openRecords } from './csv-records.ts'
 import { watchStyles, type CellStyles } from './csv-styles.ts'
 import { restoreCell } from './csv-cells.ts'
@@ -96,8 +97,10 @@ export const sniffDialect = (
   refuseOtherFiles(sample)
   const told = tellEncoding(sample, whole, given.encoding)
   const encoding = given.encoding ?? told.encoding
-  const text = textOf(sample, encoding)
+  // A character that is cut at the end of a sample waits for the rest.
+  const text = openDecoder(encoding).decode(sample, { stream: !whole })
   refuseUnprintable(text)
+  if (whole && text.trim() === '') throw emptyFile()
   const separator = tellDelimiter(text.slice(0, TRIED), given, whole && text.length <= TRIED)
   const { delimiter, quote } = separator
   // What is cut off at the end of a sample is no record.
@@ -181,7 +184,3 @@ const reasonOf = (
   chosen: unknown,
 ): { confidence: number; why: string } =>
   chosen === undefined ? { confidence, why } : { confidence: 1, why: 'it was chosen' }
-
-/** Where a character is cut at the end of a sample, it waits for the rest. */
-const textOf = (bytes: Uint8Array, encoding: CsvEncoding): string =>
-  decoderOf(encoding).decode(bytes, { stream: true })

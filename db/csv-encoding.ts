@@ -119,12 +119,19 @@ const wideOf = (bytes: Uint8Array): EncodingReading | undefined => {
   let even = 0
   let odd = 0
   const length = Math.min(bytes.length, EVIDENCE_BYTES) & ~1
+  let pairs = 0
+  let controls = 0
   for (let at = 0; at < length; at += 2) {
-    if (bytes[at] === 0) even += 1
-    if (bytes[at + 1] === 0) odd += 1
+    const [first = 0, second = 0] = [bytes[at], bytes[at + 1]]
+    if (first === 0) even += 1
+    if (second === 0) odd += 1
+    if (isPlain(first) && isPlain(second)) pairs += 1
+    if ((first === 0 && isControl(second)) || (second === 0 && isControl(first))) controls += 1
   }
   const most = Math.max(even, odd)
   if (most < 2 || most < length / 40 || Math.min(even, odd) * 10 > most) return undefined
+  // Two plain characters beside each other are no letter of two bytes, where most are so.
+  if (pairs > (length / 2 - most) / 2 || controls > length / 200) return undefined
   const encoding = odd > even ? 'utf-16le' : 'utf-16be'
   try {
     new TextDecoder(encoding, { fatal: true }).decode(bytes.subarray(0, length), { stream: true })
@@ -138,6 +145,10 @@ const wideOf = (bytes: Uint8Array): EncodingReading | undefined => {
     why: `every second byte of its plain characters is zero, as in UTF-16`,
   }
 }
+
+const isControl = (byte: number): boolean => byte < 9 || (byte > 13 && byte < 32)
+
+const isPlain = (byte: number): boolean => byte >= 32 && byte < 127
 
 /** Where the last UTF-8 character that was not cut ends. */
 export const lastWhole = (bytes: Uint8Array): number => {

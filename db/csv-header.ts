@@ -56,7 +56,7 @@ const firstOfTable = (rows: readonly CsvRecord[], first_line?: number): number =
   const usual = [...counts].toSorted((a, b) => b[1] - a[1] || b[0] - a[0])[0]?.[0] ?? 1
   // A title has few cells; rows that are merely uneven begin no table.
   const found = among.findIndex(
-    ({ cells }) => filled(cells) > Math.min(usual, 3) / 2 && cells.length >= usual - 1,
+    ({ cells }) => filled(cells) > Math.min(usual, 3) / 2 && cells.length >= (usual > 3 ? usual - 1 : usual),
   )
   return Math.max(0, found)
 }
@@ -131,10 +131,7 @@ const nameOf = (cell: string): string => {
 /** The name, with a number where it is taken. */
 const distinct = (name: string, taken: Set<string>, given: ReadonlySet<string>): string => {
   let own = name
-  for (let n = 2; taken.has(own); n++) {
-    own = `${name} (${n})`
-    if (given.has(own)) taken.add(own)
-  }
+  for (let n = 2; taken.has(own) || (n > 2 && given.has(own)); n++) own = `${name} (${n})`
   taken.add(own)
   return own
 }

@@ -5,7 +5,7 @@ import { invalid, type DomainError } from './errors.ts'
  * @throws {DomainError} `csv_empty`, `csv_not_csv` naming what it is and what to do
  */
 export const refuseOtherFiles = (head: Uint8Array): void => {
-  if (head.length === 0) throw invalid('csv_empty', '/file', 'This file is empty.')
+  if (head.length === 0) throw emptyFile()
   const begin = Buffer.from(head.subarray(0, 4_096)).toString('latin1')
   const found = OTHERS.find(({ marks }) => marks.test(begin))
   if (!found) return
@@ -16,6 +16,10 @@ export const refuseOtherFiles = (head: Uint8Array): void => {
     'CSV: plain text, a row on each line',
   )
 }
+
+/** The refusal of a file in which nothing is written. */
+export const emptyFile = (): DomainError =>
+  invalid('csv_empty', '/file', 'This file is empty: there is nothing to import.')
 
 const SAVE_AS = 'open it and save the sheet as CSV (UTF-8)'
 const EXPORT_AGAIN = 'export the list as CSV from the program that made it'
@@ -62,8 +66,8 @@ const OTHERS: { what: string; marks: RegExp; advice: string }[] = [
   { what: 'an SQLite database', marks: /^SQLite format 3\0/, advice: EXPORT_AGAIN },
 ]
 
-/** Text holds next to no control characters. */
-const MOST = 0.003
+/** Text holds next to no control characters; a row that holds one is told of when it is read. */
+const MOST = { count: 3, share: 0.003 }
 
 /** @throws {DomainError} `csv_not_text` naming the first line with a character that no text has */
 export const refuseUnprintable = (text: string): void => {
@@ -73,7 +77,7 @@ export const refuseUnprintable = (text: string): void => {
     count += 1
     if (first < 0) first = index
   }
-  if (count <= 1 || count <= text.length * MOST) return
+  if (count <= MOST.count || count <= text.length * MOST.share) return
   throw notText(text, first)
 }
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createSource } from '../db/intake-sources.ts'
 import { openSurface, openTenant, type Surface, type Tenant } from './furnished-tenant.ts'
 import { NOBODYS, pathOf, placed, placesOf, setAt, valuesOf, type Described } from './operations.ts'
+import { randomFrom } from './random.ts'
 
 // P20: every operation, made from the document, against what nobody should send. `FUZZ_SEED` and `FUZZ_DEPTH` go further.
 
@@ -23,14 +24,7 @@ beforeAll(async () => {
 })
 afterAll(() => surface.stop())
 
-/** Mulberry32: the same choices for the same seed. */
-const random = (seed: number) => () => {
-  seed = (seed + 0x6d2b79f5) | 0
-  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-  return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-}
-const next = random(SEED)
+const next = randomFrom(SEED)
 const some = <T>(among: readonly T[], n: number): T[] =>
   n >= among.length ? [...among] : Array.from({ length: n }, () => among[Math.floor(next() * among.length)]!)
 

@@ -16,6 +16,7 @@ import { archiveRecord, restoreRecord } from '../db/records.ts'
 import { updateRecord } from '../db/record-updates.ts'
 import { listTimeline } from '../db/timeline.ts'
 import { undoActivity } from '../db/undo.ts'
+import { randomFrom } from './random.ts'
 
 /** A card as the model knows it. */
 export type ModelCard = {
@@ -388,16 +389,5 @@ export const openModel = async (ctx: Ctx, seed: number, bulk: Bulk): Promise<Mod
         throw new Error(`${name} failed after ${JSON.stringify(counts)} (seed ${seed})`, { cause: error })
       }
     },
-  }
-}
-
-/** Mulberry32: numbers from 0 to 1 that a seed decides. */
-const randomFrom = (seed: number): (() => number) => {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 }

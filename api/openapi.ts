@@ -118,6 +118,7 @@ const operationOf = (definition: Route['definition'], schemas: Record<string, ob
           ? {
               content: {
                 'application/json': { schema: shared(jsonSchema(definition.response, 'output'), schemas) },
+                ...(definition.report ? { 'text/csv': { schema: { type: 'string' } } } : {}),
               },
             }
           : {}),

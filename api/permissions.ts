@@ -34,6 +34,7 @@ export const permissions = [
   'files:write',
   'bulk:read',
   'bulk:write',
+  'exports:write',
   'fields:read',
   'fields:write',
   'scores:read',
@@ -61,6 +62,7 @@ const work: Permission[] = [
   'runs:write',
   'activities:write',
   'bulk:write',
+  'exports:write',
   'approvals:decide',
 ]
 /** What everybody may do about themselves. */

@@ -6,6 +6,7 @@ import { hashRequest, writeOnce, type Answer } from '../db/idempotency.ts'
 import { DomainError } from '../db/errors.ts'
 import type { Filter } from '../db/filters.ts'
 import type { Outside } from '../tools/tool.ts'
+import { answerCsv, wantsCsv } from './csv.ts'
 import { BODY_LIMIT, isStorable, parseStorableJson, readBody } from './body.ts'
 import type { Feed } from './event-feed.ts'
 import type { Doors } from './intake/doors.ts'
@@ -66,6 +67,8 @@ export type Definition<Params extends z.ZodObject, Query extends z.ZodObject, Bo
   /** What is answered; absent: nothing. */
   response?: z.ZodType
   status?: 200 | 201 | 202 | 204
+  /** The answer is a report: whoever asks for `text/csv` gets its rows as a file. */
+  report?: boolean
   /** The change must name the version it was made upon, as `version` or `If-Match`; `optional`: it may. */
   versioned?: boolean | 'optional'
   /** For programs: a session is refused. */
@@ -130,6 +133,7 @@ export const route = <
   const query = (definition.query ?? Nothing).strict() as unknown as Query
   const body = strict(definition.body ?? Nothing) as Body
   const { permission, method, versioned, keys_only = false, body_limit = BODY_LIMIT, keeps = [] } = definition
+  const { report = false } = definition
   const writes = method !== 'GET'
   const paramsOf = (given: Record<string, string>) => {
     const found = params.safeParse(given)
@@ -170,21 +174,22 @@ export const route = <
         // What is large was held up long enough: others first.
         if (bytes.length > LARGE_BODY) await setImmediate()
         const sent = understand(value, request)
-        const respond = async (ctx: Ctx): Promise<Response> =>
-          respondWith(
-            definition.status ?? 200,
-            await handle({
-              ...parts,
-              ctx,
-              principal,
-              params: found,
-              query: asked,
-              ...sent,
-              upload: received?.upload,
-              request,
-              request_id,
-            }),
-          )
+        const respond = async (ctx: Ctx): Promise<Response> => {
+          const data = await handle({
+            ...parts,
+            ctx,
+            principal,
+            params: found,
+            query: asked,
+            ...sent,
+            upload: received?.upload,
+            request,
+            request_id,
+          })
+          return report && wantsCsv(request)
+            ? answerCsv(`${url.pathname.split('/').slice(2).join('-')}.csv`, data)
+            : respondWith(definition.status ?? 200, data)
+        }
         const ctx = ctxOf(parts.db, principal)
         const key = writes ? idempotencyKey(request) : undefined
         if (key === undefined) return respond(ctx)

@@ -21,8 +21,8 @@ export const Result = z.object({
 })
 export type Result = z.infer<typeof Result>
 
-/** What is to be reached: a share of the limit, or a figure that is not exceeded. */
-export type Target = { ratio: number } | { at_most: number }
+/** What is to be reached: a share of the limit, a figure that is not exceeded, or one that is not fallen short of. */
+export type Target = { ratio: number } | { at_most: number } | { at_least: number }
 
 /** Says what is measured, how, and what is to be reached. `more` tells whether a higher figure is the better one. */
 export type Measured = { name: string; unit: string; how: string; more: boolean; target: Target }
@@ -51,12 +51,22 @@ export const conclude = ({ name, unit, how, more, target }: Measured, rounds: Ro
     value: rounded(value),
     limit: rounded(limit),
     ratio: rounded(ratio),
-    target: 'ratio' in target ? `ratio ≥ ${target.ratio}` : `≤ ${target.at_most} ${unit}`,
-    met: 'ratio' in target ? ratio >= target.ratio : value <= target.at_most,
+    target: wordsOf(target, unit),
+    met: isMet(target, value, ratio),
     unit,
     how,
     rounds: rounds.map((round) => ({ value: rounded(round.value), limit: rounded(round.limit) })),
   }
+}
+
+const wordsOf = (target: Target, unit: string): string => {
+  if ('ratio' in target) return `ratio ≥ ${target.ratio}`
+  return 'at_most' in target ? `≤ ${target.at_most} ${unit}` : `≥ ${target.at_least} ${unit}`
+}
+
+const isMet = (target: Target, value: number, ratio: number): boolean => {
+  if ('ratio' in target) return ratio >= target.ratio
+  return 'at_most' in target ? value <= target.at_most : value >= target.at_least
 }
 
 /** Prints a result as the one line that `npm run bench` reads. */

@@ -137,6 +137,14 @@ export const parseSort = (fields: FilterFields, sort: string): SortPart[] => {
   return [...parts, { name: 'id', type: 'uuid', required: true, descending: parts[0]?.descending ?? false }]
 }
 
+/** What follows `order by`, for all records at once: those without a value come last. */
+export const inOrderOf = (scope: FilterScope, sort: readonly SortPart[], alias: string): Fragment => {
+  const { tx } = scope
+  return sort
+    .map((part) => inOrder(tx, part, fieldExpression(scope, part.name, part, alias), false))
+    .reduce((all, next) => tx`${all}, ${next}`)
+}
+
 const sortableIn = (fields: FilterFields): string[] =>
   Object.entries(fields)
     .filter(([, { type, archived }]) => type !== 'boolean' && type !== 'tags' && !archived)

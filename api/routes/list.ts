@@ -14,6 +14,7 @@ import { contacts } from './contacts.ts'
 import { deals } from './deals.ts'
 import { discardReasons } from './discard-reasons.ts'
 import { exchangeRates } from './exchange-rates.ts'
+import { exports } from './exports.ts'
 import { failures } from './failures.ts'
 import { files } from './files.ts'
 import { fields } from './fields.ts'
@@ -92,6 +93,7 @@ export const routes: readonly Route[] = [
   ...activities,
   ...undo,
   ...bulk,
+  ...exports,
   ...fields,
   ...views,
   ...preferences,

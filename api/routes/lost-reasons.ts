@@ -48,6 +48,7 @@ export const lostReasons = [
         pipeline_id: z.uuid().optional(),
       }),
       response: LostReasonsShape,
+      report: true,
     },
     ({ ctx, query }) => reportLostReasons(ctx, query),
   ),

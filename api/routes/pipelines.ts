@@ -167,6 +167,7 @@ export const pipelines = [
       permission: 'pipelines:read',
       summary: 'How cards are spread over pipelines and stages',
       response: listOf(Distribution),
+      report: true,
     },
     async ({ ctx }) => ({ data: await readDistributions(ctx), next_cursor: null }),
   ),
@@ -243,6 +244,7 @@ export const pipelines = [
       summary: 'How a pipeline’s cards are spread over its stages',
       params: ById,
       response: Distribution,
+      report: true,
     },
     ({ ctx, params }) => readDistribution(ctx, params.id),
   ),
@@ -256,6 +258,7 @@ export const pipelines = [
       params: ById,
       query: z.object({ at: z.iso.datetime({ offset: true }).optional() }),
       response: listOf(Probability),
+      report: true,
     },
     async ({ ctx, params, query }) => ({
       data: await readProbabilities(ctx, params.id, query.at === undefined ? undefined : new Date(query.at)),

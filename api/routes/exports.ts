@@ -1,0 +1,56 @@
+import { z } from 'zod'
+import { exportRecords } from '../../db/exports.ts'
+import type { FilterKind } from '../../db/filter-fields.ts'
+import { streamCsv } from '../csv.ts'
+import { ListingQuery } from '../listing.ts'
+import type { Permission } from '../permissions.ts'
+import { requirePermission } from '../principal.ts'
+import { route } from '../route.ts'
+
+/** What can be exported, by the nouns of its list, and what it takes to read it. */
+const exported: Record<string, { kind: FilterKind; permission: Permission }> = {
+  leads: { kind: 'lead', permission: 'leads:read' },
+  deals: { kind: 'deal', permission: 'leads:read' },
+  opportunities: { kind: 'opportunity', permission: 'leads:read' },
+  accounts: { kind: 'account', permission: 'accounts:read' },
+  contacts: { kind: 'contact', permission: 'contacts:read' },
+  tasks: { kind: 'task', permission: 'tasks:read' },
+  notes: { kind: 'note', permission: 'notes:read' },
+  activities: { kind: 'activity', permission: 'activities:read' },
+  files: { kind: 'file', permission: 'files:read' },
+  campaigns: { kind: 'campaign', permission: 'campaigns:read' },
+  submissions: { kind: 'submission', permission: 'intake:read' },
+}
+
+const { q, filter, sort } = ListingQuery.shape
+
+const Columns = z
+  .string()
+  .max(10_000)
+  .transform((text) => text.split(',').map((name) => name.trim()))
+  .pipe(z.array(z.string().min(1)).min(1).max(500))
+
+/** Lists as files. */
+export const exports = Object.entries(exported).map(([noun, { kind, permission }]) =>
+  route(
+    {
+      method: 'GET',
+      path: `/api/exports/${noun}`,
+      permission: 'exports:write',
+      summary: `All ${noun} of a list as CSV`,
+      description:
+        'Takes the question of the list, and `columns`: names of fields, `custom.<key>`, or what an import takes (`stage`, `owner`, `value` …), which are the columns unless you say so. UTF-8; no cell can start a formula: what begins like one has an apostrophe before it, which an import takes away again.',
+      query: z.object({
+        q,
+        filter,
+        sort,
+        columns: Columns.optional().describe('Names with commas between them.'),
+      }),
+      tag: 'exports',
+    },
+    ({ ctx, query, principal }) => {
+      requirePermission(principal, permission)
+      return streamCsv(`${noun}.csv`, (write) => exportRecords(ctx, kind, query, write))
+    },
+  ),
+)

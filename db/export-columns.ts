@@ -1,0 +1,144 @@
+import type { TransactionSql } from 'postgres'
+import type { TxCtx } from './context.ts'
+import { joinList } from './csv-cells.ts'
+import { selectCustom } from './custom-values.ts'
+import { minorUnits } from './exchange-rates.ts'
+import { customFields } from './fields.ts'
+import { fieldExpression, fieldNamed, sqlText, type FilterScope } from './filter-condition.ts'
+import type { FilterKind } from './filter-fields.ts'
+import { filterKinds } from './filter-kinds.ts'
+import type { Fragment } from './filter-operands.ts'
+import { importTargets } from './import-targets.ts'
+import { type RecordKind, recordKinds } from './records.ts'
+
+/** A column of an export: its name, what is selected for it, and how that becomes the text of a cell. */
+export type ExportColumn = { name: string; sql: Fragment; text: (value: unknown) => string }
+
+/**
+ * The columns that an export of a kind has unless told otherwise. Of records: what an import takes, `id` and `external_id`
+ * first, money in major units, so that the file can be imported back. Of the rest: every field that has a name.
+ */
+export const columnNames = async (ctx: TxCtx, kind: FilterKind): Promise<string[]> => {
+  if (!isRecord(kind) && kind !== 'opportunity') return Object.keys(filterKinds[kind].fields)
+  const fields = await customFields(ctx)
+  const names = (isRecord(kind) ? [kind] : (['lead', 'deal'] as const)).flatMap((one) =>
+    importTargets(one, fields).map(({ field }) => field),
+  )
+  const exported = [...new Set(names)].filter((name) => !STOOD_FOR.has(name) && !FIRST.includes(name))
+  return [...FIRST, ...(kind === 'opportunity' ? ['kind'] : []), ...exported]
+}
+
+const FIRST = ['id', 'external_id']
+/** `value`, `revenue` and `owner` say the same for people. */
+const STOOD_FOR = new Set(['value_minor', 'revenue_minor', 'owner_id'])
+
+const isRecord = (kind: FilterKind): kind is RecordKind => (recordKinds as readonly string[]).includes(kind)
+
+/**
+ * The columns by their names: of an import, or of a filter.
+ * @throws {DomainError} `unknown_field` naming the nearest known one
+ */
+export const exportColumns = (
+  scope: FilterScope,
+  names: readonly string[],
+  alias: string,
+): ExportColumn[] => {
+  const { kind, tx } = scope
+  const fields = scope.fieldsOf(kind)
+  const special = specialColumns(tx, kind, alias)
+  return names.map((name) => {
+    const own = special[name]
+    if (own) return { name, ...own }
+    if (name.startsWith(CUSTOM)) {
+      fieldNamed(fields, name, '/columns')
+      const key = name.slice(CUSTOM.length)
+      // All custom values of a record are read at once; `exportRows` hands each its own.
+      return { name, sql: tx`null`, text: (value) => cellText((value as Record<string, unknown>)[key]) }
+    }
+    const known = {
+      ...fields,
+      ...Object.fromEntries(Object.keys(special).map((one) => [one, { type: 'text' as const }])),
+    }
+    const field = fieldNamed(known, name, '/columns')
+    // An order of several values goes by the first; a file has them all.
+    return field.type === 'tags' && field.lookup
+      ? { name, sql: allOf(scope, field.lookup, alias), text: cellText }
+      : { name, sql: fieldExpression(scope, name, field, alias), text: cellText }
+  })
+}
+
+export const CUSTOM = 'custom.'
+
+/** Every custom value of a record by its key. */
+export const customOf = ({ tx }: FilterScope, alias: string): Fragment =>
+  selectCustom(tx, sqlText(tx, `${alias}.organization_id`), sqlText(tx, `${alias}.id`))
+
+const allOf = (
+  { tx }: FilterScope,
+  lookup: NonNullable<ReturnType<FilterScope['fieldsOf']>[string]['lookup']>,
+  alias: string,
+): Fragment =>
+  tx`(select jsonb_agg(${sqlText(tx, lookup.column('looked'))} order by ${sqlText(tx, lookup.column('looked'))})
+    from ${sqlText(tx, `${lookup.table} looked where looked.organization_id = ${alias}.organization_id and ${lookup.on('looked', alias)}`)})`
+
+/** What an import names by words that people know. */
+const specialColumns = (
+  tx: TransactionSql,
+  kind: FilterKind,
+  a: string,
+): Record<string, Omit<ExportColumn, 'name'>> => {
+  const sql = (text: string): Fragment => sqlText(tx, text)
+  const own = (text: string) => ({ sql: sql(text), text: cellText })
+  const money = (column: string) => ({
+    sql: sql(`jsonb_build_array(${a}.${column}, ${a}.currency)`),
+    text: majorUnits,
+  })
+  const owner = own(`(select u.email from identity.users u where u.id = ${a}.owner_id)`)
+  const phone = own(`coalesce(${a}.phone, ${a}.phone_original)`)
+  if (kind === 'account') return { owner, phone, revenue: money('revenue_minor') }
+  if (kind === 'contact')
+    return { owner, phone, account: own(primary(a, 'account', 'account_contacts', 'contact_id')) }
+  if (kind !== 'lead' && kind !== 'deal' && kind !== 'opportunity') return {}
+  return {
+    owner,
+    phone,
+    value: money('value_minor'),
+    pipeline: own(
+      `(select p.name from pipelines p where p.organization_id = ${a}.organization_id and p.id = ${a}.pipeline_id)`,
+    ),
+    stage: own(
+      `(select s.label from stages s where s.organization_id = ${a}.organization_id and s.id = ${a}.stage_id)`,
+    ),
+    discard_reason: own(
+      `(select d.label from discard_reasons d where d.organization_id = ${a}.organization_id and d.id = ${a}.discard_reason_id)`,
+    ),
+    account: own(primary(a, 'account', 'opportunity_accounts', 'opportunity_id')),
+    contact: own(primary(a, 'contact', 'opportunity_contacts', 'opportunity_id')),
+  }
+}
+
+/** The primary account or contact: by its name while that is nobody else's, else by its id. */
+const primary = (a: string, kind: 'account' | 'contact', links: string, holder: string): string => `(
+  select case when exists (select from ${kind}s namesake where namesake.organization_id = m.organization_id
+    and namesake.name = m.name and namesake.id <> m.id and namesake.archived_at is null) then m.id::text else m.name end
+  from ${links} l join ${kind}s m on m.organization_id = l.organization_id and m.id = l.${kind}_id
+  where l.organization_id = ${a}.organization_id and l.${holder} = ${a}.id
+  order by l.is_primary desc, l.linked_at, m.id limit 1)`
+
+/** A value of JSON as the text of a cell: nothing is nothing, several are a list. */
+export const cellText = (value: unknown): string => {
+  if (value === null || value === undefined) return ''
+  if (typeof value === 'string') return value
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
+  if (Array.isArray(value)) return joinList(value.map((one) => cellText(one)))
+  return JSON.stringify(value)
+}
+
+/** Minor units of a currency as an amount: 125050 EUR is `1250.50`. */
+const majorUnits = (value: unknown): string => {
+  const [minor, currency] = value as [number | null, string]
+  if (minor === null) return ''
+  const digits = minorUnits(currency)
+  const text = String(minor).padStart(digits + 1, '0')
+  return digits === 0 ? text : `${text.slice(0, -digits)}.${text.slice(-digits)}`
+}

@@ -4,7 +4,7 @@ import { asSystem, type TxCtx } from './context.ts'
 import { segmentLeads } from './lead-segments.ts'
 import { writeOriginsOf } from './origins.ts'
 import { type Book, readBook, type ReadRule, segmentsIn } from './routing-book.ts'
-import type { RoutingFacts } from './routing-conditions.ts'
+import { factsOf, type RoutingFacts } from './routing-conditions.ts'
 import { type Taker, takersOf } from './routing-targets.ts'
 import {
   type Candidate,
@@ -152,16 +152,18 @@ export const readFacts = async (
     known.map(({ values, ...lead }, n) => (leads[n]?.id ? lead : { ...lead, row: values })),
     segmentsIn(book),
   )
-  return known.map(({ id, values, score }) => ({
-    source: textOf(values['source']),
-    campaign: textOf(values['campaign']),
-    landing_page: textOf(values['landing_page']),
-    email: textOf(values['email']),
-    country: textOf(values['country']),
-    industry: textOf(values['industry']),
-    score: score ?? null,
-    segments: segmentsOf.get(id) ?? NO_SEGMENTS,
-  }))
+  return known.map(({ id, values, score }) =>
+    factsOf({
+      source: textOf(values['source']),
+      campaign: textOf(values['campaign']),
+      landing_page: textOf(values['landing_page']),
+      email: textOf(values['email']),
+      country: textOf(values['country']),
+      industry: textOf(values['industry']),
+      score: score ?? null,
+      segments: segmentsOf.get(id) ?? NO_SEGMENTS,
+    }),
+  )
 }
 
 /** Lets whoever is to take a lead take it: the rule's, then the fallback, then nobody. The staff counts on. */

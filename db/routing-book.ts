@@ -10,7 +10,7 @@ import {
   type Segment,
   segmentKey,
 } from './routing-conditions.ts'
-import { nearestSector } from './routing-sectors.ts'
+import { sectorFinder } from './routing-sectors.ts'
 import type { RoutingFallback, RoutingTarget, Taker } from './routing-targets.ts'
 
 /** A rule as it is asked. */
@@ -97,11 +97,12 @@ const readRule = (rule: AskableRule, nameOf: (segment: Segment) => string): Read
   const checks = readConditions(conditions, nameOf)
   if (target.kind !== 'sector') return { ...rule, checks, takerOf: () => target }
   const sectors = target.sectors.map(({ sector }) => sector)
+  const find = sectorFinder(sectors)
   return {
     ...rule,
     checks: [...checks, ofIndustry('sector', sectors)],
     takerOf: ({ industry }) => {
-      const nearest = industry === null ? undefined : nearestSector(sectors, industry)
+      const nearest = industry === null ? undefined : find(industry)
       return target.sectors.find(({ sector }) => sector === nearest)?.to
     },
   }

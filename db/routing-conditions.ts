@@ -3,7 +3,7 @@ import canonicalize from 'canonicalize'
 import { z } from 'zod'
 import { Filter } from './filters.ts'
 import { countryCode, Line } from './lead-fields.ts'
-import { nearestSector } from './routing-sectors.ts'
+import { sectorFinder } from './routing-sectors.ts'
 import { foldText } from './text.ts'
 
 const Values = <Value extends z.ZodType>(value: Value) =>
@@ -52,13 +52,13 @@ export const RoutingConditions = z.strictObject({
     .refine(({ min, max }) => min !== undefined || max !== undefined, 'give “min”, “max” or both')
     .refine(({ min = 0, max = 100 }) => min <= max, 'no score is between these: “min” is above “max”')
     .optional(),
-  /** The nearest words count, see `nearestSector`. */
+  /** The nearest words count, see `sectorFinder`. */
   industry: Words.optional(),
 })
 export type RoutingConditions = z.infer<typeof RoutingConditions>
 
-/** What of a lead routing looks at. */
-export type RoutingFacts = {
+/** What of a lead routing looks at, as it is written there. */
+export type RoutingValues = {
   source: string | null
   campaign: string | null
   landing_page: string | null
@@ -68,6 +68,32 @@ export type RoutingFacts = {
   score: number | null
   /** Keys of the segments that it is in. */
   segments: ReadonlySet<string>
+}
+
+/** The same, with what the conditions compare: read once for all rules. */
+export type RoutingFacts = RoutingValues & {
+  folded: { source: string | null; campaign: string | null; landing_page: string | null }
+  /** Where a landing page may begin. */
+  places: string[]
+  domain: string | null
+  country_code: string | null
+}
+
+/** Reads what the conditions compare. */
+export const factsOf = (values: RoutingValues): RoutingFacts => {
+  const { source, campaign, landing_page, email, country } = values
+  const page = landing_page === null ? null : foldText(landing_page)
+  return {
+    ...values,
+    folded: {
+      source: source === null ? null : foldText(source),
+      campaign: campaign === null ? null : foldText(campaign),
+      landing_page: page,
+    },
+    places: page === null ? [] : placesIn(page),
+    domain: email === null ? null : asDomain(email.slice(email.lastIndexOf('@') + 1)),
+    country_code: country === null ? null : countryCode(country),
+  }
 }
 
 /** One condition of a rule, read once for many leads. */
@@ -104,11 +130,7 @@ export const readConditions = (
 
 /** That the lead's industry is one of these sectors, or near one. */
 export const ofIndustry = (name: 'industry' | 'sector', sectors: string[]): Condition => {
-  const known = new Map<string, string | undefined>()
-  const nearest = (industry: string): string | undefined => {
-    if (!known.has(industry)) known.set(industry, nearestSector(sectors, industry))
-    return known.get(industry)
-  }
+  const nearest = sectorFinder(sectors)
   return {
     name,
     holds: ({ industry }) => industry !== null && nearest(industry) !== undefined,
@@ -126,7 +148,7 @@ const oneOf = (name: 'source' | 'campaign', noun: string, values: string[]): Con
   const wanted = new Set(values.map(foldText))
   return {
     name,
-    holds: (facts) => wanted.has(foldText(facts[name] ?? '')),
+    holds: ({ folded }) => wanted.has(folded[name] ?? ''),
     says: (facts) => (facts[name] === null ? `it has no ${noun}` : `its ${noun} is ${quoted(facts[name])}`),
     wants: anyOf(values),
   }
@@ -139,15 +161,10 @@ const ofLandingPage = ({
   const [beginnings, parts] = [starts_with.map(foldText), contains.map(foldText)]
   return {
     name: 'landing_page',
-    holds: ({ landing_page }) => {
-      if (landing_page === null) return false
-      const page = foldText(landing_page)
-      const places = placesIn(page)
-      return (
-        parts.some((part) => page.includes(part)) ||
-        beginnings.some((beginning) => places.some((place) => place.startsWith(beginning)))
-      )
-    },
+    holds: ({ folded: { landing_page }, places }) =>
+      landing_page !== null &&
+      (parts.some((part) => landing_page.includes(part)) ||
+        beginnings.some((beginning) => places.some((place) => place.startsWith(beginning)))),
     says: ({ landing_page }) =>
       landing_page === null ? 'it has no landing page' : `its landing page is ${quoted(landing_page)}`,
     wants: [
@@ -164,16 +181,12 @@ const placesIn = (page: string): string[] => {
   return [page, host, host.replace(/^www\./, ''), ...(slash === -1 ? [] : [host.slice(slash)])]
 }
 
-const ofDomain = (values: string[]): Condition => {
-  const domainOf = (email: string): string => asDomain(email.slice(email.lastIndexOf('@') + 1))
-  return {
-    name: 'email_domain',
-    holds: ({ email }) => email !== null && values.some((value) => isWithinDomain(domainOf(email), value)),
-    says: ({ email }) =>
-      email === null ? 'it has no e-mail address' : `its e-mail address is at ${domainOf(email)}`,
-    wants: anyOf(values),
-  }
-}
+const ofDomain = (values: string[]): Condition => ({
+  name: 'email_domain',
+  holds: ({ domain }) => domain !== null && values.some((value) => isWithinDomain(domain, value)),
+  says: ({ domain }) => (domain === null ? 'it has no e-mail address' : `its e-mail address is at ${domain}`),
+  wants: anyOf(values),
+})
 
 /** Whether a domain is this one or below it. */
 export const isWithinDomain = (domain: string, above: string): boolean =>
@@ -191,7 +204,7 @@ const ofSegment = (segments: Segment[], nameOf: (segment: Segment) => string): C
 
 const ofCountry = (codes: string[]): Condition => ({
   name: 'country',
-  holds: ({ country }) => country !== null && codes.includes(countryCode(country) ?? ''),
+  holds: ({ country_code }) => country_code !== null && codes.includes(country_code),
   says: ({ country }) => (country === null ? 'its country is not known' : `its country is ${country}`),
   wants: codes.join(' or '),
 })

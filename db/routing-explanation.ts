@@ -10,7 +10,7 @@ import { NewOpportunity, OpportunityFields } from './opportunity-fields.ts'
 import { defaultPipeline, entryStage } from './pipelines.ts'
 import { normaliseFields } from './record-fields.ts'
 import { type AskableRule, makeBook } from './routing-book.ts'
-import { listRoutingRules, NewRoutingRule, requireRoutable } from './routing-rules.ts'
+import { listRoutingRules, MAX_RULES, NewRoutingRule, requireRoutable } from './routing-rules.ts'
 import { readFallback } from './routing-settings.ts'
 import { namedTakers, requireTakers, RoutingFallback, type Taker, takersOf } from './routing-targets.ts'
 import { hindranceOf, type PassedOver, readStaff, type Staff } from './routing-turns.ts'
@@ -35,7 +35,7 @@ export const RoutingQuestion = z.object({
   /** Instead of those that are saved, in the order of their priorities; without one, in the order given, after the others. */
   rules: z
     .array(NewRoutingRule.extend({ id: z.uuid().optional() }).strict())
-    .max(500)
+    .max(MAX_RULES)
     .optional(),
   fallback: RoutingFallback.optional(),
 })
@@ -140,8 +140,10 @@ type RuleAskedAbout = AskableRule & { priority: number | null; active: boolean; 
 
 const rulesAskedAbout = async (ctx: TxCtx, { rules }: RoutingQuestion): Promise<RuleAskedAbout[]> => {
   if (rules === undefined) return (await listRoutingRules(ctx)).map((rule) => ({ ...rule, saved: true }))
-  // One connection: they would queue up anyway.
-  for (const [n, rule] of rules.entries()) await requireRoutable(ctx, rule, `/rules/${n}`)
+  await requireRoutable(
+    ctx,
+    rules.map((rule, n) => ({ rule, pointer: `/rules/${n}` })),
+  )
   return rules
     .map(({ id, name, priority = null, active = true, conditions = {}, target }) => ({
       id: id ?? uuidv7(),

@@ -43,6 +43,9 @@ export type RoutingRule = {
   version: number
 }
 
+/** Every one is asked about every lead, and compared with every other. */
+export const MAX_RULES = 200
+
 /** How far apart priorities are when they are given, so that one fits in between. */
 const STEP = 10
 
@@ -67,12 +70,13 @@ export const getRoutingRule = (ctx: Ctx, id: string): Promise<RoutingRule> =>
 
 /**
  * Adds a rule, after all others unless it has a priority.
- * @throws {DomainError} `member_unknown`, `pool_unknown`, `view_unknown`, and what a segment's filter refuses
+ * @throws {DomainError} `member_unknown`, `pool_unknown`, `view_unknown`, `too_many_rules`, and what a segment's filter refuses
  */
 export const createRoutingRule = (ctx: Ctx, input: NewRoutingRule): Promise<RoutingRule> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
-    await requireRoutable(ctx, input)
+    await requireRoutable(ctx, [{ rule: input, pointer: '' }])
+    await requireRoom(ctx)
     const id = uuidv7()
     const { name, target, conditions = {}, active = true } = input
     const priority = input.priority ?? (await nextPriority(ctx))
@@ -107,7 +111,7 @@ export const updateRoutingRule = (
     const before = await lockRoutingRule(ctx, id)
     if (before.archived_at !== null) throw notFound('routing_rule', id)
     if (version !== undefined && version !== before.version) throw staleVersion(before)
-    await requireRoutable(ctx, input)
+    await requireRoutable(ctx, [{ rule: input, pointer: '' }])
     const changes = FIELDS.filter(
       (field) => input[field] !== undefined && canonicalize(input[field]) !== canonicalize(before[field]),
     ).map((field): Change => ({ field, before: before[field], after: input[field] }))
@@ -182,19 +186,27 @@ export const lockRoutingRule = async (ctx: TxCtx, id: string): Promise<RoutingRu
 
 /**
  * Refuses what could not be followed: somebody who is not there, a view that is none of leads, a filter that cannot be read.
- * @param pointer where the rule stands in what was sent
+ * @param rules each with where it stands in what was sent
  */
 export const requireRoutable = async (
   ctx: TxCtx,
-  { target, conditions }: Pick<RoutingRuleChange, 'target' | 'conditions'>,
-  pointer = '',
+  rules: readonly { rule: Pick<RoutingRuleChange, 'target' | 'conditions'>; pointer: string }[],
 ): Promise<void> => {
-  if (target) await requireTakers(ctx, namedTakers(target, `${pointer}/target`))
-  const segments = conditions?.segment ?? []
+  await requireTakers(
+    ctx,
+    rules.flatMap(({ rule: { target }, pointer }) =>
+      target ? namedTakers(target, `${pointer}/target`) : [],
+    ),
+  )
+  const segments = rules.flatMap(({ rule: { conditions }, pointer }) =>
+    (conditions?.segment ?? []).map((segment, n) => ({
+      segment,
+      place: `${pointer}/conditions/segment/${n}`,
+    })),
+  )
   if (segments.length === 0) return
   const scope = await filterScope(ctx, 'lead')
-  for (const [n, segment] of segments.entries()) {
-    const place = `${pointer}/conditions/segment/${n}`
+  for (const { segment, place } of segments) {
     // Put together to see that it can be, never sent. Nobody asks when a lead comes in, so nobody is “me”.
     if ('filter' in segment)
       void filterCondition({ ...scope, me: undefined }, segment.filter, undefined, `${place}/filter`)
@@ -221,6 +233,18 @@ const requireLeadView = async (ctx: TxCtx, id: string, pointer: string): Promise
     pointer,
     'There is no saved view of leads with this id that you can see.',
     data.filter(ofLeads).map((view) => ({ view_id: view.id, name: view.name })),
+  )
+}
+
+const requireRoom = async ({ tx, organization_id }: TxCtx): Promise<void> => {
+  const [row] = await tx<{ rules: number }[]>`
+    select count(*) as rules from routing_rules where organization_id = ${organization_id} and archived_at is null`
+  if ((row?.rules ?? 0) < MAX_RULES) return
+  throw new DomainError(
+    'conflict',
+    'too_many_rules',
+    `There are ${MAX_RULES} routing rules, which is as many as there can be: delete one first.`,
+    { extra: { limit: MAX_RULES } },
   )
 }
 
@@ -264,7 +288,10 @@ const setArchived = (ctx: Ctx, id: string, archived: boolean): Promise<void> =>
     const { tx, organization_id } = ctx
     const before = await lockRoutingRule(ctx, id)
     if ((before.archived_at !== null) === archived) return
-    if (!archived) await requireRoutable(ctx, before)
+    if (!archived) {
+      await requireRoutable(ctx, [{ rule: before, pointer: '' }])
+      await requireRoom(ctx)
+    }
     const archived_at = archived ? new Date() : null
     await tx`
       update routing_rules set archived_at = ${archived_at}, version = version + 1, updated_at = now()

@@ -1,25 +1,32 @@
 import { foldText } from './text.ts'
 
 /**
- * Which sector an industry, as somebody wrote it, belongs to: the nearest one, the first of those that are equally near.
+ * Finds the sector that an industry, as somebody wrote it, belongs to: the nearest one, the first of those that are equally near.
  * A sector is near when every word of it, or of one of the parts that “and”, “/”, “,” or “&” join, has a near word in the
  * industry. Case, accents, punctuation and words that say nothing (“services”, “industry”, …) do not count. Words are near
  * when they are equal, when one begins the other (from five letters on), when they share two thirds of the longer one from
  * the beginning (“logistik”, “logistics”), or when one letter is wrong (from five letters on; two from ten on).
  */
-export const nearestSector = (sectors: readonly string[], industry: string): string | undefined => {
-  const words = withJoined(wordsOf(industry))
-  let nearest: { sector: string; nearness: number } | undefined
-  for (const sector of sectors) {
-    const nearness = Math.max(...partsOf(sector).map((part) => nearnessOf(part, words)))
-    if (nearness > (nearest?.nearness ?? 0)) nearest = { sector, nearness }
+export const sectorFinder = (sectors: readonly string[]): ((industry: string) => string | undefined) => {
+  const read = sectors.map((sector) => ({ sector, parts: partsOf(sector) }))
+  const found = new Map<string, string | undefined>()
+  const find = (industry: string): string | undefined => {
+    const words = withJoined(wordsOf(industry))
+    let nearest: { sector: string; nearness: number } | undefined
+    for (const { sector, parts } of read) {
+      const nearness = Math.max(...parts.map((part) => nearnessOf(part, words)))
+      if (nearness > (nearest?.nearness ?? 0)) nearest = { sector, nearness }
+    }
+    return nearest?.sector
   }
-  return nearest?.sector
+  return (industry) => {
+    if (!found.has(industry)) found.set(industry, find(industry))
+    return found.get(industry)
+  }
 }
 
-/** Two ways to write one sector. */
-export const isSameSector = (one: string, other: string): boolean =>
-  wordsOf(one).join(' ') === wordsOf(other).join(' ')
+/** The same for all ways to write one sector. */
+export const sectorKey = (sector: string): string => wordsOf(sector).join(' ')
 
 /** How much two words have in common: 1 when they are equal, 0 when they are not near. */
 const WORDS = { equal: 1, begins: 0.8, shares: 0.7, misspelt: 0.6 }

@@ -1,68 +1,99 @@
 import canonicalize from 'canonicalize'
 import type { Filter } from './filters.ts'
 import { isWithinDomain, type RoutingConditions, type Segment, segmentKey } from './routing-conditions.ts'
-import { isSameSector } from './routing-sectors.ts'
+import { sectorKey } from './routing-sectors.ts'
 import { foldText } from './text.ts'
 
-/** What a rule lets through: its conditions, and the sectors of a target that goes by sector. */
-export type Sieve = RoutingConditions & { sectors?: string[] | undefined }
+/** What a rule lets through, ready to be compared with many others. */
+export type Sieve = {
+  source?: ReadonlySet<string> | undefined
+  campaign?: ReadonlySet<string> | undefined
+  country?: ReadonlySet<string> | undefined
+  industry?: ReadonlySet<string> | undefined
+  sectors?: ReadonlySet<string> | undefined
+  email_domain?: string[] | undefined
+  landing_page?: { starts_with: string[]; contains: string[] } | undefined
+  score?: { min: number; max: number } | undefined
+  segment?: { key: string; filter?: Filter }[] | undefined
+}
+
+/**
+ * Reads what a rule lets through.
+ * @param sectors of a target that goes by sector
+ * @param everybody whether a segment holds every lead
+ */
+export const readSieve = (
+  { source, campaign, country, industry, email_domain, landing_page, score, segment }: RoutingConditions,
+  sectors: readonly string[] | undefined,
+  everybody: (segment: Segment) => boolean,
+): Sieve => ({
+  source: source && new Set(source.map(foldText)),
+  campaign: campaign && new Set(campaign.map(foldText)),
+  country: country && new Set(country),
+  industry: industry && new Set(industry.map(sectorKey)),
+  sectors: sectors && new Set(sectors.map(sectorKey)),
+  email_domain,
+  landing_page: landing_page && {
+    starts_with: (landing_page.starts_with ?? []).map(foldText),
+    contains: (landing_page.contains ?? []).map(foldText),
+  },
+  score: score && { min: score.min ?? 0, max: score.max ?? 100 },
+  segment: segment?.some(everybody)
+    ? undefined
+    : segment?.map((one) => ({
+        key: segmentKey(one),
+        ...('filter' in one ? { filter: one.filter } : {}),
+      })),
+})
 
 /**
  * Whether every lead that fits `narrow` fits `wide`, too, whatever lead may come. Sound, not complete: where it says yes it
  * is so; of segments it compares how they are written, and two rules that together cover a third are not looked for.
- * @param everybody whether a segment holds every lead
  */
-export const covers = (wide: Sieve, narrow: Sieve, everybody: (segment: Segment) => boolean): boolean =>
-  ofTexts(wide.source, narrow.source) &&
-  ofTexts(wide.campaign, narrow.campaign) &&
-  ofTexts(wide.country, narrow.country) &&
-  each(wide.email_domain, narrow.email_domain, (above, domain) => isWithinDomain(domain, above)) &&
-  ofPages(wide.landing_page, narrow.landing_page) &&
-  ofScores(wide.score, narrow.score) &&
+export const covers = (wide: Sieve, narrow: Sieve): boolean =>
+  within(wide.source, narrow.source) &&
+  within(wide.campaign, narrow.campaign) &&
+  within(wide.country, narrow.country) &&
   ofSectors(wide.industry, narrow) &&
   ofSectors(wide.sectors, narrow) &&
-  (wide.segment?.some(everybody) || each(wide.segment, narrow.segment, ofSegments))
+  ofScores(wide.score, narrow.score) &&
+  each(wide.email_domain, narrow.email_domain, (above, domain) => isWithinDomain(domain, above)) &&
+  ofPages(wide.landing_page, narrow.landing_page) &&
+  each(wide.segment, narrow.segment, ofSegments)
 
-/** Each value that `narrow` takes is among what `wide` takes; what wants nothing takes everything. */
+/** What wants nothing takes everything. */
+const within = (wide: ReadonlySet<string> | undefined, narrow: ReadonlySet<string> | undefined): boolean =>
+  wide === undefined || (narrow !== undefined && narrow.isSubsetOf(wide))
+
+/** Each value that `narrow` takes is among what `wide` takes. */
 const each = <Value>(
   wide: readonly Value[] | undefined,
   narrow: readonly Value[] | undefined,
-  within: (wide: Value, narrow: Value) => boolean,
+  takes: (wide: Value, narrow: Value) => boolean,
 ): boolean =>
   wide === undefined ||
-  (narrow !== undefined && narrow.every((value) => wide.some((other) => within(other, value))))
+  (narrow !== undefined && narrow.every((value) => wide.some((other) => takes(other, value))))
 
-const ofTexts = (wide: readonly string[] | undefined, narrow: readonly string[] | undefined): boolean =>
-  each(wide, narrow, (one, other) => foldText(one) === foldText(other))
+/** What is near to a sector differs from text to text: only the same sectors are compared. */
+const ofSectors = (wide: ReadonlySet<string> | undefined, { industry, sectors }: Sieve): boolean =>
+  within(wide, industry) || within(wide, sectors)
 
-/** A sector is near what is near to it in ways that differ from text to text: only the same sectors are compared. */
-const ofSectors = (wide: readonly string[] | undefined, { industry, sectors }: Sieve): boolean =>
-  each(wide, industry, isSameSector) || (sectors !== undefined && each(wide, sectors, isSameSector))
+const ofScores = (wide: Sieve['score'], narrow: Sieve['score']): boolean =>
+  wide === undefined || (narrow !== undefined && wide.min <= narrow.min && wide.max >= narrow.max)
 
-const ofPages = (
-  wide: RoutingConditions['landing_page'],
-  narrow: RoutingConditions['landing_page'],
-): boolean =>
-  wide === undefined ||
-  (narrow !== undefined &&
-    (narrow.starts_with ?? []).every(
-      (page) => beginsAs(wide.starts_with, page) || holdsAs(wide.contains, page),
-    ) &&
-    (narrow.contains ?? []).every((page) => holdsAs(wide.contains, page)))
+const ofPages = (wide: Sieve['landing_page'], narrow: Sieve['landing_page']): boolean => {
+  if (wide === undefined) return true
+  if (narrow === undefined) return false
+  const holds = (page: string): boolean => wide.contains.some((part) => page.includes(part))
+  const begins = (page: string): boolean => wide.starts_with.some((beginning) => page.startsWith(beginning))
+  return narrow.starts_with.every((page) => begins(page) || holds(page)) && narrow.contains.every(holds)
+}
 
-const beginsAs = (wide: readonly string[] = [], page: string): boolean =>
-  wide.some((beginning) => foldText(page).startsWith(foldText(beginning)))
+type SieveSegment = NonNullable<Sieve['segment']>[number]
 
-const holdsAs = (wide: readonly string[] = [], page: string): boolean =>
-  wide.some((part) => foldText(page).includes(foldText(part)))
-
-const ofScores = (wide: RoutingConditions['score'], narrow: RoutingConditions['score']): boolean =>
-  wide === undefined ||
-  (narrow !== undefined && (wide.min ?? 0) <= (narrow.min ?? 0) && (wide.max ?? 100) >= (narrow.max ?? 100))
-
-const ofSegments = (wide: Segment, narrow: Segment): boolean =>
-  segmentKey(wide) === segmentKey(narrow) ||
-  ('filter' in wide && 'filter' in narrow && followsFrom(wide.filter, narrow.filter))
+const ofSegments = (wide: SieveSegment, narrow: SieveSegment): boolean =>
+  wide.key === narrow.key ||
+  (wide.filter !== undefined && narrow.filter !== undefined && followsFrom(wide.filter, narrow.filter))
 
 /** Whether `wide` holds wherever `narrow` holds, by how they are put together. */
 const followsFrom = (wide: Filter, narrow: Filter): boolean => {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { DomainError } from './errors.ts'
 import { filterCondition } from './filter-condition.ts'
@@ -6,7 +7,7 @@ import { type Book, makeBook, segmentsIn } from './routing-book.ts'
 import { type Segment, segmentKey } from './routing-conditions.ts'
 import { listRoutingRules, type RoutingRule } from './routing-rules.ts'
 import { readFallback } from './routing-settings.ts'
-import { covers, type Sieve } from './routing-shadows.ts'
+import { covers, readSieve } from './routing-shadows.ts'
 import { readTakers, type RoutingFallback, type Taker, takersOf } from './routing-targets.ts'
 
 /** Something about the rules that is worth a second look. */
@@ -27,7 +28,7 @@ export const routingWarnings = (ctx: Ctx): Promise<RoutingWarning[]> =>
     const { fallback } = await readFallback(ctx)
     const book = await makeBook(ctx, rules, fallback)
     return [
-      ...shadows(rules, book),
+      ...(await shadows(rules, book)),
       ...(await brokenSegments(ctx, rules, book)),
       ...(await goneTakers(ctx, rules, fallback)),
     ]
@@ -37,34 +38,40 @@ export const routingWarnings = (ctx: Ctx): Promise<RoutingWarning[]> =>
 export const warningsOfRule = async (ctx: Ctx, id: string): Promise<RoutingWarning[]> =>
   (await routingWarnings(ctx)).filter(({ rule_ids }) => rule_ids.includes(id))
 
-const shadows = (rules: readonly RoutingRule[], { views }: Book): RoutingWarning[] => {
+const shadows = async (rules: readonly RoutingRule[], { views }: Book): Promise<RoutingWarning[]> => {
   const everybody = (segment: Segment): boolean => {
     const filter = 'filter' in segment ? segment.filter : views.get(segment.view_id)?.filter
     if (filter === undefined) return false
     return filter === null || ('and' in filter && filter.and.length === 0)
   }
-  return rules.flatMap((rule, n): RoutingWarning[] => {
-    const behind = rules.slice(n + 1).filter((later) => covers(sieveOf(rule), sieveOf(later), everybody))
-    if (behind.length === 0) return []
-    const names = new Intl.ListFormat('en').format(behind.map(({ name }) => `“${name}”`))
-    const all = covers(sieveOf(rule), {}, everybody)
-    const what = all
-      ? 'fits everybody'
-      : `fits every lead that ${names} ${behind.length === 1 ? 'fits' : 'fit'}`
-    return [
-      {
-        code: 'rule_shadows',
-        message: `“${rule.name}” ${what} and is tried before: ${names} ${behind.length === 1 ? 'gets' : 'get'} nothing. Put it behind, or narrow it down.`,
-        rule_ids: [rule.id, ...behind.map(({ id }) => id)],
-      },
-    ]
-  })
+  const sieves = rules.map(({ conditions, target }) =>
+    readSieve(
+      conditions,
+      target.kind === 'sector' ? target.sectors.map(({ sector }) => sector) : undefined,
+      everybody,
+    ),
+  )
+  const warnings: RoutingWarning[] = []
+  for (const [n, rule] of rules.entries()) {
+    const sieve = sieves[n] ?? {}
+    const behind = rules.filter((_, later) => later > n && covers(sieve, sieves[later] ?? {}))
+    if (behind.length > 0) warnings.push(shadowOf(rule, behind, covers(sieve, {})))
+    // Each is compared with all behind it: others first.
+    await setImmediate()
+  }
+  return warnings
 }
 
-const sieveOf = ({ conditions, target }: RoutingRule): Sieve => ({
-  ...conditions,
-  ...(target.kind === 'sector' ? { sectors: target.sectors.map(({ sector }) => sector) } : {}),
-})
+const shadowOf = (rule: RoutingRule, behind: readonly RoutingRule[], all: boolean): RoutingWarning => {
+  const names = new Intl.ListFormat('en').format(behind.map(({ name }) => `“${name}”`))
+  const [fit, get] = behind.length === 1 ? ['fits', 'gets'] : ['fit', 'get']
+  const what = all ? 'fits everybody' : `fits every lead that ${names} ${fit}`
+  return {
+    code: 'rule_shadows',
+    message: `“${rule.name}” ${what} and is tried before: ${names} ${get} nothing. Put it behind, or narrow it down.`,
+    rule_ids: [rule.id, ...behind.map(({ id }) => id)],
+  }
+}
 
 const brokenSegments = async (
   ctx: TxCtx,

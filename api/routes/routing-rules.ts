@@ -147,7 +147,7 @@ export const routingRules = [
       permission: 'routing:write',
       summary: 'Put the routing rules into an order',
       description: 'Names every rule once; 422 `rules_incomplete` says which are missing.',
-      body: z.object({ rule_ids: z.array(z.uuid()).max(10_000) }),
+      body: z.object({ rule_ids: z.array(z.uuid()).max(1_000) }),
       example: { rule_ids: ['01990000-0000-7000-8000-000000000000'] },
       response: Rules,
     },

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { type Change, recordActivity } from './activities.ts'
 import { recheckApprovals } from './approval-reads.ts'
 import { withdrawApproval } from './approval-decisions.ts'
+import { matchCampaigns } from './campaign-matching.ts'
 import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
 import { writeCustomValues } from './custom-values.ts'
 import { pairLeads } from './duplicate-pairs.ts'
@@ -193,6 +194,7 @@ const takeOver = async (
   await tx`
     update opportunities set ${tx({ ...values, version: primary.version + 1, updated_at: new Date() } as never)}
     where organization_id = ${organization_id} and id = ${primary.id}`
+  if ('campaign' in values) await matchCampaigns(ctx, [{ id: primary.id, campaign: values['campaign'] }])
   const fields = changes.map(({ field }) => field)
   const origins = await tx<StoredOrigin[]>`
     select field, origin, tainted, set_at::text from record_origins where organization_id = ${organization_id}

@@ -1,4 +1,5 @@
 import type { TxCtx } from './context.ts'
+import { refreshAttributions } from './lead-attribution.ts'
 
 /**
  * Every column that can hold the id of a lead, and what becomes of its rows when the lead is merged into another. A table
@@ -107,6 +108,7 @@ export const moveRows = async (ctx: TxCtx, from: string, to: string): Promise<Mo
     const rows = await takeRows(ctx, move, from, to)
     if (rows.length > 0) moved.push({ table, column, what, rows })
   }
+  refreshAttributions(ctx, [from, to])
   return moved
 }
 
@@ -166,6 +168,7 @@ export const returnRows = async (
       returning 1`
     if (returned.length < rows.length) gone.push({ what, count: rows.length - returned.length })
   }
+  refreshAttributions(ctx, [from, to])
   return gone
 }
 

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Change } from './activities.ts'
 import { recordActivity } from './activities.ts'
 import { recheckApprovals } from './approval-reads.ts'
+import { matchCampaigns } from './campaign-matching.ts'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { writeCustomValues } from './custom-values.ts'
 import { pairLeads } from './duplicate-pairs.ts'
@@ -223,6 +224,7 @@ const restoreFields = async (
   await tx`
     update opportunities set ${tx({ ...values, version: primary.version + 1, updated_at: new Date() } as never)}
     where organization_id = ${organization_id} and id = ${primary.id}`
+  if ('campaign' in values) await matchCampaigns(ctx, [{ id: primary.id, campaign: values['campaign'] }])
   const fields = restored.map(({ field }) => field)
   await tx`
     delete from record_origins where organization_id = ${organization_id} and record_kind = 'lead'

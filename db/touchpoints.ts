@@ -7,6 +7,7 @@ import type { OpenSource } from './intake-sources.ts'
 import { refreshAttributions } from './lead-attribution.ts'
 import { getOpportunity } from './opportunities.ts'
 import { page, type Page } from './page.ts'
+import { isContention } from './transaction.ts'
 import { readTouch, saysAnything, tellingOf, visitorOf, type Touch } from './touch-fields.ts'
 
 /** One time that somebody came by, as it is answered. */
@@ -37,12 +38,34 @@ const MAX_VISITS = 1_000
  * Keeps a visit; where its visitor is known, it is the lead's at once.
  * @returns whether it was kept: no visitor comes by more than a thousand times
  */
-export const receiveVisit = (
+export const receiveVisit = async (
+  db: Database,
+  source: Pick<OpenSource, 'organization_id' | 'id'>,
+  visit: Visit,
+  attempts = 3,
+): Promise<boolean> => {
+  try {
+    return await keepVisit(db, source, visit)
+  } catch (error) {
+    // Its visitor became another lead's while it waited for the first one.
+    if (attempts > 1 && isContention(error)) return receiveVisit(db, source, visit, attempts - 1)
+    throw error
+  }
+}
+
+const keepVisit = (
   db: Database,
   { organization_id, id: source_id }: Pick<OpenSource, 'organization_id' | 'id'>,
   { visitor_id, occurred_at, dedupe_id, ...touch }: Visit,
 ): Promise<boolean> =>
   inTx(systemCtx(db, organization_id, 'intake'), async (ctx) => {
+    // The lead first, then the visitor: the order in which a submission takes them.
+    sendStatement(
+      ctx,
+      ctx.tx`
+        select 1 from visitors v join opportunities o on o.organization_id = v.organization_id and o.id = v.lead_id
+        where v.organization_id = ${organization_id} and v.visitor_id = ${visitor_id} for key share of o`,
+    )
     lockVisitors(ctx, [visitor_id])
     const visits = await ctx.tx`
       select 1 from touchpoints where organization_id = ${organization_id} and visitor_id = ${visitor_id} limit ${MAX_VISITS}`

@@ -8,6 +8,8 @@ import { createSource, openSource } from '../db/intake-sources.ts'
 import { readAttribution, refreshAttributions } from '../db/lead-attribution.ts'
 import { convertLead } from '../db/lead-conversion.ts'
 import { reverseConversion } from '../db/lead-conversion-reversal.ts'
+import { mergeLeads } from '../db/lead-merging.ts'
+import { unmergeById } from '../db/lead-unmerging.ts'
 import { createLead } from '../db/leads.ts'
 import { getOpportunity } from '../db/opportunities.ts'
 import { closeOpportunity } from '../db/opportunity-closings.ts'
@@ -148,6 +150,38 @@ test('F36: what comes after a conversion is the deal’s; taken back, it is the 
   await reverseConversion(field.ctx, lead.id, 'Too early')
   expect(await names(field.ctx, lead.id)).toMatchObject({ last: 'after', influenced: ['after', 'before'] })
   expect(await credited()).toMatchObject({ leads: 1 })
+})
+
+test('F31, F36: a merge brings the trail along, taken back it is apart again; the visitor is whose the trail is', async () => {
+  const field = await openField('hers', 'theirs', 'both', 'lost')
+  await field.visit('visitor-d', 'theirs', ago(9))
+  await field.visit('visitor-e', 'hers', ago(5))
+  const duplicate = await field.lead('visitor-d', { campaign: 'both' })
+  const primary = await field.lead('visitor-e')
+  const before = await Promise.all(
+    [primary, duplicate].map(({ id }) => readAttribution(field.ctx, id, 'lead')),
+  )
+  const { merge_id, lead } = await mergeLeads(field.ctx, primary.id, { duplicate_id: duplicate.id })
+  expect(lead).toMatchObject({ campaign: 'both', campaign_id: field.campaigns.get('both') })
+  expect(await names(field.ctx, primary.id)).toMatchObject({
+    first: 'theirs',
+    last: 'both',
+    influenced: ['both', 'hers', 'theirs'],
+  })
+  expect(await readAttribution(field.ctx, duplicate.id, 'lead')).toMatchObject({
+    touches: 0,
+    first_touch: null,
+  })
+  const credited = async (name: string) =>
+    (await readResults(field.ctx, field.campaigns.get(name)!, { model: 'influenced' })).leads
+  expect([await credited('theirs'), await credited('hers')]).toEqual([1, 1])
+  await unmergeById(field.ctx, merge_id, 'Two people')
+  expect(
+    await Promise.all([primary, duplicate].map(({ id }) => readAttribution(field.ctx, id, 'lead'))),
+  ).toEqual(before)
+  expect(await getOpportunity(field.ctx, primary.id)).toMatchObject({ campaign: null, campaign_id: null })
+  await field.visit('visitor-d', 'lost', new Date())
+  expect(await names(field.ctx, duplicate.id)).toMatchObject({ last: 'lost' })
 })
 
 test('F36: results: cost per lead and return, in the organization’s currency, over days', async () => {

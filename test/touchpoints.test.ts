@@ -384,6 +384,19 @@ test('a visit that comes while its visitor becomes known is never lost to the le
     ])
     expect(await trail(lead)).toHaveLength(7)
     expect((await api.json('GET', `/api/leads/${lead}/attribution`)).body.touches).toBe(7)
+    // Known by now, it comes and writes at once: neither is in the other's way.
+    const again = {
+      name: `Racer ${round}`,
+      email: `racer${round}@lane.example`,
+      leadhand_visitor: visitor_id,
+    }
+    const answers = await Promise.all(
+      Array.from({ length: 6 }, async (_, n) =>
+        n % 2 === 0 ? (await send(visit({ visitor_id }))).status : submit({ ...again, source: `again ${n}` }),
+      ),
+    )
+    expect(answers).toEqual([202, lead, 202, lead, 202, lead])
+    expect(await trail(lead)).toHaveLength(13)
   }
 })
 

@@ -32,7 +32,7 @@ export const createDeals = (ctx: Ctx, cards: readonly NewCard[]): Promise<Made[]
   createOpportunities(
     ctx,
     rules,
-    cards.map(({ input, origin }) => ({ input: withForecast(input), origin })),
+    cards.map((card) => ({ ...card, input: withForecast(card.input) })),
   )
 
 /**
@@ -47,12 +47,15 @@ const withForecast = (input: NewOpportunity): NewOpportunity => ({
   forecast_category: input.forecast_category ?? 'pipeline',
 })
 
+/** @throws {DomainError} `deal_unnamed` */
+export const nameOfDeal = ({ name }: Record<string, unknown>): string => {
+  if (typeof name === 'string' && name !== '') return name
+  throw invalid('deal_unnamed', '/name', 'A deal needs a name, such as “Machines for 12 cafés”.')
+}
+
 const rules: KindRules = {
   kind: 'deal',
-  nameOf: ({ name }) => {
-    if (typeof name === 'string' && name !== '') return name
-    throw invalid('deal_unnamed', '/name', 'A deal needs a name, such as “Machines for 12 cafés”.')
-  },
+  nameOf: nameOfDeal,
   follow: async (ctx, made) => {
     recordActivities(
       ctx,

@@ -75,13 +75,15 @@ const calledBy = (values: Record<string, unknown>): string =>
     (value): value is string => typeof value === 'string' && value !== '',
   ) ?? 'Unnamed lead'
 
+/** What a lead is called: its own name, or by who it is. */
+export const nameOfLead = (values: Record<string, unknown>): string => {
+  const { name } = values
+  return typeof name === 'string' && name !== '' ? name : calledBy(values)
+}
+
 const rules: KindRules = {
   kind: 'lead',
-  nameOf: (values) => {
-    const { name } = values
-    if (typeof name === 'string' && name !== '') return name
-    return calledBy(values)
-  },
+  nameOf: nameOfLead,
   requireIdentity,
   warningsOf: (values) => {
     const instruction = instructionIn(values)

@@ -121,7 +121,7 @@ const requireStage = async (
 }
 
 /** A closed card keeps the rate of its day; its value in the organization's currency follows a correction. */
-const refrozen = async (
+export const refrozen = async (
   ctx: TxCtx,
   before: Opportunity,
   { value_minor = before.value_minor, currency = before.currency }: Record<string, unknown>,

@@ -12,7 +12,7 @@ import { type MoveOpportunity, moveOpportunity } from './opportunity-moves.ts'
 import { defaultPipeline, entryStage, getPipeline, getStage, type Pipeline, type Stage } from './pipelines.ts'
 import { originOf } from './record-changes.ts'
 import { insertRecords } from './record-creation.ts'
-import { normaliseFields } from './record-fields.ts'
+import { normaliseFields, type ReadyFields } from './record-fields.ts'
 import { requireFreeExternalIds } from './records.ts'
 import { readSettings, type Settings } from './settings.ts'
 import { recordArrivals } from './touchpoints.ts'
@@ -52,8 +52,8 @@ export type Made = {
   from: Omit<OpportunityOrigin, 'extra' | 'warnings'>
 }
 
-/** A card to be made, and how it came in. */
-export type NewCard = { input: NewOpportunity; origin: OpportunityOrigin }
+/** A card to be made, and how it came in; `ready`: its fields, where they were made ready for their columns already. */
+export type NewCard = { input: NewOpportunity; origin: OpportunityOrigin; ready?: ReadyFields }
 
 /**
  * Makes a card at the entry of its pipeline, or in the stage that it is given; into a closed stage it goes through the one
@@ -169,9 +169,9 @@ const readCard = (
   { kind, nameOf, requireIdentity, warningsOf }: KindRules,
   { currency, default_country }: Settings,
   pipeline: Pipeline,
-  { input, origin }: NewCard,
+  { input, origin, ready }: NewCard,
 ): ReadCard => {
-  const { values, warnings } = normaliseFields(input, OpportunityFields.shape, default_country)
+  const { values, warnings } = ready ?? normaliseFields(input, OpportunityFields.shape, default_country)
   requireIdentity?.(values)
   const name = nameOf(values)
   const wanted = stageFor(kind, pipeline, input)

@@ -42,17 +42,16 @@ export const changeOf = <Shape extends z.ZodRawShape>(fields: z.ZodObject<Shape>
     ),
   ) as unknown as z.ZodObject<{ [Field in keyof Shape]: z.ZodOptional<z.ZodNullable<Shape[Field]>> }>
 
+/** Values ready for their columns, and what of them could not be understood. */
+export type ReadyFields = { values: Record<string, unknown>; warnings: Warning[] }
+
 /**
  * Values ready for their columns: E.164 beside the phone as it was written, ISO 3166 countries, null for what is empty.
  * A phone that cannot be read becomes a warning, never an error.
  * @param fields names that are columns; others are left out
  * @param country ISO 3166 code assumed for a phone when the values name no country
  */
-export const normaliseFields = (
-  input: object,
-  fields: object,
-  country: string | null,
-): { values: Record<string, unknown>; warnings: Warning[] } => {
+export const normaliseFields = (input: object, fields: object, country: string | null): ReadyFields => {
   const warnings: Warning[] = []
   const values: Record<string, unknown> = {}
   const named = 'country' in input && typeof input.country === 'string' ? input.country : undefined

@@ -10,6 +10,9 @@ import { addNote } from './notes.ts'
 import type { Fact } from './opportunities.ts'
 import { moveOpportunity } from './opportunity-moves.ts'
 import { defaultPipeline } from './pipelines.ts'
+import { createRoutingPool } from './routing-pools.ts'
+import { createRoutingRule } from './routing-rules.ts'
+import { changeFallback } from './routing-settings.ts'
 import { queueRun } from './runs.ts'
 import { seedDeals } from './seed-deals.ts'
 import { createTask } from './tasks.ts'
@@ -57,6 +60,7 @@ export const seedDemo = async (db: Database): Promise<DemoAccess> => {
     ]
     await tellTheStory(owning, selling, who)
     await seedDeals({ mira: owning, jonas: selling, ...who })
+    await seedRouting(owning, who)
   })
   return access
 }
@@ -92,6 +96,26 @@ const tellTheStory = async (
         trigger: { kind: 'request', ask: 'work' },
       })
   }
+}
+
+/** Who gets what comes in from now on: the story above is about those who were there before. */
+const seedRouting = async (
+  mira: Ctx,
+  { owner_id, rep_id }: { owner_id: string; rep_id: string },
+): Promise<void> => {
+  const both = [owner_id, rep_id].map((user_id) => ({ user_id, weight: 1 }))
+  const pool = await createRoutingPool(mira, { name: 'Mira and Jonas', members: both })
+  await createRoutingRule(mira, {
+    name: 'Who was recommended to us',
+    conditions: { source: ['Referral', 'Recommendation'] },
+    target: { kind: 'member', user_id: owner_id },
+  })
+  await createRoutingRule(mira, {
+    name: 'Cafés, restaurants and hotels',
+    conditions: { industry: ['Food and beverage', 'Restaurants and hospitality'] },
+    target: { kind: 'member', user_id: rep_id },
+  })
+  await changeFallback(mira, { fallback: { kind: 'pool', pool_id: pool.id } })
 }
 
 type Person = {

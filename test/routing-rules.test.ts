@@ -416,7 +416,7 @@ describe('F33: a rule that takes from others is pointed out', () => {
 })
 
 /** Of what a rule asks for, and the sectors of its target. */
-const sieveOf = ({ sectors, ...conditions }: { sectors?: string[]; [condition: string]: unknown }) =>
+const sieveOf = ({ sectors, ...conditions }: object & { sectors?: string[] }) =>
   readSieve(RoutingConditions.parse(conditions), sectors, () => false)
 
 const segmentOf = (filter: Filter) => ({ segment: [{ filter }] })

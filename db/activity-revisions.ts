@@ -105,8 +105,8 @@ export const revertActivity = (ctx: Ctx, id: string, version: number): Promise<v
     const { data, subjects, occurred_at, reason } = then
     await addRevision(ctx, now, { data, subjects, occurred_at, reason })
     await moveSubjects(ctx, id, now.subjects, subjects)
-    const { deleted: _, ...was } = now
-    const milestones = await settleLogged(ctx, { ...was, data, subjects, occurred_at }, now.subjects)
+    const said = { ...now, data, subjects, occurred_at, deleted: false }
+    const milestones = await settleLogged(ctx, said, now.subjects)
     await recordActivity(ctx, {
       type: 'activity_edited',
       subjects: everySubject(id, now.subjects, subjects),

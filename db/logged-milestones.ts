@@ -3,7 +3,7 @@ import type { TxCtx } from './context.ts'
 import { type Milestone, reachMilestone, setStanding } from './milestones.ts'
 
 /** What an entry says of the cards that it is about. */
-type Said = Pick<Activity, 'id' | 'type' | 'subjects' | 'data' | 'deleted'>
+type Said = Pick<Activity, 'id' | 'type' | 'subjects' | 'data'> & { deleted?: boolean }
 
 /** What taking back or restoring an entry changed on a card. */
 export type MilestoneChange = { opportunity_id: string; field: string; before: unknown; after: unknown }

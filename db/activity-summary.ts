@@ -135,7 +135,7 @@ export const describeActivity = (type: ActivityType, data: Record<string, unknow
     case 'withdrawn':
       return `withdrew: ${text('summary')}`
     case 'undone':
-      return `took back: ${text('summary')}`
+      return `took back: ${text('summary')}${data['at_end'] ? '; it stands at the end of its column, because its place there is gone' : ''}`
     case 'agent_run':
       return RUN_OUTCOMES[text('status')] ?? `ended a run: ${text('status')}`
     case 'agent_refused':
@@ -170,9 +170,10 @@ const stageChange = (data: Record<string, unknown>): string => {
     const { label } = (data['discard_reason'] ?? {}) as { label?: string }
     return `closed it as ${text('outcome')} (${to})${label ? `: ${label}` : ''}`
   }
-  if (text('reopened') !== '') return `reopened it, from ${from} to ${to}`
+  const where = data['at_end'] ? `the end of ${to}` : to
+  if (text('reopened') !== '') return `reopened it, from ${from} to ${where}`
   return text('from_pipeline') === text('to_pipeline')
-    ? `moved it from ${from} to ${to}`
+    ? `moved it from ${from} to ${where}`
     : `moved it from ${from} in ${text('from_pipeline')} to ${to} in ${text('to_pipeline')}`
 }
 

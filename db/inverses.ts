@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { getActivity, type Activity } from './activities.ts'
+import { getActivity } from './activities.ts'
 import { revertActivity, withdrawEntry } from './activity-revisions.ts'
 import { withdrawApproval } from './approval-decisions.ts'
 import { getApproval } from './approvals.ts'
@@ -18,17 +18,11 @@ import { archiveField, FieldChange, lockField, restoreField, updateField } from 
 import { reverseConversion, standingConversion } from './lead-conversion-reversal.ts'
 import { LinkedPair } from './link-rows.ts'
 import { linkRecords, LinkTerms, standingLink, unlinkRecords } from './links.ts'
-import { clearMilestone, milestones, restoreMilestone, setMilestone, type Milestone } from './milestones.ts'
 import { archiveFile, getFile, restoreFile } from './files.ts'
 import { archiveNote, editNote, lockNote, restoreNote } from './notes.ts'
-import { lockOpportunity } from './opportunities.ts'
-import { moveOpportunity } from './opportunity-moves.ts'
-import { ClosingValues, reopenOpportunity, restoreClosing } from './opportunity-reopenings.ts'
-import { deletePipeline, restorePipeline } from './pipeline-deletion.ts'
-import { changePipeline, PipelineChange, standingPipeline } from './pipeline-editing.ts'
-import { deleteStage } from './pipeline-stages.ts'
-import { readPipeline } from './pipelines.ts'
-import { changesOf, inverse, subjectOf, type Verb } from './inverse.ts'
+import { opportunityInverses } from './opportunity-inverses.ts'
+import { pipelineInverses } from './pipeline-inverses.ts'
+import { inverse, subjectOf, type Verb } from './inverse.ts'
 import { lockRecord, updateRecord } from './record-updates.ts'
 import { archiveRecord, recordKinds, type RecordRef, requireRecord, restoreRecord } from './records.ts'
 import { duplicateInverses } from './duplicate-inverses.ts'
@@ -36,11 +30,6 @@ import { routingInverses } from './routing-inverses.ts'
 import { scoreInverses } from './score-inverses.ts'
 import { archiveTask, cancelTask, completeTask, reopenTask, restoreTask } from './task-states.ts'
 import { lockTask, TaskChange, taskStatuses, updateTask } from './tasks.ts'
-
-const MoveBack = z
-  .object({ opportunity_id: z.uuid().optional(), lead_id: z.uuid().optional(), stage_id: z.uuid() })
-  .transform(({ opportunity_id, lead_id, stage_id }) => ({ id: opportunity_id ?? lead_id, stage_id }))
-  .pipe(z.object({ id: z.uuid(), stage_id: z.uuid() }))
 
 const RecordGiven = z
   .object({ record_kind: z.enum(recordKinds), record_id: z.uuid() })
@@ -63,28 +52,6 @@ const omitValues = (values: Record<string, unknown>, fields: string[]): Record<s
 }
 
 const Custom = z.record(z.string(), z.unknown())
-
-/** The card, locked, by what a change of its stage may leave. */
-const standingStage = async (ctx: TxCtx, id: string) => {
-  const { stage_id, value_minor, expected_close_on } = await lockOpportunity(ctx, id)
-  return { stage: stage_id, value_minor, expected_close_on }
-}
-
-const stageLeft = ({ data }: Activity): Record<string, unknown> => ({
-  stage: data['to'],
-  ...Object.fromEntries(
-    changesOf(data)
-      .filter(({ field }) => field === 'value_minor' || field === 'expected_close_on')
-      .map(({ field, after }) => [field, after]),
-  ),
-})
-
-const MilestoneGiven = z.object({ opportunity_id: z.uuid(), milestone: z.enum(milestones) })
-
-const standingMilestone = async (
-  ctx: TxCtx,
-  { opportunity_id, milestone }: { opportunity_id: string; milestone: Milestone },
-) => ({ [milestone]: (await lockOpportunity(ctx, opportunity_id))[milestone] })
 
 const ReasonGiven = z.object({ discard_reason_id: z.uuid() })
 
@@ -111,12 +78,6 @@ const CampaignGiven = z.object({ campaign_id: z.uuid() })
 
 const standingCampaign = async (ctx: TxCtx, { campaign_id }: z.infer<typeof CampaignGiven>) => ({
   ...(await lockCampaign(ctx, campaign_id)),
-})
-
-const PipelineGiven = z.object({ pipeline_id: z.uuid() })
-
-const standingInUse = async (ctx: TxCtx, { pipeline_id }: z.infer<typeof PipelineGiven>) => ({
-  archived: (await readPipeline(ctx, pipeline_id)).archived_at !== null,
 })
 
 const FileGiven = z.object({ file_id: z.uuid() })
@@ -173,42 +134,8 @@ export const inverses = {
     standing: standingLink,
     apply: (ctx, pair) => unlinkRecords(ctx, pair, ctx.recording?.reason),
   }),
-  move_stage: inverse({
-    input: MoveBack,
-    standing: (ctx, { id }) => standingStage(ctx, id),
-    left: stageLeft,
-    apply: (ctx, { id, stage_id }) => moveOpportunity(ctx, id, { stage_id, reason: ctx.recording?.reason }),
-  }),
-  reopen_opportunity: inverse({
-    input: z.object({ opportunity_id: z.uuid(), stage_id: z.uuid(), values: ClosingValues.optional() }),
-    standing: (ctx, { opportunity_id }) => standingStage(ctx, opportunity_id),
-    left: stageLeft,
-    apply: (ctx, { opportunity_id, stage_id, values }) =>
-      reopenOpportunity(ctx, opportunity_id, { stage_id, reason: ctx.recording?.reason }, values),
-  }),
-  restore_closing: inverse({
-    input: z.object({ opportunity_id: z.uuid(), closing_id: z.uuid(), values: ClosingValues.optional() }),
-    standing: (ctx, { opportunity_id }) => standingStage(ctx, opportunity_id),
-    left: stageLeft,
-    apply: (ctx, { opportunity_id, closing_id, values }) =>
-      restoreClosing(ctx, opportunity_id, closing_id, { reason: ctx.recording?.reason, values }),
-  }),
-  set_milestone: inverse({
-    input: MilestoneGiven.extend({ reached_at: z.string() }),
-    standing: standingMilestone,
-    apply: (ctx, { opportunity_id, ...input }) => setMilestone(ctx, opportunity_id, input),
-  }),
-  clear_milestone: inverse({
-    input: MilestoneGiven,
-    standing: standingMilestone,
-    apply: (ctx, { opportunity_id, milestone }) => clearMilestone(ctx, opportunity_id, milestone),
-  }),
-  restore_milestone: inverse({
-    input: MilestoneGiven.extend({ milestone_id: z.uuid() }),
-    standing: standingMilestone,
-    apply: (ctx, { opportunity_id, milestone, milestone_id }) =>
-      restoreMilestone(ctx, opportunity_id, milestone, milestone_id),
-  }),
+  ...opportunityInverses,
+  ...pipelineInverses,
   set_exchange_rate: inverse({
     input: z.object({ currency: z.string(), rate: z.number().nullable() }),
     standing: async (ctx, { currency }) => {
@@ -233,35 +160,6 @@ export const inverses = {
     input: ReasonGiven,
     standing: standingReason,
     apply: (ctx, { discard_reason_id }) => restoreDiscardReason(ctx, discard_reason_id),
-  }),
-  change_pipeline: inverse({
-    input: PipelineGiven.extend({ values: PipelineChange }),
-    standing: (ctx, { pipeline_id }) => standingPipeline(ctx, pipeline_id),
-    apply: (ctx, { pipeline_id, values }) => changePipeline(ctx, pipeline_id, values),
-  }),
-  delete_stage: inverse({
-    input: PipelineGiven.extend({ stage_id: z.uuid() }),
-    standing: (ctx, { pipeline_id }) => standingPipeline(ctx, pipeline_id),
-    // The order of the ladder may be another one by now.
-    left: ({ data }) =>
-      Object.fromEntries(
-        changesOf(data)
-          .filter(({ field }) => field.startsWith('stages.'))
-          .map(({ field, after }) => [field, after]),
-      ),
-    apply: (ctx, { pipeline_id, stage_id }) => deleteStage(ctx, pipeline_id, stage_id),
-  }),
-  archive_pipeline: inverse({
-    input: PipelineGiven,
-    standing: standingInUse,
-    left: () => ({ archived: false }),
-    apply: (ctx, { pipeline_id }) => deletePipeline(ctx, pipeline_id),
-  }),
-  restore_pipeline: inverse({
-    input: PipelineGiven,
-    standing: standingInUse,
-    left: () => ({ archived: true }),
-    apply: (ctx, { pipeline_id }) => restorePipeline(ctx, pipeline_id),
   }),
   reverse_conversion: inverse({
     input: z.object({ lead_id: z.uuid() }),

@@ -127,17 +127,13 @@ export const lockOpportunity = (ctx: TxCtx, id: string, kind?: 'lead' | 'deal'):
   return getOpportunity(ctx, id, kind)
 }
 
+/** The cards that a column of the board shows, as rows that have a place among each other. */
+export const columnOf = ({ tx, organization_id }: TxCtx, stage_id: string): SqlPart => tx`
+  from opportunities where organization_id = ${organization_id} and stage_id = ${stage_id} and archived_at is null`
+
 /** Places below the last card of a stage, one below the other. */
-export const lastPositions = (
-  { tx, organization_id }: TxCtx,
-  stage_id: string,
-  count: number,
-): Promise<string[]> =>
-  positionsAtEnd(
-    tx,
-    tx`from opportunities where organization_id = ${organization_id} and stage_id = ${stage_id} and archived_at is null`,
-    count,
-  )
+export const lastPositions = (ctx: TxCtx, stage_id: string, count: number): Promise<string[]> =>
+  positionsAtEnd(ctx.tx, columnOf(ctx, stage_id), count)
 
 /** Refuses acts on a card that is closed. */
 export const requireOpen = (card: Opportunity): void => {

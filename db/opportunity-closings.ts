@@ -15,6 +15,7 @@ import {
   requireReason,
   requireSameKind,
   requireUpon,
+  type Back,
   type Lane,
 } from './opportunity-stages.ts'
 import { changesOf, reopenClosing, withoutRate } from './opportunity-reopenings.ts'
@@ -107,7 +108,7 @@ export const closeInto = async (
     CloseOpportunity,
     'discard_reason_id' | 'discard_note' | 'reason' | 'value_minor' | 'expected_close_on'
   >,
-  place?: Place,
+  place?: Place | Back,
 ): Promise<Opportunity> => {
   const { tx, organization_id } = ctx
   requireReason(ctx, input.reason)

@@ -15,7 +15,7 @@ import {
   type Lane,
 } from './opportunity-stages.ts'
 import { getPipeline } from './pipelines.ts'
-import { Place } from './positions.ts'
+import { type FormerPlace, Place } from './positions.ts'
 
 export const MoveOpportunity = z.object({
   stage_id: z.uuid(),
@@ -33,10 +33,16 @@ export type MoveOpportunity = z.infer<typeof MoveOpportunity>
  * Moves a card to a stage of its pipeline, or of another one for the same kind of record: the one move there is, whatever
  * door it comes through. Onto a won or lost stage it closes the card, out of one it reopens it, by the rules of those acts.
  * To the stage it is in, it only takes its place there, which nothing else is told of.
+ * @param back where it stood there when it left, if this takes that back
  * @throws {DomainError} `stage_not_found`, `pipeline_archived`, `stage_of_other_kind`, `stage_of_other_pipeline`,
  * `reason_required` (agents always give one), `approval_required`, what closing and `requireUpon` refuse
  */
-export const moveOpportunity = (ctx: Ctx, id: string, input: MoveOpportunity): Promise<Opportunity> =>
+export const moveOpportunity = (
+  ctx: Ctx,
+  id: string,
+  input: MoveOpportunity,
+  back?: FormerPlace,
+): Promise<Opportunity> =>
   inTx(ctx, async (ctx) => {
     const [before, lane] = await Promise.all([
       lockOpportunity(ctx, id),
@@ -45,8 +51,9 @@ export const moveOpportunity = (ctx: Ctx, id: string, input: MoveOpportunity): P
     requireUpon(before, input.version)
     await requireLane(ctx, before, lane, input.pipeline_id)
     requireReason(ctx, input.reason)
-    const place = { before_id: input.before_id, after_id: input.after_id }
-    if (lane.id === before.stage_id) return takePlace(ctx, before, place)
+    const wanted = { before_id: input.before_id, after_id: input.after_id }
+    if (lane.id === before.stage_id) return takePlace(ctx, before, wanted)
+    const place = back ? { back } : wanted
     const from = before.stage.kind
     if (lane.kind !== 'open' && lane.kind !== from) return closeInto(ctx, before, lane, input, place)
     if (lane.kind === 'open' && from !== 'open') return reopenInto(ctx, before, lane, input, place)

@@ -12,10 +12,11 @@ import {
   requireReason,
   requireSameKind,
   requireUpon,
+  type Back,
   type Lane,
 } from './opportunity-stages.ts'
 import { defaultPipeline, entryStage, readPipeline } from './pipelines.ts'
-import type { Place } from './positions.ts'
+import { FormerPlace, type Place } from './positions.ts'
 
 export const ReopenOpportunity = z.object({
   /** Where it goes on; the stage it was closed from when none is named. */
@@ -36,9 +37,13 @@ export const ClosingValues = z.object({
 })
 export type ClosingValues = z.infer<typeof ClosingValues>
 
+/** What an act that is taken back had changed beside the stage, and where it took the card from. */
+export const TakenBack = z.object({ values: ClosingValues.optional(), place: FormerPlace.optional() })
+type TakenBack = z.infer<typeof TakenBack>
+
 /**
  * Opens a closed card again and answers what that cleared; the closing stays, with who reopened it and when.
- * @param values what the closing had changed beside it, when that is taken back, too
+ * @param taken_back what the closing had changed beside it, and where the card stood, when that is taken back
  * @throws {DomainError} `opportunity_open` with the state, `stage_closed`, `reason_required`, `approval_required`, and what
  * `requireUpon` refuses
  */
@@ -46,13 +51,15 @@ export const reopenOpportunity = (
   ctx: Ctx,
   id: string,
   input: ReopenOpportunity,
-  values: ClosingValues = {},
+  taken_back: TakenBack = {},
 ): Promise<Reopened> =>
   inTx(ctx, async (ctx) => {
     const before = await lockOpportunity(ctx, id)
     requireUpon(before, input.version)
     const lane = await laneOfReopening(ctx, before, input.stage_id)
-    return { ...(await reopenInto(ctx, before, lane, { ...input, values })), cleared: clearedBy(before) }
+    const { values, place } = taken_back
+    const after = await reopenInto(ctx, before, lane, { ...input, values }, place && { back: place })
+    return { ...after, cleared: clearedBy(before) }
   })
 
 /** What reopening would clear, and where the card would go on; an open one stays where it is. */
@@ -71,8 +78,8 @@ export const reopenInto = async (
   ctx: TxCtx,
   before: Opportunity,
   lane: Lane,
-  { reason, values = {} }: { reason?: string | undefined; values?: ClosingValues },
-  place?: Place,
+  { reason, values = {} }: { reason?: string | undefined; values?: ClosingValues | undefined },
+  place?: Place | Back,
 ): Promise<Opportunity> => {
   requireReason(ctx, reason)
   requireApproval(ctx, 'reopens a card')
@@ -103,7 +110,7 @@ export const restoreClosing = (
   ctx: Ctx,
   id: string,
   closing_id: string,
-  { reason, values = {} }: { reason?: string | undefined; values?: ClosingValues | undefined } = {},
+  { reason, values = {}, place }: TakenBack & { reason?: string | undefined } = {},
 ): Promise<Opportunity> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
@@ -148,6 +155,7 @@ export const restoreClosing = (
       recordCloseDateMove(ctx, id, before.expected_close_on, values.expected_close_on)
     return enterStage(ctx, before, lane, {
       reason,
+      ...(place ? { place: { back: place } } : {}),
       set: facts,
       changes: changesOf(before, facts),
       data: { outcome: closing.outcome, closing_id },

@@ -4,9 +4,9 @@ import { sendStatement, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, invalid, notFound, staleVersion } from './errors.ts'
 import { refreshAttributions } from './lead-attribution.ts'
 import { activeFormula, rescoreLead } from './lead-scoring.ts'
-import { getOpportunity, type Opportunity } from './opportunities.ts'
+import { columnOf, getOpportunity, type Opportunity } from './opportunities.ts'
 import { readPipeline, requirePipelineInUse, type StageKind } from './pipelines.ts'
-import { positionAt, type Place } from './positions.ts'
+import { type FormerPlace, type Place, placeAmong, positionAgain, positionAt } from './positions.ts'
 import { requireRecordInUse } from './records.ts'
 
 /** A stage that a card is about to enter, with what its pipeline says. */
@@ -88,10 +88,13 @@ export const requireApproval = (ctx: Ctx, act: string): void => {
   )
 }
 
+/** To the place that a card had in its column: where taking its leaving back puts it. */
+export type Back = { back: FormerPlace }
+
 /** What comes with a card's entering a stage. */
 export type Entering = {
   reason?: string | undefined
-  place?: Place
+  place?: Place | Back
   at?: Date
   /** Columns of the card beside its stage. */
   set?: Record<string, unknown>
@@ -111,8 +114,9 @@ export const enterStage = async (
   const { tx, organization_id } = ctx
   const moved = lane.pipeline_id !== before.pipeline_id
   const is_lead = before.kind === 'lead'
-  const [position, from] = await Promise.all([
-    positionIn(ctx, lane.id, place),
+  const [{ position, at_end }, left, from] = await Promise.all([
+    positionEntering(ctx, lane.id, place),
+    placeAmong(tx, columnOf(ctx, before.stage_id), before.id),
     moved ? pipelineName(ctx, before.pipeline_id) : lane.pipeline,
     // Asked for with the rest, so that scoring again waits for nothing.
     is_lead ? activeFormula(ctx) : undefined,
@@ -128,7 +132,12 @@ export const enterStage = async (
   if ('won_at' in set && before.first_touch) refreshAttributions(ctx, [before.source_lead_id ?? before.id])
   await recordActivity(
     ctx,
-    stageChange({ ...before, pipeline: from }, lane, at, { reason, changes, data, undo }),
+    stageChange({ ...before, pipeline: from }, lane, at, {
+      reason,
+      changes,
+      data: at_end ? { ...data, at_end } : data,
+      undo: left ? { ...undo, input: { ...undo.input, place: left } } : undo,
+    }),
   )
   if (is_lead) await rescoreLead(ctx, before.id, ['stage', 'stage_entered_at'])
   const [, after] = await Promise.all([
@@ -189,17 +198,20 @@ export const stageChange = (
   },
 })
 
-/** The position of a place in a column of the board. */
-export const positionIn = (
-  { tx, organization_id }: TxCtx,
+/** Where a card goes in the column that it enters; `at_end` says that its former place there is gone. */
+const positionEntering = async (
+  ctx: TxCtx,
   stage_id: string,
-  place?: Place,
-): Promise<string> =>
-  positionAt(
-    tx,
-    tx`from opportunities where organization_id = ${organization_id} and stage_id = ${stage_id} and archived_at is null`,
-    place,
-  )
+  place: Place | Back | undefined,
+): Promise<{ position: string; at_end?: true }> => {
+  if (!place || !('back' in place)) return { position: await positionIn(ctx, stage_id, place) }
+  const position = await positionAgain(ctx.tx, columnOf(ctx, stage_id), place.back)
+  return position === undefined ? { position: await positionIn(ctx, stage_id), at_end: true } : { position }
+}
+
+/** The position of a place in a column of the board. */
+export const positionIn = (ctx: TxCtx, stage_id: string, place?: Place): Promise<string> =>
+  positionAt(ctx.tx, columnOf(ctx, stage_id), place)
 
 const pipelineName = async ({ tx, organization_id }: TxCtx, id: string): Promise<string> => {
   const [row] = await tx<{ name: string }[]>`

@@ -4,10 +4,10 @@ import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, invalid, notFound } from './errors.ts'
 import { changeSource, listSources } from './intake-sources.ts'
 import { readLane } from './opportunity-stages.ts'
-import { holdPipelines, lockPipeline, refuseAgents, yieldDefault } from './pipeline-changes.ts'
+import { lockPipeline, yieldDefault } from './pipeline-changes.ts'
 import { defaultNeeded } from './pipeline-editing.ts'
-import { getPipeline, listPipelines, readPipeline, stageOf, type Pipeline, type Stage } from './pipelines.ts'
-import { cardsHeld, countHeld, emptyStage, holdStages, type Held } from './stage-emptying.ts'
+import { getPipeline, listPipelines, stageOf, type Pipeline, type Stage } from './pipelines.ts'
+import { cardsHeld, countHeld, emptyStage, holdStages, newDeletion, type Held } from './stage-emptying.ts'
 
 /** Where the cards of a pipeline go when it is deleted. */
 export const DeletePipeline = z.object({
@@ -30,20 +30,25 @@ export type DeletePipeline = z.infer<typeof DeletePipeline>
  * @throws {DomainError} as `applyPlan`; `pipeline_in_use` with `count`, `pipeline_is_default`, `target_pipeline_required`,
  * `target_pipeline_invalid`, `stage_map_invalid`, `stage_map_incomplete`
  */
-export const deletePipeline = (ctx: Ctx, id: string, input: DeletePipeline = {}): Promise<void> =>
+export const deletePipeline = (
+  ctx: Ctx,
+  id: string,
+  input: DeletePipeline = {},
+  deletion_id = newDeletion(),
+): Promise<void> =>
   inTx(ctx, async (ctx) => {
     const pipeline = await lockPipeline(ctx, id, input.version)
     const target = await targetOf(ctx, pipeline, input)
     const successor = await successorOf(ctx, pipeline, target)
     const way = target ? readStageMap(pipeline, target, input.stage_map ?? {}) : new Map<string, Stage>()
-    const reason = input.reason ?? `The pipeline “${pipeline.name}” was deleted.`
+    const how = { reason: input.reason ?? `The pipeline “${pipeline.name}” was deleted.`, deletion_id }
     const open = pipeline.stages.filter(({ kind }) => kind === 'open')
     let moved = 0
     const moveAll = async (): Promise<void> => {
       for (const stage of pipeline.stages) {
         const to = way.get(stage.id)
         // One column after another on one connection.
-        if (to) moved += await emptyStage(ctx, pipeline, stage, await readLane(ctx, { id: to.id }), reason)
+        if (to) moved += await emptyStage(ctx, pipeline, stage, await readLane(ctx, { id: to.id }), how)
       }
     }
     requireSomewhere(pipeline, target, open, await countHeld(ctx, idsOf(open)), way)
@@ -53,7 +58,7 @@ export const deletePipeline = (ctx: Ctx, id: string, input: DeletePipeline = {})
     await moveAll()
     requireSomewhere(pipeline, target, open, await countHeld(ctx, idsOf(open)), new Map())
     await archive(ctx, pipeline, successor)
-    await redirectSources(ctx, id, target)
+    const source_ids = await redirectSources(ctx, id, target)
     await recordActivity(ctx, {
       type: 'record_archived',
       subjects: subjectsOf(ctx, id),
@@ -65,40 +70,18 @@ export const deletePipeline = (ctx: Ctx, id: string, input: DeletePipeline = {})
         ...(target
           ? { target_pipeline_id: target.id, target_pipeline: target.name, stage_map: mapOf(way), moved }
           : {}),
-        ...(moved > 0
-          ? { irreversible: `Its cards are in “${target?.name}” now: restore it, and move them back.` }
-          : { undo: { tool: 'restore_pipeline', input: { pipeline_id: id } } }),
+        undo: {
+          tool: 'restore_pipeline',
+          input: {
+            pipeline_id: id,
+            was_default: pipeline.is_default,
+            source_ids,
+            ...(target ? { target_pipeline_id: target.id, stage_map: mapOf(way) } : {}),
+            ...(moved > 0 ? { emptied: { deletion_id, moved } } : {}),
+          },
+        },
       },
     })
-  })
-
-/**
- * Brings a pipeline back into use, without the cards that were moved out of it. Twice is once.
- * @throws {DomainError} `ladder_is_ground_truth` for agents, `pipeline_not_found`
- */
-export const restorePipeline = (ctx: Ctx, id: string): Promise<Pipeline> =>
-  inTx(ctx, async (ctx) => {
-    refuseAgents(ctx)
-    holdPipelines(ctx)
-    const { tx, organization_id } = ctx
-    const pipeline = await readPipeline(ctx, id)
-    if (!pipeline.archived_at) return pipeline
-    await tx`
-      update pipelines p set archived_at = null, version = version + 1, updated_at = now(), is_default = not exists (
-        select from pipelines other where other.organization_id = p.organization_id and other.record_kind = p.record_kind
-          and other.is_default and other.archived_at is null)
-      where p.organization_id = ${organization_id} and p.id = ${id}`
-    await recordActivity(ctx, {
-      type: 'record_restored',
-      subjects: subjectsOf(ctx, id),
-      record_version: pipeline.version + 1,
-      data: {
-        kind: 'pipeline',
-        name: pipeline.name,
-        undo: { tool: 'archive_pipeline', input: { pipeline_id: id } },
-      },
-    })
-    return readPipeline(ctx, id)
   })
 
 const targetOf = async (
@@ -240,12 +223,12 @@ const archive = async (ctx: TxCtx, { id, record_kind }: Pipeline, successor?: Pi
 }
 
 /** What comes in through a door goes on to the target, or to the default. */
-const redirectSources = async (ctx: TxCtx, id: string, target: Pipeline | undefined): Promise<void> => {
-  for (const source of await listSources(ctx)) {
-    if (source.pipeline_id !== id) continue
+const redirectSources = async (ctx: TxCtx, id: string, target: Pipeline | undefined): Promise<string[]> => {
+  const sources = (await listSources(ctx)).filter(({ pipeline_id }) => pipeline_id === id)
+  for (const source of sources)
     // Few of them, on one connection.
     await changeSource(ctx, source.id, { changes: { pipeline_id: target?.id ?? null } })
-  }
+  return sources.map((source) => source.id)
 }
 
 const subjectsOf = ({ organization_id }: Ctx, id: string) => [

@@ -60,6 +60,18 @@ export type NewStage = z.infer<typeof NewStage>
 export const StageChange = NewStage.partial()
 export type StageChange = z.infer<typeof StageChange>
 
+/** A stage of a ladder, as an activity keeps it. */
+export const StageRow = z.object({
+  id: z.uuid(),
+  label: z.string(),
+  description: z.string().nullable(),
+  kind: z.enum(['open', 'won', 'lost']),
+  position: z.int(),
+  color: z.string(),
+  close_probability: z.number(),
+  rot_days: z.int().nullable(),
+})
+
 /** The stages of a new pipeline, in their order; the won and the lost one are added where none is given. */
 export const newLadder = (given: readonly Omit<NewStage, 'position'>[], pointer = '/stages'): Stage[] => {
   const kinds = given.map(({ kind = 'open' }) => kind)
@@ -115,6 +127,21 @@ export const withChange = (
   requireProbability(changed, `${pointer}/close_probability`)
   const others = pipeline.stages.filter((other) => other.id !== id)
   return inOrder(others.toSpliced(position ?? stage.position, 0, changed), pointer)
+}
+
+/**
+ * The ladder with a stage that was deleted, before the first of those that it stood before.
+ * @param stage_ids the order that it was deleted from
+ * @throws {DomainError} `stage_label_taken`, `too_many_stages`
+ */
+export const withStageAgain = (
+  stages: readonly Stage[],
+  stage: Stage,
+  stage_ids: readonly string[],
+): Stage[] => {
+  const after = new Set(stage_ids.slice(stage_ids.indexOf(stage.id) + 1))
+  const at = stages.findIndex(({ id }) => after.has(id))
+  return inOrder(stages.toSpliced(at < 0 ? stages.length : at, 0, stage), '')
 }
 
 /**

@@ -1,11 +1,20 @@
+import { z } from 'zod'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, invalid, notFound } from './errors.ts'
 import { readLane, type Lane } from './opportunity-stages.ts'
 import { applyPlan, lockPipeline, type Upon } from './pipeline-changes.ts'
 import { changePipeline } from './pipeline-editing.ts'
-import { withoutStage, withStage, type NewStage, type StageChange } from './pipeline-ladder.ts'
+import {
+  StageRow,
+  withoutStage,
+  withStage,
+  withStageAgain,
+  type NewStage,
+  type StageChange,
+} from './pipeline-ladder.ts'
 import { stageOf, type Pipeline, type Stage } from './pipelines.ts'
-import { cardsHeld, countHeld, emptyStage, holdStages } from './stage-emptying.ts'
+import { cardsHeld, countHeld, emptyStage, holdStages, newDeletion } from './stage-emptying.ts'
+import { Emptied, returnCards } from './stage-returns.ts'
 
 /** A stage with the pipeline it belongs to, whose version is the one that its changes are made upon. */
 export type StageOfPipeline = Stage & { pipeline_id: string; version: number }
@@ -50,7 +59,11 @@ export const changeStage = async (
     stage_id,
   )
 
-export type DeleteStage = Upon & { target_stage_id?: string | undefined }
+export type DeleteStage = Upon & {
+  target_stage_id?: string | undefined
+  /** Of an earlier deletion, where this does again what was taken back. */
+  deletion_id?: string | undefined
+}
 
 /**
  * Deletes an open stage; the cards it holds go to the target, each with a line of its own, in the same transaction.
@@ -61,18 +74,18 @@ export const deleteStage = (
   ctx: Ctx,
   pipeline_id: string,
   stage_id: string,
-  { version, reason, target_stage_id }: DeleteStage = {},
+  { version, reason, target_stage_id, deletion_id = newDeletion() }: DeleteStage = {},
 ): Promise<Pipeline> =>
   inTx(ctx, async (ctx) => {
     const pipeline = await lockPipeline(ctx, pipeline_id, version)
     const stage = stageOf(pipeline, stage_id)
     withoutStage(pipeline, stage_id)
     const lane = target_stage_id ? await targetIn(ctx, pipeline, stage, target_stage_id) : undefined
-    const because = reason ?? `The stage “${stage.label}” was deleted.`
-    if (lane) await emptyStage(ctx, pipeline, stage, lane, because)
+    const how = { reason: reason ?? `The stage “${stage.label}” was deleted.`, deletion_id }
+    let moved = lane ? await emptyStage(ctx, pipeline, stage, lane, how) : 0
     // Locked after the cards, as whoever moves one does: the few that came in meanwhile follow.
     holdStages(ctx, [stage_id])
-    if (lane) await emptyStage(ctx, pipeline, stage, lane, because)
+    if (lane) moved += await emptyStage(ctx, pipeline, stage, lane, how)
     const held = (await countHeld(ctx, [stage_id])).get(stage_id)
     if (held) {
       throw new DomainError(
@@ -96,8 +109,58 @@ export const deleteStage = (
       pipeline_id,
       { reason },
       (before) => ({ ...before, stages: withoutStage(before, stage_id) }),
-      { irreversible: 'A stage that was deleted does not come back: add one like it.' },
+      {
+        undo: () => ({
+          tool: 'restore_stage',
+          input: {
+            pipeline_id,
+            stage,
+            stage_ids: pipeline.stages.map(({ id }) => id),
+            ...(moved > 0 ? { target_stage_id, emptied: { deletion_id, moved } } : {}),
+          },
+        }),
+      },
     )
+  })
+
+/** A stage that was deleted, as it was, among which others, and where its cards went. */
+export const RestoreStage = z.object({
+  stage: StageRow,
+  stage_ids: z.array(z.uuid()),
+  target_stage_id: z.uuid().optional(),
+  emptied: Emptied.optional(),
+})
+export type RestoreStage = z.infer<typeof RestoreStage>
+
+/**
+ * Brings a deleted stage back to where it stood, with the cards that were in it: the inverse of deleting it.
+ * @throws {DomainError} as `applyPlan`; `changed_since` when cards went on since, `stage_label_taken`, `too_many_stages`
+ */
+export const restoreStage = (
+  ctx: Ctx,
+  pipeline_id: string,
+  { stage, stage_ids, target_stage_id, emptied }: RestoreStage,
+  reason?: string,
+): Promise<Pipeline> =>
+  inTx(ctx, async (ctx) => {
+    const pipeline = await applyPlan(
+      ctx,
+      pipeline_id,
+      { reason },
+      (before) => ({ ...before, stages: withStageAgain(before.stages, stage, stage_ids) }),
+      {
+        undo: () => ({
+          tool: 'delete_stage',
+          input: {
+            pipeline_id,
+            stage_id: stage.id,
+            ...(emptied ? { target_stage_id, deletion_id: emptied.deletion_id } : {}),
+          },
+        }),
+      },
+    )
+    if (emptied) await returnCards(ctx, emptied, reason)
+    return pipeline
   })
 
 const targetIn = async (

@@ -40,6 +40,46 @@ export const positionAt = async (
     : generateKeyBetween(beside.position, beside.next)
 }
 
+/** Where something stood in an order when it left it, and between whom. */
+export const FormerPlace = z.object({
+  position: z.string(),
+  after_id: z.uuid().nullable(),
+  before_id: z.uuid().nullable(),
+})
+export type FormerPlace = z.infer<typeof FormerPlace>
+
+/** Where a row of `rows` stands; nothing when it is not among them. */
+export const placeAmong = async (
+  tx: TransactionSql,
+  rows: PendingQuery<Row[]>,
+  id: string,
+): Promise<FormerPlace | undefined> => {
+  const [place] = await tx<FormerPlace[]>`
+    select n.position,
+      (select id ${rows} and position < n.position order by position desc limit 1) as after_id,
+      (select id ${rows} and position > n.position order by position limit 1) as before_id
+    from (select position ${rows} and id = ${id}) as n`
+  return place
+}
+
+/**
+ * The position of something that comes back to an order: between the neighbours that it had, as far as they are still
+ * there; whoever took its very place stands right behind it. Nothing when one of them has changed sides since.
+ */
+export const positionAgain = async (
+  tx: TransactionSql,
+  rows: PendingQuery<Row[]>,
+  { position, after_id, before_id }: FormerPlace,
+): Promise<string | undefined> => {
+  const [now] = await tx<{ stands: boolean; taken: boolean; previous: string | null }[]>`
+    select coalesce((select position < ${position} ${rows} and id = ${after_id}), true)
+        and coalesce((select position > ${position} ${rows} and id = ${before_id}), true) as stands,
+      exists (select ${rows} and position = ${position}) as taken,
+      (select position ${rows} and position < ${position} order by position desc limit 1) as previous`
+  if (!now?.stands) return undefined
+  return now.taken ? generateKeyBetween(now.previous, position) : position
+}
+
 /** Positions for so many newcomers at the end of `rows`, one after the other. */
 export const positionsAtEnd = async (
   tx: TransactionSql,

@@ -1,4 +1,5 @@
 import { generateNKeysBetween } from 'fractional-indexing'
+import { v7 as uuidv7 } from 'uuid'
 import { recordActivities } from './activities.ts'
 import { recheckApprovals } from './approval-reads.ts'
 import { sendStatement, type TxCtx } from './context.ts'
@@ -11,6 +12,9 @@ const BATCH = 1_000
 /** Cards of a stage, archived ones too. */
 export type Held = { count: number; archived: number }
 
+/** A mark that the lines of a deletion's cards carry, by which they are found again. Such lines are written after it. */
+export const newDeletion = (): string => uuidv7()
+
 /**
  * Moves every card of a stage to the end of another one, archived cards too, in their order and with a line on each one's
  * timeline: what a single move does, for all of them. Answers how many.
@@ -20,7 +24,7 @@ export const emptyStage = async (
   pipeline: Pipeline,
   stage: Stage,
   lane: Lane,
-  reason: string,
+  { reason, deletion_id }: { reason: string; deletion_id: string },
 ): Promise<number> => {
   const { tx, organization_id } = ctx
   const [last] = await tx<{ position: string }[]>`
@@ -34,7 +38,7 @@ export const emptyStage = async (
     for (;;) {
       // Each batch leaves the stage before the next is read.
       const cards = await tx<Leaving[]>`
-        select id, kind, version, stage_entered_at from opportunities
+        select id, kind, version, stage_entered_at, position from opportunities
         where organization_id = ${organization_id} and stage_id = ${stage.id}
           and ${archived ? tx`archived_at is not null` : tx`archived_at is null`}
         order by position, id limit ${BATCH} for update`
@@ -43,7 +47,10 @@ export const emptyStage = async (
       end = positions.at(-1) ?? null
       moved += cards.length
       // One statement after another on one connection.
-      await moveBatch(ctx, { pipeline, stage, lane, reason }, cards, positions)
+      await moveCards(ctx, { pipeline, stage, lane, reason }, cards, positions, {
+        deletion_id,
+        irreversible: `The stage that it left, “${stage.label}”, is gone. Take its deletion back instead.`,
+      })
     }
   }
   return moved
@@ -75,15 +82,27 @@ export const holdStages = (ctx: TxCtx, stage_ids: readonly string[]): void => {
 export const cardsHeld = ({ count, archived }: Held): string =>
   `${count} ${count === 1 ? 'card' : 'cards'}${archived > 0 ? `, ${archived} of them archived` : ''}`
 
-type Leaving = { id: string; kind: 'lead' | 'deal'; version: number; stage_entered_at: Date }
+/** A card that leaves a stage together with others. */
+export type Leaving = {
+  id: string
+  kind: 'lead' | 'deal'
+  version: number
+  stage_entered_at: Date
+  position: string
+}
 
-type Way = { pipeline: Pipeline; stage: Stage; lane: Lane; reason: string }
+type Way = { pipeline: Pick<Pipeline, 'id' | 'name'>; stage: Stage; lane: Lane; reason: string | undefined }
 
-const moveBatch = async (
+/**
+ * Moves cards from one stage to another, each to its position and with its line, up to a thousand.
+ * @param data what the lines say beside; each also keeps where its card stood, and since when it is where it goes
+ */
+export const moveCards = async (
   ctx: TxCtx,
   { pipeline, stage, lane, reason }: Way,
   cards: readonly Leaving[],
   positions: string[],
+  data: Record<string, unknown>,
 ): Promise<void> => {
   const { tx, organization_id } = ctx
   const at = new Date()
@@ -103,7 +122,7 @@ const moveBatch = async (
         { ...card, pipeline_id: pipeline.id, pipeline: pipeline.name, stage_id: stage.id, stage },
         lane,
         at,
-        { reason, data: { irreversible: `The stage that it left, “${stage.label}”, is gone.` } },
+        { reason, data: { ...data, position: card.position, entered_at: at.toISOString() } },
       ),
     ),
   )

@@ -72,6 +72,7 @@ export const takeBack = (
         summary: activity.summary,
         activity_id: id,
         changes: recorded.flatMap(({ data }) => changesOf(data)),
+        ...(recorded.some(({ data }) => data['at_end'] === true) ? { at_end: true } : {}),
         ...(redo ? { undo: redo } : {}),
       },
     })

@@ -1,3 +1,4 @@
+import { listActivities } from '../db/activities.ts'
 import { inTx, type Ctx } from '../db/context.ts'
 import { createDeal, type NewDeal } from '../db/deals.ts'
 import type { Opportunity } from '../db/opportunities.ts'
@@ -66,3 +67,11 @@ export const unattachedCards = (ctx: Ctx): Promise<number> =>
       where o.organization_id = ${organization_id} and (s.id is null or p.id is null or (s.kind = 'open' and p.archived_at is not null))`
     return row?.count ?? -1
   })
+
+/** The id of the last line that was written about a pipeline. */
+export const lastLineOf = async (ctx: Ctx, pipeline_id: string): Promise<string> => {
+  const subject = { kind: 'pipeline', id: pipeline_id }
+  const [line] = (await listActivities(ctx, { subject, limit: 1 })).data
+  if (!line) throw new Error('nothing happened to this pipeline')
+  return line.id
+}

@@ -16,6 +16,7 @@ import { archiveRecord, restoreRecord } from '../db/records.ts'
 import { updateRecord } from '../db/record-updates.ts'
 import { listTimeline } from '../db/timeline.ts'
 import { undoActivity } from '../db/undo.ts'
+import { lastLineOf } from './cards.ts'
 import { randomFrom } from './random.ts'
 
 /** A card as the model knows it. */
@@ -323,7 +324,9 @@ export const openModel = async (ctx: Ctx, seed: number, bulk: Bulk): Promise<Mod
           const holds = [...cards.values()].filter(({ stage_id }) => stage_id === gone.id)
           if (holds.length > 0) await refused('stage_in_use', deleteStage(ctx, pipeline.id, gone.id))
           await deleteStage(ctx, pipeline.id, gone.id, { target_stage_id: target.id })
-          for (const card of holds) put(card, target)
+          const undone = random() < 0.5
+          if (undone) await undoActivity(ctx, await lastLineOf(ctx, pipeline.id))
+          for (const card of holds) for (const at of undone ? [target, gone] : [target]) put(card, at)
         } else {
           return false
         }
@@ -354,12 +357,16 @@ export const openModel = async (ctx: Ctx, seed: number, bulk: Bulk): Promise<Mod
         const held = [...cards.values()].filter(({ stage_id }) => openIds.has(stage_id))
         if (held.length > 0) await refused('pipeline_in_use', deletePipeline(ctx, gone.id))
         await deletePipeline(ctx, gone.id, { target_pipeline_id: target.id, stage_map })
+        const undone = random() < 0.4
+        if (undone) await undoActivity(ctx, await lastLineOf(ctx, gone.id))
         // Closed cards stay as closed as they are.
         const kindOf = new Map(gone.stages.map(({ id, kind }) => [id, kind]))
         for (const card of cards.values()) {
           const kind = card.pipeline_id === gone.id ? kindOf.get(card.stage_id) : undefined
           const to = kind === 'open' ? entry : target.stages.find((stage) => stage.kind === kind)
+          const from = stageOf(card)
           if (to) put(card, to, target.id)
+          if (to && from && undone) put(card, from, gone.id)
         }
         pipelines = await listPipelines(ctx)
         return true

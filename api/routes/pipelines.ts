@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { createPipeline, NewPipeline } from '../../db/pipeline-creation.ts'
-import { DeletePipeline, deletePipeline, restorePipeline } from '../../db/pipeline-deletion.ts'
+import { DeletePipeline, deletePipeline } from '../../db/pipeline-deletion.ts'
+import { restorePipeline } from '../../db/pipeline-restoring.ts'
 import { readDistribution, readDistributions } from '../../db/pipeline-distribution.ts'
 import { changePipeline, PipelineChange } from '../../db/pipeline-editing.ts'
 import { NewStage, StageChange } from '../../db/pipeline-ladder.ts'

@@ -120,6 +120,7 @@ const PERMISSIONS: Record<InverseName, Permission | 'of the record'> = {
   restore_discard_reason: 'pipelines:write',
   change_pipeline: 'pipelines:write',
   delete_stage: 'pipelines:write',
+  restore_stage: 'pipelines:write',
   archive_pipeline: 'pipelines:write',
   restore_pipeline: 'pipelines:write',
   reverse_conversion: 'leads:write',

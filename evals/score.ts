@@ -60,7 +60,7 @@ export const scoreOutcome = ({ wanted, lead: given }: Case, outcome: Outcome): S
     run.steps.every(({ verdict }) => verdict !== 'invalid'),
     verdictsOf(run),
   )
-  ask('the lead was scored', lead.score !== null, lead.score)
+  ask('the lead was qualified', lead.verdict !== null, lead.verdict)
   ask(
     'every move has a reason',
     moves.every(({ reason }) => reason !== undefined && reason.length > 10),

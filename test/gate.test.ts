@@ -121,7 +121,7 @@ describe('every verdict is journalled', () => {
       ['qualify', 'deny', 'policy_deny'],
     ])
     expect((await listNotes(at, { limit: 10 })).data).toEqual([])
-    expect((await getOpportunity(at, lead.id)).score).toBeNull()
+    expect((await getOpportunity(at, lead.id)).verdict).toBeNull()
     const { data } = await listTimeline(at, { kind: 'lead', id: lead.id }, { limit: 10 })
     expect(data.filter(({ type }) => type === 'agent_refused')).toHaveLength(2)
   })
@@ -337,7 +337,7 @@ test('a run works one record: a call about another one is refused, whatever the 
   expect(await notesOf(other.id)).toEqual([])
   expect(await getOpportunity(ctx, other.id)).toMatchObject({
     version: 1,
-    score: null,
+    verdict: null,
     stage: { id: other.stage_id },
   })
 })

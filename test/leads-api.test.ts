@@ -57,7 +57,9 @@ describe('F25: the fields of a lead', () => {
       currency: 'KWD',
       tags: ['VIP', 'Hot'],
       stage: { label: 'New lead' },
-      score: null,
+      score: expect.any(Number),
+      score_formula: 'lead-score/2',
+      verdict: null,
       created_at: expect.any(String),
     })
   })

@@ -385,7 +385,7 @@ describe('nothing is owed', () => {
     })
     expect(run).toMatchObject({ status: 'stopped', stop_reason: 'record_off' })
     expect(await mailsTo(lead.id)).toEqual([])
-    expect((await getOpportunity(ctx, lead.id)).score).toBeNull()
+    expect((await getOpportunity(ctx, lead.id)).verdict).toBeNull()
   })
 })
 

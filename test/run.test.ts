@@ -266,7 +266,7 @@ describe('an off switch that is thrown during a run stops it before its next act
     expect(run).toMatchObject({ status: 'stopped', stop_reason: rule })
     expect(turns).toBe(3)
     expect(run.steps.at(-1)).toMatchObject({ tool: 'qualify', verdict: 'deny', rule })
-    expect((await getOpportunity(ctx, lead.id)).score).toBeNull()
+    expect((await getOpportunity(ctx, lead.id)).verdict).toBeNull()
     expect((await listApprovals(ctx, { subject_id: lead.id, limit: 5 })).data).toEqual([])
   })
 

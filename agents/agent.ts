@@ -5,14 +5,22 @@ export type Agent = {
   /** The file's name. */
   name: string
   version: string
+  /** Caps of one run; an organization may set others. */
+  budget: Budget
+  /** What a run is for that was woken by one task, or by one file; where it is absent, such a run does the whole work. */
+  errands?: { task?: Orders; file?: Orders }
+} & Orders
+
+/** What a run is to do, and with what. */
+export type Orders = {
   /** Name of the file in prompts/. */
   prompt: string
   /** Names of the tools it is offered; one that policy switches off is not. */
   tools: readonly string[]
-  /** Caps of one run; an organization may set others. */
-  budget: Budget
   /** What a run of it must not end without. */
   owes?: Owed
+  /** Nothing in it needs a language model: the built-in rules do it, whatever model the organization chose. */
+  by_rules?: true
 }
 
 /** Something that a run must have done in the end, whatever its model makes of it. */

@@ -13,12 +13,13 @@ import {
   saveFileSummary,
   type FileToSummarise,
 } from '../tools/files.ts'
+import { fenced } from './fence.ts'
 import { ModelFault } from './journal.ts'
 import { lead_worker } from './lead_worker.ts'
 import { costOf, explainModelError, type ModelPrice, type OpenedModel } from './model.ts'
 
 /** What writing summaries needs of a worker. */
-type Summariser = {
+export type Summariser = {
   db: Ctx['db']
   /** The model where the organization chose none. */
   model: string
@@ -50,7 +51,10 @@ export const summariseFile = async (
   if (!task) return
   const { file, spec, price, budget } = task
   const prompt = loadPrompt('file_summary')
-  const asked = { instructions: prompt.render({}), prompt: fenced(file) }
+  const asked = {
+    instructions: prompt.render({}),
+    prompt: fenced('file', `Name: ${file.name}\n\n${file.text}`),
+  }
   const reserved = reserve(budget, asked.instructions + asked.prompt, price)
   if ('cap' in reserved)
     return noteSummaryError(ctx, file_id, { by: spec, code: reserved.cap, message: OVER_CAP })
@@ -115,10 +119,6 @@ const isOn = async (ctx: Ctx, { subject }: FileToSummarise): Promise<boolean> =>
   const { ai_enabled, agent_enabled, record_paused } = await readStanding(ctx, lead_worker.name, subject)
   return ai_enabled && agent_enabled && !record_paused
 }
-
-/** The end of the fence cannot be written inside it. */
-const fenced = ({ name, text }: FileToSummarise): string =>
-  `<file>\n${`Name: ${name}\n\n${text}`.replaceAll(/<(?=\s*\/?\s*file\b)/gi, '‹')}\n</file>`
 
 const OVER_CAP =
   'It could take more than one run of the lead worker may: raise the cap, or leave it to the rules.'

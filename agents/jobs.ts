@@ -4,7 +4,7 @@ import { log } from '../log.ts'
 import type { Ctx, Lease } from '../db/context.ts'
 import { inTx, LeaseLost } from '../db/context.ts'
 import { readAgentSettings, readModelPrice } from '../db/models.ts'
-import { agentActor, readStanding, type Standing } from '../db/policies.ts'
+import { agentActor, readStanding } from '../db/policies.ts'
 import { runLimits, type Run } from '../db/runs.ts'
 import {
   beginRun,
@@ -17,13 +17,13 @@ import {
   type ClaimedRun,
 } from '../db/run-lease.ts'
 import { listSteps } from '../db/run-journal.ts'
-import { loadPrompt } from '../prompts/load.ts'
 import { tools } from '../tools/index.ts'
 import type { Outside } from '../tools/tool.ts'
-import type { Agent, Owed } from './agent.ts'
-import { summariseFile } from './file-summary.ts'
+import type { Agent } from './agent.ts'
+import { takeUpFile } from './file-reading.ts'
 import { lead_worker } from './lead_worker.ts'
 import { explainModelError, isTransient, openModel, type ModelPrice, type OpenedModel } from './model.ts'
+import { owedBy, readOrders } from './orders.ts'
 import { rulesModel } from './rules-model.ts'
 import { ModelFault } from './journal.ts'
 import { think } from './run.ts'
@@ -59,7 +59,7 @@ const workerLimits = {
 
 /**
  * Starts working runs: woken by `run.queued`, and by a look around each second for runs whose worker fell silent. Beside them,
- * summaries of files that were read.
+ * files that were read.
  */
 export const startAgentJobs = async (
   worker: AgentWorker,
@@ -141,7 +141,7 @@ export const startAgentJobs = async (
     timeout_ms: worker.turn_timeout_ms ?? workerLimits.turn_timeout_ms,
   }
   await db.queue.work('file.read', { concurrency: workerLimits.summaries }, (read, signal) =>
-    summariseFile(summariser, read, signal),
+    takeUpFile(summariser, read, signal),
   )
   const timer = setInterval(look, workerLimits.poll_ms)
   return {
@@ -198,46 +198,44 @@ const thinkAs = async (
   run: Run,
   signal: AbortSignal,
 ): Promise<Parameters<typeof endRun>[2]> => {
-  const prompt = loadPrompt(agent.prompt)
-  const { standing, settings, steps, spec, price } = await inTx(ctx, async (ctx) => {
-    const [standing, settings, steps] = await Promise.all([
+  const { standing, settings, steps, told, tainted_by, spec, price } = await inTx(ctx, async (ctx) => {
+    const [standing, settings, steps, told] = await Promise.all([
       readStanding(ctx, agent.name, run.subject),
       readAgentSettings(ctx, agent.name),
       listSteps(ctx, run.id),
+      readOrders(ctx, agent, run),
     ])
-    const spec = settings.model ?? worker.model
-    await beginRun(ctx, { model: spec, prompt_version: prompt.version, agent_version: agent.version })
-    return { standing, settings, steps, spec, price: await readModelPrice(ctx, spec) }
+    const spec = told.orders.by_rules ? 'rules' : (settings.model ?? worker.model)
+    // Told by an earlier worker, it stands there already.
+    const tainted_by = run.tainted_by.length > 0 ? run.tainted_by : told.tainted_by
+    const { prompt_version } = told
+    await beginRun(ctx, { model: spec, prompt_version, agent_version: agent.version, tainted_by })
+    return { standing, settings, steps, told, tainted_by, spec, price: await readModelPrice(ctx, spec) }
   })
   if (!standing.ai_enabled) return { status: 'stopped', stop_reason: 'ai_off' }
   if (!standing.agent_enabled) return { status: 'stopped', stop_reason: 'agent_off' }
   if (standing.record_paused) return { status: 'stopped', stop_reason: 'record_off' }
+  if (told.gone !== undefined) return { status: 'done', stop_reason: 'nothing_to_do', said: told.gone }
   const model = openModelOf(worker, spec, price)
+  const { orders, instructions, request } = told
   return think({
     ctx,
-    run,
+    run: { ...run, tainted_by },
     agent: agent.name,
-    instructions: prompt.render({ agent: agent.name }),
-    request: requestOf(run),
+    instructions,
+    request,
     model,
     tools,
     // A tool that was switched off does not exist for the model.
-    offered: agent.tools.filter((name) => (standing.levels[name] ?? 'off') !== 'off'),
+    offered: orders.tools.filter((name) => (standing.levels[name] ?? 'off') !== 'off'),
     budget: { ...agent.budget, ...settings.budget },
     steps,
     outside: worker.outside,
     signal,
-    owes: owedBy(agent, run, standing.levels),
+    owes: owedBy(orders, run, standing.levels),
     turn_timeout_ms: worker.turn_timeout_ms ?? workerLimits.turn_timeout_ms,
   })
 }
-
-/** Nothing beyond what a person asked for, and nothing that policy keeps from the agent. */
-const owedBy = (agent: Agent, { trigger }: Run, levels: Standing['levels']): Owed | undefined =>
-  (trigger.ask ?? 'work') === 'work' &&
-  agent.owes?.tools.every((name) => ['act', 'suggest'].includes(levels[name] ?? 'off'))
-    ? agent.owes
-    : undefined
 
 const openModelOf = (worker: AgentWorker, spec: string, price: ModelPrice | undefined): OpenedModel => {
   try {
@@ -250,14 +248,6 @@ const openModelOf = (worker: AgentWorker, spec: string, price: ModelPrice | unde
   } catch (error) {
     throw new ModelFault(error)
   }
-}
-
-const requestOf = ({ subject, trigger: { ask = 'work', activity_id } }: Run): string => {
-  const work = `Work the ${subject.kind} ${subject.id}.`
-  if (ask === 'work') return work
-  return activity_id === undefined
-    ? `${work} A person asked for: ${ask}. Do only that.`
-    : `${work} It has been in its stage for longer than the stage allows. You are asked for: ${ask}. Do only that.`
 }
 
 const keepLease = (ctx: Ctx, lease: Lease, lost: AbortController): NodeJS.Timeout =>

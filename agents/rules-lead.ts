@@ -13,7 +13,7 @@ const Enriched = z.object({
 const Qualified = z.object({ score: z.number(), verdict: z.string(), verdict_reason: z.string() })
 
 /** What is known at this point of the conversation. */
-type Known = {
+export type Known = {
   lead_id: string
   read: LeadRead
   enriched: z.infer<typeof Enriched> | undefined
@@ -22,6 +22,16 @@ type Known = {
 
 /** Works a lead in the order of its prompt: one call at a time, each at most once, a refused draft mended once. */
 export const decideLeadWork = (situation: RulesSituation): RulesDecision => {
+  const known = learn(situation)
+  if (!('read' in known)) return known
+  const wanted = /asked for: (enrich|suggest)/.exec(situation.request)?.[1]
+  const whole = known.read.wish === 'left_alone' ? leftAlone : everything
+  const list = wanted ? shortened[wanted as keyof typeof shortened] : whole
+  return nextStep(situation, known, list) ?? { text: conclude(situation, known) }
+}
+
+/** What is known of the lead, or how to come to know it. */
+export const learn = (situation: RulesSituation): Known | RulesDecision => {
   const lead_id = /lead ([0-9a-f-]{36})/.exec(situation.request)?.[1]
   if (!lead_id) return { text: 'There is no lead in this request, so there is nothing to do.' }
   const read = lastOutput(situation, 'read_lead', LeadRead)
@@ -31,19 +41,25 @@ export const decideLeadWork = (situation: RulesSituation): RulesDecision => {
       : { call: { tool: 'read_lead', input: { lead_id } } }
   }
   const enriched = lastOutput(situation, 'enrich_lead', Enriched)
-  const known: Known = {
+  return {
     lead_id,
     read: { ...read, facts: enriched?.found ? enriched.facts : read.facts },
     enriched,
     qualified: lastOutput(situation, 'qualify', Qualified),
   }
-  const wanted = /asked for: (enrich|suggest)/.exec(situation.request)?.[1]
-  const whole = read.wish === 'left_alone' ? leftAlone : everything
-  for (const step of wanted ? shortened[wanted as keyof typeof shortened] : whole) {
+}
+
+/** The first of these steps that is still to be done, and may be. */
+export const nextStep = (
+  situation: RulesSituation,
+  known: Known,
+  among: readonly StepName[],
+): RulesDecision | undefined => {
+  for (const step of among) {
     const decision = steps[step](situation, known)
     if (decision && situation.offered.has(step)) return { call: { tool: step, input: decision } }
   }
-  return { text: conclude(situation, known) }
+  return undefined
 }
 
 const everything = [
@@ -60,7 +76,7 @@ const shortened = {
   enrich: ['enrich_lead', 'qualify'],
   suggest: ['qualify', 'suggest_next_actions'],
 } as const satisfies Record<string, readonly (typeof everything)[number][]>
-type StepName = (typeof everything)[number] | (typeof leftAlone)[number]
+export type StepName = (typeof everything)[number] | (typeof leftAlone)[number]
 
 type Step = (situation: RulesSituation, known: Known) => Record<string, unknown> | undefined
 
@@ -178,6 +194,16 @@ const nextActions = ({ read, qualified, enriched }: Known): Action[] => {
       evidence,
     })
   }
+  const site = read.lead.website ? [{ label: `Website ${read.lead.website.slice(0, 150)}` }] : []
+  if (!read.lead.phone && !read.lead.email) {
+    add(
+      `Find out how to reach ${who}`,
+      1,
+      'normal',
+      `${who} left neither an e-mail address nor a phone number, so nobody can answer.`,
+      [...message, ...site],
+    )
+  }
   if (read.lead.phone) {
     add(
       `Call ${who} about ${topic.noun}`,
@@ -202,10 +228,10 @@ const nextActions = ({ read, qualified, enriched }: Known): Action[] => {
       2,
       'low',
       `The website could not be read: ${sentence(enriched.problem?.message ?? 'nothing was found')}`,
-      [{ label: read.lead.website ? `Website ${read.lead.website}` : 'No website known' }],
+      site.length > 0 ? site : [{ label: 'No website known' }],
     )
   }
-  if (actions.length === 0) {
+  if (actions.length === 0 && mayBeWrittenTo(read)) {
     add(
       `Check whether ${who} answered`,
       3,
@@ -245,7 +271,7 @@ const conclude = (situation: RulesSituation, { qualified }: Known): string => {
 }
 
 /** With one full stop at its end. */
-const sentence = (text: string): string => `${text.replace(/[.\s]+$/, '')}.`
+export const sentence = (text: string): string => `${text.replace(/[.\s]+$/, '')}.`
 
 const called = (situation: RulesSituation, tool: string): boolean =>
   situation.calls.some((call) => call.tool === tool)

@@ -5,7 +5,9 @@ import type {
   LanguageModelV4GenerateResult,
   LanguageModelV4StreamPart,
 } from '@ai-sdk/provider'
+import { decideFileWork } from './rules-file.ts'
 import { decideLeadWork } from './rules-lead.ts'
+import { decideTaskWork } from './rules-task.ts'
 
 /** What a rule sees of a conversation: the same that a language model sees. */
 export type RulesSituation = {
@@ -42,10 +44,18 @@ export const rulesModel: LanguageModelV4 = {
   },
 }
 
+/** What the rules say next: of the task or the file that the run is for, else of the lead. */
+export const decide = (situation: RulesSituation): RulesDecision => {
+  // At the beginning, where only we write.
+  const [, errand] = /^Work the \w+ \S+ (You were given the task|The file) /.exec(situation.request) ?? []
+  if (errand === undefined) return decideLeadWork(situation)
+  return errand === 'The file' ? decideFileWork(situation) : decideTaskWork(situation)
+}
+
 const answer = (options: LanguageModelV4CallOptions): LanguageModelV4GenerateResult => {
   options.abortSignal?.throwIfAborted()
   const situation = readSituation(options)
-  const decision = decideLeadWork(situation)
+  const decision = decide(situation)
   const content: LanguageModelV4Content[] =
     'text' in decision
       ? [{ type: 'text', text: decision.text }]

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { generateText, isStepCount, jsonSchema, tool as sdkTool, type ToolSet } from 'ai'
 import { z } from 'zod'
 import { lead_worker } from '../agents/lead_worker.ts'
+import { NO_TASK } from '../agents/task-orders.ts'
 import { proposeApproval } from '../db/approval-proposals.ts'
 import { inTx, type Ctx } from '../db/context.ts'
 import { agentActor } from '../db/policies.ts'
@@ -18,7 +19,7 @@ import { scriptedModel } from './scripted-model.ts'
 export const openBareLoop = async (ctx: Ctx): Promise<(lead_id: string) => Promise<void>> => {
   const model = scriptedModel(await fiveCalls(ctx))
   const prompt = loadPrompt(lead_worker.prompt)
-  const instructions = prompt.render({ agent: lead_worker.name })
+  const instructions = prompt.render({ agent: lead_worker.name, task: NO_TASK })
   const offered = lead_worker.tools.flatMap((name) =>
     tools[name] ? [{ name, tool: tools[name], schema: schemaOf(tools[name]) }] : [],
   )

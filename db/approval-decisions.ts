@@ -1,3 +1,4 @@
+import type { Subject } from './activities.ts'
 import { changedReads, markStale, type Read, type ReadChange, readValues } from './approval-reads.ts'
 import {
   type Approval,
@@ -176,6 +177,21 @@ export const withdrawApproval = (ctx: Ctx, id: string, reason?: string): Promise
     await record(ctx, approval, 'withdrawn', {}, reason)
     return getApproval(ctx, id)
   })
+
+/** Takes what waits for a purpose off the queue: by one tool, or by any. */
+export const withdrawPurpose = async (
+  ctx: TxCtx,
+  { subject, purpose, tool }: { subject: Subject; purpose: string; tool?: string },
+  reason: string,
+): Promise<void> => {
+  const { tx, organization_id } = ctx
+  const open = await tx<{ id: string }[]>`
+    select id from approvals where organization_id = ${organization_id} and subject_kind = ${subject.kind}
+      and subject_id = ${subject.id} and purpose = ${purpose} and status in ('pending', 'stale')
+      ${tool === undefined ? tx`` : tx`and tool = ${tool}`}`
+  // One after the other: each has its line on the timeline.
+  for (const { id } of open) await withdrawApproval(ctx, id, reason)
+}
 
 /** Expires an approval whose time is over; nothing when it was decided meanwhile. */
 export const expireApproval = (ctx: Ctx, id: string): Promise<void> =>

@@ -11,8 +11,8 @@ import {
   type Evidence,
   type Risk,
 } from './approvals.ts'
-import { withdrawApproval } from './approval-decisions.ts'
-import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
+import { withdrawPurpose } from './approval-decisions.ts'
+import { inTx, sendStatement, type Ctx } from './context.ts'
 import { readSettings } from './settings.ts'
 import { storableJson } from './text.ts'
 
@@ -65,7 +65,12 @@ export const proposeApproval = (ctx: Ctx, input: NewApproval): Promise<Proposed>
     const [settings, read_set] = await Promise.all([
       readSettings(ctx),
       readValues(ctx, input.subject, input.reads),
-      input.purpose && withdrawOlder(ctx, input.tool, input.subject, input.purpose),
+      input.purpose &&
+        withdrawPurpose(
+          ctx,
+          { subject: input.subject, purpose: input.purpose, tool: input.tool },
+          'a newer draft for the same purpose replaces it',
+        ),
     ])
     const now = new Date()
     const [row] = await tx<ApprovalRow[]>`
@@ -94,12 +99,3 @@ export const proposeApproval = (ctx: Ctx, input: NewApproval): Promise<Proposed>
     await record(ctx, approval, 'approval_requested', { rule: input.rule, undo }, input.reason)
     return { outcome: 'parked', approval }
   })
-
-const withdrawOlder = async (ctx: TxCtx, tool: string, subject: Subject, purpose: string): Promise<void> => {
-  const { tx, organization_id } = ctx
-  const older = await tx<{ id: string }[]>`
-    select id from approvals where organization_id = ${organization_id} and tool = ${tool}
-      and subject_id = ${subject.id} and purpose = ${purpose} and status in ('pending', 'stale')`
-  for (const { id } of older)
-    await withdrawApproval(ctx, id, 'a newer draft for the same purpose replaces it')
-}

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import canonicalize from 'canonicalize'
+import type { PendingQuery, Row } from 'postgres'
 import { recordActivity, type Subject } from './activities.ts'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
+import { tableOf } from './record-tables.ts'
 
 /**
  * What an approval was proposed upon: a named value and its hash. When one of them changes, what a person read is no
@@ -15,6 +17,9 @@ export type ReadName =
   | 'stage_kind'
   | 'stage'
   | 'field'
+  | 'blank'
+  | 'file'
+  | 'task'
   | 'archived'
 export type ReadValue = Read & { label: string; hash: string; value: string | null }
 
@@ -128,7 +133,7 @@ type Reader = {
   read: (ctx: TxCtx, subject: Subject, argument: string) => Promise<string | null>
 }
 
-/** Fields of a card that an approval's arguments may rest on. */
+/** Fields of a record that an approval's arguments may rest on. */
 const READABLE_FIELDS = new Set([
   'email',
   'phone',
@@ -201,16 +206,42 @@ const readers: Record<ReadName, Reader> = {
     label: (field) => field.replaceAll('_', ' '),
     read: readField,
   },
-  archived: {
-    label: () => 'archived or not',
-    read: async ({ tx, organization_id }, subject) => {
-      const [row] = await tx<{ archived: boolean }[]>`
-        select archived_at is not null as archived from opportunities
-        where organization_id = ${organization_id} and id = ${subject.id}`
-      return row?.archived === false ? 'in use' : 'archived'
+  /** A field that is only to be filled: whoever fills it, also another approval or the same run, it counts. */
+  blank: {
+    label: (field) => field.replace(/_minor$/, '').replaceAll('_', ' '),
+    read: readField,
+  },
+  file: {
+    label: () => 'the file',
+    read: ({ tx, organization_id }, _subject, id) =>
+      isInUse(tx`select archived_at from files where organization_id = ${organization_id} and id = ${id}`),
+  },
+  task: {
+    label: () => 'the task',
+    read: async ({ tx, organization_id }, _subject, id) => {
+      const [row] = await tx<{ state: string }[]>`
+        select concat_ws(', ', status, title, assignee_kind || ' ' || assignee_id, case when archived_at is not null then 'archived' end) as state
+        from tasks where organization_id = ${organization_id} and id = ${id}`
+      return row?.state ?? null
     },
   },
+  archived: {
+    label: () => 'archived or not',
+    read: ({ tx, organization_id }, subject) =>
+      isInUse(
+        tx`select archived_at from ${tx(tableFor(subject))} where organization_id = ${organization_id} and id = ${subject.id}`,
+      ),
+  },
 }
+
+const isInUse = async (found: PendingQuery<Row[]>): Promise<string> => {
+  const [row] = await found
+  return row && row['archived_at'] === null ? 'in use' : 'archived'
+}
+
+/** What is about no record of its own reads as a card that is not there. */
+const tableFor = ({ kind }: Subject): string =>
+  Object.entries(tableOf).find(([name]) => name === kind)?.[1] ?? tableOf.lead
 
 async function readField(
   { tx, organization_id }: TxCtx,
@@ -218,8 +249,10 @@ async function readField(
   field: string,
 ): Promise<string | null> {
   if (!READABLE_FIELDS.has(field)) throw new Error(`a read-set cannot name the field ${field}`)
+  // A number that could not be read is a number all the same.
+  const column = field === 'phone' ? tx`coalesce(phone, phone_original)` : tx`${tx(field)}::text`
   const [row] = await tx<{ value: string | null }[]>`
-    select ${tx(field)}::text as value from opportunities
+    select ${column} as value from ${tx(tableFor(subject))}
     where organization_id = ${organization_id} and id = ${subject.id}`
   return row?.value ?? null
 }

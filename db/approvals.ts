@@ -35,7 +35,13 @@ export const rejectCodes = [
 
 export type RejectCode = (typeof rejectCodes)[number]
 
-export type Evidence = { label: string; url?: string; snippet?: string }
+export type Evidence = {
+  label: string
+  url?: string
+  snippet?: string
+  /** The file that the words stand in, and on which page. */
+  file?: { id: string; name: string; page?: number | undefined }
+}
 
 export type Risk = 'low' | 'medium' | 'high'
 

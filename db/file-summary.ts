@@ -1,8 +1,10 @@
 import { findPhoneNumbersInText } from 'libphonenumber-js/max'
+import { fieldKeys, labelledIn, labelledInTable } from './file-labels.ts'
+import { AMOUNT, COMPANY, DATE, EMAIL, isDate } from './file-patterns.ts'
 import { clip, visibleText } from './text.ts'
 
-/** What kinds of facts are read from a file. */
-export const factKeys = ['amount', 'date', 'email', 'phone', 'party'] as const
+/** What kinds of facts are read from a file: those that are fields of a record, and what else matters in it. */
+export const factKeys = ['amount', 'date', 'party', ...fieldKeys] as const
 
 /** One thing that a file says: what it is, its value, and the words it was read from. */
 export type FileFact = {
@@ -60,7 +62,8 @@ export const keepQuoted = (pages: readonly string[], said: SaidSummary): Omit<Fi
 
 const onOneLine = (text: string): string => visibleText(text).replaceAll(/\s+/g, ' ').trim()
 
-type Line = { text: string; page: number }
+/** `cells` are more than one where it is a row. */
+type Line = { text: string; page: number; cells: string[] }
 
 const linesOf = (pages: readonly string[]): Line[] => {
   let left = LIMITS.read
@@ -69,7 +72,17 @@ const linesOf = (pages: readonly string[]): Line[] => {
     left -= part.length
     return part
       .split('\n')
-      .map((line) => ({ text: clip(line.replaceAll(/\s+/g, ' ').trim(), LIMITS.line), page: n + 1 }))
+      .map((line) => {
+        const text = clip(line.replaceAll(/\s+/g, ' ').trim(), LIMITS.line)
+        return {
+          text,
+          page: n + 1,
+          cells: line
+            .slice(0, LIMITS.line - 1)
+            .split('\t')
+            .map(onOneLine),
+        }
+      })
       .filter(({ text }) => text !== '')
   })
 }
@@ -90,21 +103,43 @@ const firstLines = (lines: readonly Line[]): string => {
   return clip((first.length > 0 ? first : lines.slice(0, 1).map(({ text }) => text)).join('\n'), LIMITS.text)
 }
 
+/** In the order of the file; where there are too many, what it names itself comes first. */
 const factsOf = (lines: readonly Line[], paged: boolean): FileFact[] => {
-  const facts: FileFact[] = []
+  const facts: { fact: FileFact; at: number }[] = []
   const seen = new Set<string>()
   const counts: Partial<Record<FileFact['key'], number>> = {}
-  for (const { text, page } of lines) {
-    for (const { key, value } of readers.flatMap((read) => read(text))) {
-      const name = `${key} ${value.toLowerCase()}`
-      const count = counts[key] ?? 0
-      if (seen.has(name) || count >= LIMITS.each || facts.length >= LIMITS.facts) continue
-      seen.add(name)
-      counts[key] = count + 1
-      facts.push({ key, value, quote: quoteOf(text, value), ...(paged ? { page } : {}) })
-    }
+  const add = (at: number, { key, value }: Found): void => {
+    const { text, page } = lines[at] ?? { text: '', page: 1 }
+    const name = `${key} ${value.toLowerCase()}`
+    const count = counts[key] ?? 0
+    if (seen.has(name) || count >= LIMITS.each || facts.length >= LIMITS.facts) return
+    seen.add(name)
+    counts[key] = count + 1
+    facts.push({ at, fact: { key, value, quote: quoteOf(text, value), ...(paged ? { page } : {}) } })
   }
-  return facts
+  const plain = lines.map((line) => readers.flatMap((read) => read(line)))
+  for (const [at, found] of namedIn(lines).entries()) {
+    // The same number, already as it is dialled.
+    for (const one of found)
+      if (one.key !== 'phone' || !plain[at]?.some(({ key }) => key === 'phone')) add(at, one)
+  }
+  for (const [at, found] of plain.entries()) for (const one of found) add(at, one)
+  return facts.toSorted((a, b) => a.at - b.at).map(({ fact }) => fact)
+}
+
+/** What each line names itself, or the row of labels above it. */
+const namedIn = (lines: readonly Line[]): Found[][] => {
+  const rows = Map.groupBy(
+    lines.filter(({ cells }) => cells.length > 1),
+    ({ page }) => page,
+  )
+  const below = new Map(
+    [...rows.values()].map((table) => [table[1], labelledInTable(table.map(({ cells }) => cells))]),
+  )
+  return lines.map((line) => {
+    const found = below.get(line) ?? []
+    return found.length > 0 ? found : labelledIn(line.cells)
+  })
 }
 
 /** The words around a value. */
@@ -119,55 +154,27 @@ type Found = { key: FileFact['key']; value: string }
 const found = (key: FileFact['key'], values: Iterable<string | undefined>): Found[] =>
   [...values].flatMap((value) => (value ? [{ key, value: value.trim() }] : []))
 
-const MONTHS =
-  'jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?|januar|februar|märz|mai|juni|juli|oktober|dezember'
-const NUMBER = String.raw`\d{1,3}(?:[.,' ]\d{3})*(?:[.,]\d{1,2})?|\d+(?:[.,]\d{1,2})?`
-const CURRENCY = 'EUR|USD|GBP|CHF|PLN|SEK|NOK|DKK|CZK|JPY|CAD|AUD|BRL|INR|CNY'
-const AMOUNT = new RegExp(
-  String.raw`(?<![\w.,])(?:(?:[€$£¥]|${CURRENCY})\s?(?:${NUMBER})|(?:${NUMBER})\s?(?:[€£¥]|(?:${CURRENCY})\b))(?![\w]|[.,]\d)`,
-  'g',
-)
-const DATE = new RegExp(
-  String.raw`(?<![\w.])(?:\d{4}-\d{2}-\d{2}|\d{1,2}[./]\d{1,2}[./]\d{4}|\d{1,2}\.? (?:${MONTHS})\.?,? \d{4}|(?:${MONTHS})\.? \d{1,2}(?:st|nd|rd|th)?,? \d{4})(?![\w-])`,
-  'gi',
-)
-const EMAIL = /[\w.+-]{1,64}@[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}/gi
-const LEGAL =
-  'GmbH(?: & Co\\. KG)?|AG|SE|KG|UG|Ltd\\.?|Limited|LLC|LLP|Inc\\.?|Corp\\.?|PLC|S\\.?A\\.?S?\\.?|S\\.?L\\.?|S\\.?r\\.?l\\.?|B\\.?V\\.?|N\\.?V\\.?|Oy|AB|ApS|A/S|Sp\\. z o\\.o\\.'
-const COMPANY = new RegExp(
-  String.raw`(?<!\p{L})(?:\p{Lu}[\p{L}\p{N}&'’-]*\s){1,5}(?:${LEGAL})(?![\p{L}\p{N}])`,
-  'gu',
-)
 /** `Client: Brightside Coffee`, as offers, orders and contracts name who they are between. */
 const PARTY =
   /^(?:client|customer|buyer|seller|supplier|vendor|contractor|landlord|tenant|bill to|ship to|party [ab]|kunde|auftraggeber|auftragnehmer|lieferant|verkäufer|käufer)\s*:\s*(\S.{1,80})$/i
 
-const readers: ((line: string) => Found[])[] = [
-  (line) => found('amount', line.match(AMOUNT) ?? []),
-  (line) => found('date', (line.match(DATE) ?? []).filter(isDate)),
-  (line) =>
+const readers: ((line: Line) => Found[])[] = [
+  ({ text }) => found('amount', text.match(AMOUNT) ?? []),
+  ({ text }) => found('date', (text.match(DATE) ?? []).filter(isDate)),
+  ({ text }) =>
     found(
       'email',
-      (line.match(EMAIL) ?? []).map((address) => address.toLowerCase()),
+      (text.match(EMAIL) ?? []).map((address) => address.toLowerCase()),
     ),
-  (line) =>
-    // Looking for numbers costs most, and a phone has at least seven digits.
-    /\d(?:\D{0,3}\d){6}/.test(line)
-      ? found(
-          'phone',
-          findPhoneNumbersInText(line).map(({ number }) => number.number),
-        )
-      : [],
-  (line) => found('party', [PARTY.exec(line)?.[1], ...(line.match(COMPANY) ?? [])]),
+  // What stands in the next cell is no part of a number.
+  ({ cells }) => found('phone', cells.flatMap(phonesIn)),
+  ({ text }) => found('party', [PARTY.exec(text)?.[1], ...(text.match(COMPANY) ?? [])]),
 ]
 
-/** Versions and section numbers look like dates, but have no such day or month. */
-const isDate = (text: string): boolean => {
-  const parts = /^(\d{1,4})[-./](\d{1,2})[-./](\d{1,4})$/.exec(text)
-  if (!parts) return true
-  const [a, b, c] = parts.slice(1).map(Number)
-  const [day, month] = String(a).length === 4 ? [c, b] : [a, b]
-  const fits = (day: number | undefined, month: number | undefined): boolean =>
-    day !== undefined && month !== undefined && day >= 1 && day <= 31 && month >= 1 && month <= 12
-  return fits(day, month) || fits(month, day)
-}
+const phonesIn = (text: string): string[] =>
+  // Looking for numbers costs most, and a phone has at least seven digits.
+  /\d(?:\D{0,3}\d){6}/.test(text)
+    ? findPhoneNumbersInText(text)
+        .filter(({ startsAt }) => !/fax\W{0,5}$/i.test(text.slice(0, startsAt)))
+        .map(({ number }) => number.number)
+    : []

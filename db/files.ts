@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid'
 import { recordActivity, type NewActivity, type Subject } from './activities.ts'
+import { withdrawPurpose } from './approval-decisions.ts'
 import { inTx, type Actor, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, notFound } from './errors.ts'
 import { fileTypes, hasText, ownName, tellFileType } from './file-types.ts'
@@ -27,6 +28,8 @@ export type FileOnRecord = {
   text_error: string | null
   /** A suggestion, made of what somebody outside wrote. */
   summary: FileSummary | null
+  /** The approvals by which what it says was proposed for blank fields of its record. */
+  proposals: string[]
   archived_at: Date | null
   created_at: Date
   updated_at: Date
@@ -120,10 +123,13 @@ export const listFiles = (
     query,
   )
 
-/** Takes a file off its record; its content stays until it is restored. Twice is once. */
+/** The purpose of the approval by which what a file says is proposed for its record. */
+export const filePurpose = (id: string): string => `file:${id}`
+
+/** Takes a file off its record, and what was proposed because of it off the queue; its content stays until it is restored. Twice is once. */
 export const archiveFile = (ctx: Ctx, id: string): Promise<void> => setArchived(ctx, id, true)
 
-/** Puts a deleted file back on its record. Twice is once. */
+/** Puts a deleted file back on its record, where what it says is proposed again unless a person decided it. Twice is once. */
 export const restoreFile = (ctx: Ctx, id: string): Promise<FileOnRecord> =>
   inTx(ctx, async (ctx) => {
     await setArchived(ctx, id, false)
@@ -146,6 +152,9 @@ const setArchived = (ctx: Ctx, id: string, archived: boolean): Promise<void> =>
       where organization_id = ${organization_id} and id = ${id} and (archived_at is null) = ${archived} returning id`
     const file = await getFile(ctx, id)
     if (changed.length === 0) return
+    const { subject } = file
+    if (archived) await withdrawPurpose(ctx, { subject, purpose: filePurpose(id) }, 'the file was deleted')
+    else if (file.text_status === 'done') await enqueue(ctx, 'file.read', { file_id: id })
     await recordFileActivity(ctx, file, {
       type: archived ? 'file_deleted' : 'record_restored',
       record_version: file.version,
@@ -174,4 +183,7 @@ const refuseTooMany = async ({ tx, organization_id }: TxCtx, { kind, id }: Recor
 
 const fileColumns = (tx: TxCtx['tx']) => tx`
   f.id, jsonb_build_object('kind', f.subject_kind, 'id', f.subject_id) as subject, f.name, f.media_type, f.size, f.sha256,
-  f.uploaded_by, f.text_status, f.text_error, f.summary, f.archived_at, f.created_at, f.updated_at, f.version`
+  f.uploaded_by, f.text_status, f.text_error, f.summary,
+  array(select a.id from approvals a where a.organization_id = f.organization_id and a.subject_kind = f.subject_kind
+    and a.subject_id = f.subject_id and a.purpose = ${filePurpose('')} || f.id order by a.id) as proposals,
+  f.archived_at, f.created_at, f.updated_at, f.version`

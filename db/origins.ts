@@ -4,10 +4,13 @@ import { insertRows } from './row-sets.ts'
 
 /** Where a field's present value came from. */
 export type Origin = {
-  kind: 'submission' | 'import' | 'url' | 'person' | 'agent' | 'api_key' | 'system'
+  kind: 'submission' | 'import' | 'url' | 'file' | 'person' | 'agent' | 'api_key' | 'system'
   submission_id?: string
   import_id?: string
   url?: string
+  file_id?: string
+  /** Of the file, from 1; absent where it has no pages. */
+  page?: number
   snippet?: string
   run_id?: string
   /** Of an owner: the routing rule that gave the lead. */
@@ -18,7 +21,7 @@ export type Origin = {
 export type FieldOrigin = { field: string; origin: Origin; tainted: boolean; set_at: Date }
 
 /** Values that somebody outside wrote: a run that reads one may do nothing consequential by itself. */
-const OUTSIDE = new Set<Origin['kind']>(['submission', 'import', 'url', 'api_key'])
+const OUTSIDE = new Set<Origin['kind']>(['submission', 'import', 'url', 'file', 'api_key'])
 
 /** Fields of a record that were given their values by the same hand. */
 export type GivenFields = { record: Subject; fields: readonly string[]; origin: Origin }

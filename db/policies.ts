@@ -36,7 +36,7 @@ export const agentCatalogue: Record<
   lead_worker: {
     title: 'Lead worker',
     description:
-      'Works every new lead: reads its website, scores it, moves it, proposes next steps and drafts the first e-mail.',
+      'Works every new lead: reads its website, scores it, moves it, proposes next steps and drafts the first e-mail. Says what files are about and proposes what they tell, and does the tasks that it is given.',
     version: '1',
     levels: {
       read_lead: 'act',
@@ -48,6 +48,12 @@ export const agentCatalogue: Record<
       send_email: 'suggest',
       create_task: 'act',
       add_note: 'act',
+      read_file: 'act',
+      propose_file_facts: 'act',
+      update_lead: 'suggest',
+      update_record: 'suggest',
+      complete_task: 'act',
+      hand_back_task: 'act',
     },
   },
 }

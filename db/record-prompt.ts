@@ -1,10 +1,9 @@
-import { getAccount } from './accounts.ts'
-import { getContact, listContacts } from './contacts.ts'
+import { listContacts } from './contacts.ts'
 import { type Ctx, inTx } from './context.ts'
 import type { Filter } from './filters.ts'
 import { listNotes } from './notes.ts'
-import { getOpportunity } from './opportunities.ts'
 import { listOpportunities } from './opportunity-list.ts'
+import { readRecord } from './record-updates.ts'
 import { labelRecords, type RecordKind, type RecordRef } from './records.ts'
 import { listTasks } from './tasks.ts'
 import { clip, visibleText } from './text.ts'
@@ -28,7 +27,7 @@ export type RecordForPrompt = {
  */
 export const recordForPrompt = (ctx: Ctx, ref: RecordRef): Promise<RecordForPrompt> =>
   inTx(ctx, async (ctx) => {
-    const record = await readers[ref.kind](ctx, ref.id)
+    const record = await readRecord(ctx, ref)
     const about = { subject_kind: ref.kind, subject_id: ref.id }
     const [linked, notes, tasks, timeline] = await Promise.all([
       linkedWith(ctx, ref, record),
@@ -48,13 +47,6 @@ export const recordForPrompt = (ctx: Ctx, ref: RecordRef): Promise<RecordForProm
       ),
     }
   })
-
-const readers: Record<RecordKind, (ctx: Ctx, id: string) => Promise<object>> = {
-  lead: (ctx, id) => getOpportunity(ctx, id, 'lead'),
-  deal: (ctx, id) => getOpportunity(ctx, id, 'deal'),
-  account: getAccount,
-  contact: getContact,
-}
 
 /** Of no use to a model, or shown elsewhere. */
 const HIDDEN = new Set([

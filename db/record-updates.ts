@@ -1,11 +1,11 @@
 import type { z } from 'zod'
-import { AccountChange, lockAccount, updateAccount } from './accounts.ts'
-import { ContactChange, lockContact, updateContact } from './contacts.ts'
+import { type Account, AccountChange, getAccount, lockAccount, updateAccount } from './accounts.ts'
+import { type Contact, ContactChange, getContact, lockContact, updateContact } from './contacts.ts'
 import type { Ctx, TxCtx } from './context.ts'
 import { DealChange, updateDeal } from './deals.ts'
 import { DomainError } from './errors.ts'
 import { LeadChange, lockLead, updateLead } from './leads.ts'
-import { lockOpportunity } from './opportunities.ts'
+import { getOpportunity, lockOpportunity, type Opportunity } from './opportunities.ts'
 import type { RecordKind, RecordRef } from './records.ts'
 
 const changes = {
@@ -41,6 +41,17 @@ export const updateRecord = async (
     case 'contact':
       return updateContact(ctx, id, { ...parse(changes.contact, given), version })
   }
+}
+
+/** A record of any kind, archived or not. */
+export const readRecord = (ctx: Ctx, { kind, id }: RecordRef): Promise<Opportunity | Account | Contact> =>
+  readers[kind](ctx, id)
+
+const readers = {
+  lead: (ctx: Ctx, id: string) => getOpportunity(ctx, id, 'lead'),
+  deal: (ctx: Ctx, id: string) => getOpportunity(ctx, id, 'deal'),
+  account: getAccount,
+  contact: getContact,
 }
 
 /** A record of any kind as it stands, which nobody else changes until the transaction ends; custom values also as `custom.<key>`. */

@@ -3,6 +3,9 @@ import { recordActivity, type Subject } from './activities.ts'
 import { recheckApprovals } from './approval-reads.ts'
 import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, invalid, notFound } from './errors.ts'
+import { tableOf } from './record-tables.ts'
+
+export { tableOf }
 
 /** The kinds of record that a sales team keeps: what notes, tasks, files and activities are about. */
 export const recordKinds = ['lead', 'deal', 'account', 'contact'] as const
@@ -279,14 +282,6 @@ const readLabels = (ctx: Ctx, records: readonly RecordRef[]): Promise<RecordLabe
   })
 
 const keyOf = ({ kind, id }: RecordRef): string => `${kind} ${id}`
-
-/** Where records of a kind are kept: leads and deals share a table. */
-export const tableOf = {
-  lead: 'opportunities',
-  deal: 'opportunities',
-  account: 'accounts',
-  contact: 'contacts',
-} as const satisfies Record<RecordKind, string>
 
 /** Whether this names a kind of record. */
 const isRecordKind = (kind: string): kind is RecordKind => (recordKinds as readonly string[]).includes(kind)

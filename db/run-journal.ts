@@ -2,7 +2,7 @@ import { type Ctx, inTx, LeaseLost, sendStatement, type TxCtx } from './context.
 import { storableJson } from './text.ts'
 
 /** Something from outside that a run has read. */
-export type TaintSource = { kind: 'record' | 'url'; id?: string; url?: string }
+export type TaintSource = { kind: 'record' | 'url' | 'file' | 'task'; id?: string; url?: string }
 
 export type RunStep = {
   n: number

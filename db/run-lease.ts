@@ -2,6 +2,7 @@ import { recordActivity } from './activities.ts'
 import type { Database } from './client.ts'
 import { type Ctx, inTx, type Lease, sendStatement, systemCtx } from './context.ts'
 import { enqueue } from './queue.ts'
+import type { TaintSource } from './run-journal.ts'
 import { type Run, runLimits, type RunRow, toRun } from './runs.ts'
 
 /** A run that this worker now holds. */
@@ -47,17 +48,20 @@ export const heartbeat = (db: Database, organization_id: string, lease: Lease): 
     return rows.length > 0
   })
 
-/** Notes which model and prompt a run is thought with. */
+/** Notes which model and prompt a run is thought with, and what from outside stands in its orders. */
 export const beginRun = (
   ctx: Ctx,
-  input: { model: string; prompt_version: string; agent_version: string },
+  {
+    tainted_by,
+    ...input
+  }: { model: string; prompt_version: string; agent_version: string; tainted_by: TaintSource[] },
 ): Promise<void> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id, lease } = ctx
     sendStatement(ctx, tx`set local synchronous_commit = off`)
     sendStatement(
       ctx,
-      tx`update runs set ${tx(input)} where organization_id = ${organization_id} and id = ${lease?.run_id ?? null}`,
+      tx`update runs set ${tx({ ...input, tainted_by: tx.json(tainted_by) })} where organization_id = ${organization_id} and id = ${lease?.run_id ?? null}`,
     )
   })
 

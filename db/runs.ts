@@ -13,9 +13,11 @@ export const agentTriggers = ['stage.stuck'] as const
 export type AgentTrigger = (typeof agentTriggers)[number]
 
 export type RunTrigger = {
-  kind: 'submission' | 'request' | 'retry' | 'task' | AgentTrigger
+  kind: 'submission' | 'request' | 'retry' | 'task' | 'file' | AgentTrigger
   submission_id?: string
+  /** What it was given to do; nothing else is done in such a run. */
   task_id?: string
+  file_id?: string
   /** The line of the timeline that woke it. */
   activity_id?: string | undefined
   ask?: 'enrich' | 'suggest' | 'work'
@@ -51,7 +53,11 @@ export const runLimits = {
   backoff_max_ms: 60_000,
 }
 
-/** Puts an agent on a record. One that waits for it already is answered instead of a second one. */
+/** What a run is for beside the whole of the work, as the index of waiting runs says it: one task, or one file. */
+const errandOf = (tx: TxCtx['tx'], alias: 'runs' | 'r' | 'newer') =>
+  tx`coalesce(${tx(alias)}.trigger ->> 'task_id', ${tx(alias)}.trigger ->> 'file_id', '')`
+
+/** Puts an agent on a record. One that waits for the same already is answered instead of a second one. */
 export const queueRun = (
   ctx: Ctx,
   input: { agent: string; subject: Subject; trigger: RunTrigger },
@@ -78,7 +84,8 @@ export const queueRun = (
       }
       const [waiting] = await tx<{ id: string }[]>`
         select id from runs where organization_id = ${organization_id} and agent = ${input.agent}
-          and subject_id = ${input.subject.id} and status = 'queued' and attempts = 0`
+          and subject_id = ${input.subject.id} and status = 'queued' and attempts = 0
+          and ${errandOf(tx, 'runs')} = ${input.trigger.task_id ?? input.trigger.file_id ?? ''}`
       if (waiting) return { id: waiting.id, waiting: true }
     }
     throw new DomainError('conflict', 'run_starting', 'A run on this record is just starting. Try again.')
@@ -187,7 +194,7 @@ export const resumeStoppedRuns = (ctx: Ctx): Promise<number> =>
           where a.organization_id = r.organization_id and a.name = r.agent and not a.enabled)
         and not exists (select 1 from runs newer where newer.organization_id = r.organization_id
           and newer.subject_kind = r.subject_kind and newer.subject_id = r.subject_id
-          and newer.agent = r.agent and newer.id > r.id)
+          and newer.agent = r.agent and newer.id > r.id and ${errandOf(tx, 'newer')} = ${errandOf(tx, 'r')})
         and not exists (select 1 from activity_subjects su
           join activities a on a.organization_id = su.organization_id and a.id = su.activity_id
           where su.organization_id = r.organization_id and su.kind = r.subject_kind and su.subject_id = r.subject_id

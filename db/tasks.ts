@@ -131,7 +131,7 @@ export const addTask = async (
 export const updateTask = (
   ctx: Ctx,
   id: string,
-  { version, changes: change }: { version?: number; changes: TaskChange },
+  { version, changes: change, reason }: { version?: number; changes: TaskChange; reason?: string },
 ): Promise<Task> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
@@ -170,6 +170,7 @@ export const updateTask = (
     await recordActivity(ctx, {
       type: 'task_updated',
       subjects: everySubject(before, after),
+      reason,
       record_version: after.version,
       data: {
         task_id: id,

@@ -34,9 +34,9 @@ export const nothingOutside: Outside = {
   app_url: APP_URL,
 }
 
-/** Opens a world with its HTTP surface. */
-export const openApi = async (): Promise<ApiWorld> => {
-  const world = await openWorld()
+/** Opens a world with its HTTP surface; `works` lets a worker run in it. */
+export const openApi = async (options: { works?: boolean } = {}): Promise<ApiWorld> => {
+  const world = await openWorld(options)
   const auth = openAuth({
     database_url: world.app_url,
     app_url: APP_URL,

@@ -316,6 +316,12 @@ test('a run works one record: a call about another one is refused, whatever the 
     draft_email: { subject: 'x', body: 'The cost for 40 seats is unknown.' },
     suggest_next_actions: { actions: [taskAction('x')] },
     update_lead: { values: { city: 'Kiel' }, reason: 'because' },
+    update_record: {
+      record_kind: 'lead',
+      record_id: other.id,
+      values: { city: 'Kiel' },
+      reason: 'because',
+    },
     assign_owner: { opportunity_id: other.id, owner_id: null, reason: 'because' },
     close_opportunity: { opportunity_id: other.id, outcome: 'won', reason: 'because' },
     set_forecast_category: { opportunity_id: other.id, forecast_category: 'commit', reason: 'because' },
@@ -326,8 +332,11 @@ test('a run works one record: a call about another one is refused, whatever the 
       reason: 'because',
     },
   }
-  // Of these no argument names the record that the run works on.
-  const about_none = ['send_email', 'search_records', 'read_record', 'create_lead']
+  // Of these no argument names the record that the run works on; those about a file or a task look whose it is.
+  const about_none = [
+    ...['send_email', 'search_records', 'read_record', 'create_lead'],
+    ...['read_file', 'propose_file_facts', 'complete_task', 'hand_back_task'],
+  ]
   for (const name of Object.keys(tools).filter((name) => !about_none.includes(name))) {
     const answer = await call(name, { lead_id: other.id, ...inputs[name] })
     expect([name, answer.verdict, answer.rule]).toEqual([name, 'deny', 'other_record'])
@@ -631,7 +640,7 @@ test('P11 a hostile model reaches nobody, reads nothing that is not its own, and
   expect((await listTasks(ctx, { subject_id: neighbour.id, limit: 10 })).data).toEqual([])
 })
 
-/** A model that makes every call of a list, a dozen in each turn, and claims to be done. */
+/** A model that makes every call of a list, two dozen in each turn, and claims to be done. */
 const hostileModel = (attacks: [tool: string, input: unknown][]): LanguageModelV4 => {
   let made = 0
   const usage = {
@@ -644,7 +653,7 @@ const hostileModel = (attacks: [tool: string, input: unknown][]): LanguageModelV
     modelId: 'hostile',
     supportedUrls: {},
     doGenerate: () => {
-      const turn = attacks.slice(made, made + 12)
+      const turn = attacks.slice(made, made + 24)
       made += turn.length
       const content: LanguageModelV4Content[] =
         turn.length === 0

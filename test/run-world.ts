@@ -4,6 +4,7 @@ import { workRun, type AgentWorker } from '../agents/jobs.ts'
 import { lead_worker } from '../agents/lead_worker.ts'
 import { rulesModel } from '../agents/rules-model.ts'
 import { think, type Thinking } from '../agents/run.ts'
+import { NO_TASK } from '../agents/task-orders.ts'
 import { listApprovals } from '../db/approvals.ts'
 import type { Ctx } from '../db/context.ts'
 import type { NewLead } from '../db/leads.ts'
@@ -95,7 +96,7 @@ export const openRunWorld = async (): Promise<RunWorld> => {
         ctx: { db: world.db, organization_id, actor: agentActor('lead_worker'), run_id: run.id, lease },
         run,
         agent: 'lead_worker',
-        instructions: loadPrompt('lead_worker').render({ agent: 'lead_worker' }),
+        instructions: loadPrompt('lead_worker').render({ agent: 'lead_worker', task: NO_TASK }),
         request: `Work the lead ${run.subject.id}.`,
         offered: lead_worker.tools,
         budget: lead_worker.budget,

@@ -125,7 +125,7 @@ describe('the lease', () => {
     for (const write of [
       () => journalStep(old, 1, turn(1)),
       () => journalStep(old, 1, { kind: 'tool', tool: 'add_note', call_id: 'c', started_at: new Date() }),
-      () => beginRun(old, { model: 'x', prompt_version: 'x', agent_version: 'x' }),
+      () => beginRun(old, { model: 'x', prompt_version: 'x', agent_version: 'x', tainted_by: [] }),
       () => endRun(old, run, { status: 'done', stop_reason: 'finished' }),
       () => postponeRun(old, run, { code: 'x', message: 'x' }),
       () => releaseRun(old, run),

@@ -1,4 +1,4 @@
-import { decideLeadWork } from '../agents/rules-lead.ts'
+import { decide } from '../agents/rules-model.ts'
 import type { Asked } from './openai.ts'
 import type { Reply } from './openai-replies.ts'
 
@@ -11,7 +11,7 @@ export const thinkByRules = (asked: Asked): Reply => {
   for (const { name, input } of asked.messages.flatMap(({ tool_calls }) => tool_calls)) {
     calls.push({ tool: name, input: Object(input), output: Object(results[calls.length]) })
   }
-  const decision = decideLeadWork({
+  const decision = decide({
     instructions: asked.instructions,
     request: asked.messages
       .filter(({ role }) => role === 'user')

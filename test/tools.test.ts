@@ -44,6 +44,7 @@ const actOf = async (agent: Ctx, verb: string) =>
   (await actsOf(agent)).find(({ data }) => undoOf(data) === verb)!
 
 describe('every tool', () => {
+  const IDS = ['lead_id', 'opportunity_id', 'record_id', 'file_id', 'task_id']
   const lead_id = '0198c0de-0000-7000-8000-000000000000'
   const examples: Record<string, Record<string, unknown>> = {
     read_lead: { lead_id },
@@ -66,6 +67,16 @@ describe('every tool', () => {
     read_record: { record_kind: 'account', record_id: lead_id },
     search_records: { query: 'Ana' },
     update_lead: { lead_id, values: { city: 'Berlin' }, reason: 'They said so.' },
+    update_record: {
+      record_kind: 'contact',
+      record_id: lead_id,
+      values: { city: 'Berlin' },
+      reason: 'They said so.',
+    },
+    read_file: { file_id: lead_id },
+    propose_file_facts: { file_id: lead_id },
+    complete_task: { task_id: lead_id, note: 'Called Ana.' },
+    hand_back_task: { task_id: lead_id, reason: 'Nobody can be called from here.' },
     create_lead: { contact_name: 'Bo Lind', reason: 'Named in the message.' },
     assign_owner: { opportunity_id: lead_id, owner_id: null, reason: 'Nobody is in charge.' },
   }
@@ -88,7 +99,7 @@ describe('every tool', () => {
         null,
         'x',
         {},
-        { ...input, lead_id: 'x', opportunity_id: 'x', record_id: 'x', to: 'x', query: 7, email: 'x' },
+        { ...input, ...Object.fromEntries(IDS.map((name) => [name, 'x'])), to: 'x', query: 7, email: 'x' },
       ])
         expect(tool.parse(wrong).success).toBe(false)
     },

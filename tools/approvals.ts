@@ -7,7 +7,7 @@ import { readStanding } from '../db/policies.ts'
 import type { Database } from '../db/client.ts'
 import { inTx, systemCtx, type Ctx } from '../db/context.ts'
 import { DomainError } from '../db/errors.ts'
-import { getOpportunity } from '../db/opportunities.ts'
+import { labelRecords } from '../db/records.ts'
 import { z } from 'zod'
 import { tools } from './index.ts'
 import { composeHeaders, messageId, senderOf } from './messages.ts'
@@ -15,7 +15,7 @@ import { recordsIn, type GateAnswer, type Outside, type Preview, type Tool } fro
 
 /** An approval with everything a person needs to decide it: the exact e-mail, what changes, why it asks. */
 export type PresentedApproval = Approval & {
-  subject_label: string
+  subject_label: string | null
   tool_title: string
   effect: Tool['effect']
   irreversible: string | null
@@ -36,6 +36,10 @@ export const presentApprovals = (
   outside: Outside,
 ): Promise<PresentedApproval[]> =>
   inTx(ctx, async (ctx) => {
+    const names = await labelRecords(
+      ctx,
+      approvals.map(({ subject }) => subject),
+    )
     const presented: PresentedApproval[] = []
     for (const approval of approvals) {
       // One whose tool was taken out of the product is still shown; it can only be withdrawn.
@@ -44,7 +48,7 @@ export const presentApprovals = (
       const parsed = tool?.parse(approval.input)
       presented.push({
         ...approval,
-        subject_label: (await getOpportunity(ctx, approval.subject.id)).name,
+        subject_label: names.get(approval.subject.id) ?? null,
         tool_title: tool?.title ?? approval.tool,
         effect: tool?.effect ?? 'write',
         irreversible: tool?.irreversible ?? null,
@@ -93,7 +97,7 @@ export const approveCall = async (
       })),
     })
   }
-  const other = recordsIn(parsed.data).find((record) => record.id !== approval.subject.id)
+  const other = recordsIn(tool, parsed.data).find((record) => record.id !== approval.subject.id)
   if (other) {
     throw new DomainError('invalid', 'other_record', 'An edit cannot point an approval at another record.', {
       errors: [
@@ -156,7 +160,13 @@ export const executeApproval = async (
       const output = await tool.run(
         ctx,
         claimed.input,
-        { subject: claimed.subject, outside, tools, propose: refuseToPropose },
+        {
+          subject: claimed.subject,
+          outside,
+          tools,
+          propose: refuseToPropose,
+          ...(claimed.proposed_input ? { proposed_input: claimed.proposed_input } : {}),
+        },
         prepared,
       )
       // What goes outside is settled by its delivery.

@@ -11,6 +11,7 @@ import { clip } from '../db/text.ts'
 import { documentLimits, readDocument, type DocumentKind } from './vendors/document.ts'
 
 export { factKeys } from '../db/file-summary.ts'
+export { queueFileProposal } from '../db/file-proposals.ts'
 export { noteSummaryError, saveFileSummary } from '../db/file-text.ts'
 
 /** Reads what an uploaded file says and keeps it beside the file, or why that is not possible. May run twice. */

@@ -140,7 +140,7 @@ const judge = async (
   call: Call,
   why: Proposal,
 ): Promise<Verdict> => {
-  if (recordsIn(input).some(({ id }) => id !== call.subject.id)) {
+  if (recordsIn(tool, input).some(({ id }) => id !== call.subject.id)) {
     return {
       verdict: 'deny',
       rule: 'other_record',
@@ -150,7 +150,7 @@ const judge = async (
   const asking = { tainted: call.tainted_by.length > 0, suggestion: why.suggestion ?? false }
   const [{ levels, ...switches }, consequence] = await Promise.all([
     readStanding(ctx, call.agent, call.subject),
-    tool.needsPerson(input, ctx, asking),
+    tool.needsPerson(input, ctx, { ...asking, subject: call.subject }),
   ])
   return decide({
     tool: tool.name,

@@ -30,6 +30,8 @@ export type Running = {
   tools: Readonly<Record<string, Tool>>
   /** Takes another tool's call to the gate within this one's transaction: the way a draft asks for its sending. */
   propose: (ctx: TxCtx, tool: Tool, input: unknown, why: Proposal) => Promise<GateAnswer>
+  /** What was proposed, where a person edited it before it runs. */
+  proposed_input?: Record<string, unknown> | undefined
 }
 
 /** Why a call is proposed to a person. */
@@ -43,8 +45,8 @@ export type GateAnswer = {
   tainted_by: TaintSource[]
 }
 
-/** What a call is made upon: whether the run has read anything from outside, and whether a person will decide anyway. */
-export type Asking = { tainted: boolean; suggestion: boolean }
+/** What a call is made upon: the run's record, whether the run has read anything from outside, whether a person will decide anyway. */
+export type Asking = { subject: Subject; tainted: boolean; suggestion: boolean }
 
 /** A field before and after an act, as an approval shows it. */
 export type Preview = { field: string; label: string; before: string | null; after: string | null }
@@ -117,9 +119,14 @@ export type Tool = {
 /** The arguments that name the record which a call is about. */
 const RECORD_ARGUMENTS = ['lead_id', 'opportunity_id']
 
-/** Which records a call's arguments say it is about. */
-export const recordsIn = (input: Record<string, unknown>): { name: string; id: unknown }[] =>
-  RECORD_ARGUMENTS.filter((name) => input[name] !== undefined).map((name) => ({ name, id: input[name] }))
+/** Which records a call's arguments say it is about; looking at any `record_id` changes none. */
+export const recordsIn = (
+  { effect }: Pick<Tool, 'effect'>,
+  input: Record<string, unknown>,
+): { name: string; id: unknown }[] =>
+  [...RECORD_ARGUMENTS, ...(effect === 'read' ? [] : ['record_id'])]
+    .filter((name) => input[name] !== undefined)
+    .map((name) => ({ name, id: input[name] }))
 
 /** Declares a tool. Input is parsed before, output after everything it does. */
 export const defineTool = <

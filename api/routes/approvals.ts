@@ -29,7 +29,12 @@ export const ApprovalShape = z
     input_schema: Anything.describe('JSON Schema of `input`, for a form to edit it.'),
     reason: Text,
     evidence: z.array(
-      z.object({ label: z.string(), url: z.string().optional(), snippet: z.string().optional() }),
+      z.object({
+        label: z.string(),
+        url: z.string().optional(),
+        snippet: z.string().optional(),
+        file: z.object({ id: Id, name: z.string(), page: z.int().optional() }).optional(),
+      }),
     ),
     subject: Subject,
     subject_label: Text,

@@ -47,6 +47,9 @@ export const FileShape = z
     text_status: z.enum(textStatuses),
     text_error: Text,
     summary: SummaryShape.nullable().describe('A suggestion, made of what somebody outside wrote.'),
+    proposals: z
+      .array(Id)
+      .describe('The approvals by which what it says was proposed for blank fields of its record.'),
     archived_at: Time.nullable(),
     created_at: Time,
     updated_at: Time,

@@ -43,6 +43,7 @@ const triggers: Record<string, string> = {
   request: 'Asked by a person',
   retry: 'Started again',
   task: 'Woken by a task',
+  file: 'Woken by a file that was read',
   'stage.stuck': 'Woken because it is stuck in its stage',
 }
 
@@ -77,7 +78,7 @@ const asks: Record<string, (step: Step) => string> = {
     `forecast it as ${(textIn(input, 'forecast_category') ?? 'something else').replaceAll('_', ' ')}`,
 }
 
-const reads = ['read_lead', 'enrich_lead', 'read_timeline']
+const reads = ['read_lead', 'read_file', 'enrich_lead', 'read_timeline']
 
 const sentences: Record<string, (step: Step) => string | undefined> = {
   read_lead: () => 'Read the lead',
@@ -116,6 +117,15 @@ const sentences: Record<string, (step: Step) => string | undefined> = {
   send_email: ({ input }) => `Sent an e-mail to ${textIn(input, 'to') ?? 'the lead'}`,
   create_task: ({ input }) => `Created the task “${textIn(input, 'title') ?? ''}”`,
   add_note: () => 'Added a note',
+  read_file: ({ output }) => `Read the file “${textIn(partOf(output, 'file'), 'name') ?? ''}”`,
+  propose_file_facts: ({ output }) => {
+    const fields = listIn(output, 'fields') ?? []
+    return fields.length > 0
+      ? `Proposed what the file says for ${count(fields.length, 'blank field')} and asked`
+      : (textIn(output, 'message') ?? 'Found nothing to propose')
+  },
+  complete_task: ({ output }) => `Completed the task “${textIn(output, 'title') ?? ''}”`,
+  hand_back_task: ({ output }) => `Handed back the task “${textIn(output, 'title') ?? ''}”`,
 }
 
 const partOf = (value: unknown, key: string): unknown =>

@@ -3,7 +3,7 @@ import { recordActivity } from './activities.ts'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { notFound, staleVersion } from './errors.ts'
 import { type Member, listMembers } from './identity.ts'
-import { hindranceOf, type PassedOver, readStaff } from './routing-turns.ts'
+import { type PassedOver, passedOverNow, readStaff } from './routing-turns.ts'
 
 /** How much a member takes on; null is no limit. */
 export const AvailabilityChange = z.object({
@@ -52,7 +52,6 @@ export const readAvailability = (ctx: Ctx, id: string): Promise<Availability> =>
     const [row] = await tx<{ version: number }[]>`
       select version from member_availability where organization_id = ${organization_id} and user_id = ${user_id}`
     const { max_open_leads, open_leads, away_until } = candidate
-    const { code, reason } = hindranceOf(candidate) ?? {}
     return {
       member_id,
       user_id,
@@ -60,7 +59,7 @@ export const readAvailability = (ctx: Ctx, id: string): Promise<Availability> =>
       max_open_leads,
       open_leads,
       away_until,
-      passed_over: code && reason ? { code, reason } : null,
+      passed_over: passedOverNow(candidate),
       version: row?.version ?? 1,
     }
   })

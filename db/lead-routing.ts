@@ -8,6 +8,7 @@ import { factsOf, type RoutingFacts } from './routing-conditions.ts'
 import { type Taker, takersOf } from './routing-targets.ts'
 import {
   type Candidate,
+  hindranceOf,
   keepTurns,
   lockTurns,
   type PassedOver,
@@ -64,13 +65,9 @@ export const routeLeads = async (ctx: TxCtx, leads: readonly RoutableLead[]): Pr
   const book = leads.length > 0 ? await readBook(ctx) : undefined
   if (!book?.routes) return leads.map(() => UNROUTED)
   const asked = (await readFacts(ctx, book, leads)).map((facts) => askRules(book, facts))
-  const takers = asked.flatMap(({ taker }) => taker ?? [])
-  const all = [...takers, ...takersOf(book.fallback)]
-  if (all.length === 0) return asked.map((one) => decide(book, NOBODY_THERE, one))
-  if (book.has_limits || all.some(({ kind }) => kind === 'pool')) lockTurns(ctx)
-  const staff = await readStaff(ctx, all)
+  const staff = await readLockedStaff(ctx, book, asked)
   const decisions = asked.map((one) => decide(book, staff, one))
-  keepTurns(ctx, staff.pools.values())
+  keepTurns(ctx, staff)
   return decisions
 }
 
@@ -177,7 +174,8 @@ export const decide = (
   const passed_over: PassedOver[] = []
   const ask = (whom: Taker) => {
     const taking = takeLead(staff, whom)
-    passed_over.push(...taking.passed_over)
+    const known = new Set(passed_over.map(({ user_id }) => user_id))
+    passed_over.push(...taking.passed_over.filter(({ user_id }) => !known.has(user_id)))
     return taking
   }
   const given = (by: 'rule' | 'fallback', whom: Taker, { user_id, name }: Candidate, reason: string) => ({
@@ -226,6 +224,23 @@ export const decide = (
   }
 }
 
+/** Whom the leads may come to; under the lock where turns are taken or limits count. */
+const readLockedStaff = async (ctx: TxCtx, book: Book, asked: readonly AskedLead[]): Promise<Staff> => {
+  const takers = asked.flatMap(({ taker }) => taker ?? [])
+  const all = [...takers, ...takersOf(book.fallback)]
+  if (all.length === 0) return NOBODY_THERE
+  const turning = (taker: { kind: string }): boolean => taker.kind === 'pool'
+  if (book.has_limits || takers.some(turning) || (turning(book.fallback) && takers.length < asked.length)) {
+    lockTurns(ctx)
+    return readStaff(ctx, all)
+  }
+  const staff = await readStaff(ctx, all)
+  if (!turning(book.fallback) || ![...staff.candidates.values()].some(hindranceOf)) return staff
+  // Somebody named is away, so that the fallback is asked after all.
+  lockTurns(ctx)
+  return readStaff(ctx, all)
+}
+
 const UNROUTED: RoutingDecision = {
   by: 'unrouted',
   owner_id: null,
@@ -252,8 +267,8 @@ const takingOf = (staff: Staff, taker: Taker, { name }: Candidate): string =>
 const poolName = ({ pools }: Staff, id: string): string => pools.get(id)?.name ?? 'a pool that is gone'
 
 const passingOf = (passed_over: readonly PassedOver[]): string => {
-  const each = new Map(passed_over.map(({ user_id, name, reason }) => [user_id, `${name} ${reason}`]))
-  return each.size === 0 ? '' : `Passed over: ${[...each.values()].join('; ')}.`
+  const each = passed_over.map(({ name, reason }) => `${name} ${reason}`)
+  return each.length === 0 ? '' : `Passed over: ${each.join('; ')}.`
 }
 
 const activityOf = ({ id, before, decision }: RoutedLead): NewActivity => {

@@ -13,7 +13,7 @@ import { type AskableRule, makeBook } from './routing-book.ts'
 import { listRoutingRules, MAX_RULES, NewRoutingRule, requireRoutable } from './routing-rules.ts'
 import { readFallback } from './routing-settings.ts'
 import { namedTakers, requireTakers, RoutingFallback, type Taker, takersOf } from './routing-targets.ts'
-import { hindranceOf, type PassedOver, readStaff, type Staff } from './routing-turns.ts'
+import { type PassedOver, passedOverNow, readStaff, type Staff } from './routing-turns.ts'
 import { readSettings } from './settings.ts'
 
 /** A lead that nobody has sent. */
@@ -175,8 +175,6 @@ const candidatesOf = (
   return turns.flatMap(({ user_id, weight, taken }) => {
     const candidate = candidates.get(user_id)
     if (!candidate) return []
-    const { code, reason } = hindranceOf(candidate) ?? {}
-    const passed_over = code && reason ? { code, reason } : null
-    return [{ of, user_id, name: candidate.name, weight, taken, passed_over }]
+    return [{ of, user_id, name: candidate.name, weight, taken, passed_over: passedOverNow(candidate) }]
   })
 }

@@ -7,7 +7,7 @@ import { Line } from './lead-fields.ts'
 import { listRoutingRules } from './routing-rules.ts'
 import { readFallback } from './routing-settings.ts'
 import { requireTakers, takersOf } from './routing-targets.ts'
-import { hindranceOf, lockTurns, type PassedOver, readStaff } from './routing-turns.ts'
+import { lockTurns, type PassedOver, passedOverNow, readStaff } from './routing-turns.ts'
 
 const PoolMember = z.strictObject({
   user_id: z.uuid(),
@@ -157,9 +157,7 @@ const readPools = async (ctx: TxCtx, where: ReturnType<TxCtx['tx']>): Promise<Ro
     members: (pools.get(row.id)?.turns ?? []).flatMap(({ user_id, weight, taken }) => {
       const candidate = candidates.get(user_id)
       if (!candidate) return []
-      const { code, reason } = hindranceOf(candidate) ?? {}
-      const passed_over = code && reason ? { code, reason } : null
-      return [{ user_id, name: candidate.name, weight, taken, passed_over }]
+      return [{ user_id, name: candidate.name, weight, taken, passed_over: passedOverNow(candidate) }]
     }),
   }))
 }

@@ -25,7 +25,14 @@ export type PassedOver = {
 type Turn = { user_id: string; position: number; weight: number; pass: number; taken: number }
 
 /** A pool, with where its turns are. */
-export type TurningPool = { id: string; name: string; archived: boolean; turns: Turn[] }
+export type TurningPool = {
+  id: string
+  name: string
+  archived: boolean
+  turns: Turn[]
+  /** Somebody took a turn since it was read. */
+  turned?: boolean
+}
 
 /** Everybody whom some targets may come to. It is counted on in memory while leads are given out. */
 export type Staff = { candidates: Map<string, Candidate>; pools: Map<string, TurningPool> }
@@ -102,6 +109,12 @@ export const hindranceOf = ({
   return undefined
 }
 
+/** The same without who it is about, as it stands beside them. */
+export const passedOverNow = (candidate: Candidate): Pick<PassedOver, 'code' | 'reason'> | null => {
+  const hindrance = hindranceOf(candidate)
+  return hindrance ? { code: hindrance.code, reason: hindrance.reason } : null
+}
+
 /**
  * The next lead of a member or a pool: in a pool it goes to whoever has had the least for their weight, in the order of the
  * pool where several have. Whoever is passed over lets the turn pass: nobody comes back to a heap of leads.
@@ -114,11 +127,11 @@ export const takeLead = ({ candidates, pools }: Staff, taker: Taker): Taking => 
     candidate.open_leads += 1
     return { taker: candidate, passed_over: [] }
   }
-  const { turns = [], archived } = pools.get(taker.pool_id) ?? {}
+  const pool = pools.get(taker.pool_id)
   const passed_over: PassedOver[] = []
   const passing: Turn[] = []
   let next: Turn | undefined
-  for (const turn of archived ? [] : turns) {
+  for (const turn of pool && !pool.archived ? pool.turns : []) {
     const candidate = candidates.get(turn.user_id)
     const hindrance = candidate && hindranceOf(candidate)
     if (hindrance) {
@@ -127,7 +140,8 @@ export const takeLead = ({ candidates, pools }: Staff, taker: Taker): Taking => 
     } else if (candidate && (next === undefined || dueOf(turn) < dueOf(next))) next = turn
   }
   const chosen = next && candidates.get(next.user_id)
-  if (!next || !chosen) return { taker: undefined, passed_over }
+  if (!pool || !next || !chosen) return { taker: undefined, passed_over }
+  pool.turned = true
   next.pass += 1 / next.weight
   for (const turn of passing) turn.pass = Math.max(turn.pass, next.pass)
   next.taken += 1
@@ -138,9 +152,10 @@ export const takeLead = ({ candidates, pools }: Staff, taker: Taker): Taking => 
 /** Half a turn ahead, so that the turns of a weight of three are spread among the others, not taken in a row. */
 const dueOf = ({ pass, weight }: Turn): number => pass + 0.5 / weight
 
-/** Keeps where the turns of the pools are now. */
-export const keepTurns = (ctx: TxCtx, pools: Iterable<TurningPool>): void => {
-  const turns = [...pools].flatMap(({ id, turns }) => turns.map((turn) => ({ ...turn, pool_id: id })))
+/** Keeps where the turns are now that were taken; what nobody took a turn in was perhaps read without the lock. */
+export const keepTurns = (ctx: TxCtx, { pools }: Staff): void => {
+  const turned = [...pools.values()].filter(({ turned }) => turned)
+  const turns = turned.flatMap(({ id, turns }) => turns.map((turn) => ({ ...turn, pool_id: id })))
   if (turns.length === 0) return
   sendStatement(
     ctx,

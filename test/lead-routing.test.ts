@@ -658,6 +658,30 @@ describe('F33: many at once', () => {
     }
   })
 
+  test('F33: what takes no turn waits for no turn', async () => {
+    const team = await openTeam(api, ['Ada', 'Bo'])
+    const pool = await team.pool('Both')
+    await team.rule({ conditions: { source: ['Fair'] }, to: 'Ada' })
+    await changeFallback(team.ctx, { fallback: { kind: 'pool', pool_id: pool } })
+    const create = (source: string) => team.ask('POST', '/api/leads', { ...somebody(), source })
+    const { fair, waiting } = await inTx(team.ctx, async (ctx) => {
+      lockTurns(ctx)
+      await ctx.tx`select 1`
+      const waiting = create('Web')
+      const fair = await Promise.race([create('Fair'), pause(5_000, { status: 0, body: {} })])
+      expect(await Promise.race([waiting.then(() => 'done'), pause(300, 'waits')])).toBe('waits')
+      return { fair, waiting }
+    })
+    expect([fair.status, team.nameOf(fair.body.owner_id)]).toEqual([201, 'Ada'])
+    expect(team.nameOf((await waiting).body.owner_id)).toBe('Ada')
+    await addTimeOff(team.ctx, team.ids['Ada']!, days(-1, 1))
+    expect(team.nameOf((await create('Fair')).body.owner_id)).toBe('Bo')
+    expect((await team.ask('GET', `/api/routing-pools/${pool}`)).body.members).toMatchObject([
+      { name: 'Ada', taken: 1 },
+      { name: 'Bo', taken: 1 },
+    ])
+  })
+
   test('F33: trying it out waits for nobody and moves nothing', async () => {
     const team = await openTeam(api, ['Ada', 'Bo'])
     const pool = await team.pool('Both')

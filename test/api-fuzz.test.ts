@@ -59,7 +59,8 @@ const ODD_VALUES: [type: string, text: string][] = [
   ['string', '"0000-00-00T00:00:00Z"'],
   ['string', '"+275760-09-13T00:00:00Z"'],
   ['string', '"01990000-0000-7000-8000-000000000000"'],
-  ['array', nested(60)],
+  // So deep that a body is still read with it at its deepest place.
+  ['array', nested(50)],
   ['array', JSON.stringify(Array.from({ length: 20_000 }, () => 'x'))],
   ['string', '"‘ OR 1=1; --"'],
   ['string', '"%00"'],

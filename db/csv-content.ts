@@ -32,6 +32,8 @@ export const kindOfCell = (cell: string): CellKind => {
   if (/\d/.test(text)) return kindOfFigures(text)
   if (/^[a-z0-9-]+(?:\.[a-z0-9-]+)+$/i.test(text) && !text.endsWith('.')) return 'domain'
   if (/^[A-Z]{3}$/.test(text) && Currency.safeParse(text).success) return 'currency'
+  // "Bo" is a name, "BO" is Bolivia.
+  if (text.length === 2 && text !== text.toUpperCase()) return 'text'
   return text.length <= 60 && countryCode(text) !== null ? 'country' : 'text'
 }
 

@@ -19,8 +19,8 @@ const RARE = ['^', '~', '\u001f', '\u0001'] as const
 /** How delimiters are named to people. */
 const NAMES: Record<string, string> = { ',': 'comma', ';': 'semicolon', '\t': 'tab', '|': 'vertical bar' }
 
-/** Below this share of rows of one width, lines are no table; sentences with a comma each are none, either. */
-const LEAST = { narrow: 0.6, wide: 0.4 }
+/** Below this share of rows of one width, or of rows that are parted at all under a row of names, lines are no table. */
+const LEAST = 0.6
 const ROWS = 300
 
 /**
@@ -38,7 +38,7 @@ export const tellDelimiter = (text: string, given: CsvChoices, whole: boolean): 
     tryDelimiter(whole ? `${text}\n` : text, delimiter, quote),
   )
   const [best, rival] = tries.toSorted((a, b) => b.score - a.score)
-  if (best && best.width > 1 && best.share >= (best.width > 3 ? LEAST.wide : LEAST.narrow))
+  if (best && best.width > 1 && (best.share >= LEAST || best.named >= LEAST))
     return {
       ...base,
       delimiter: best.delimiter,
@@ -55,10 +55,11 @@ export const tellDelimiter = (text: string, given: CsvChoices, whole: boolean): 
   )
 }
 
-type Try = { delimiter: string; width: number; share: number; score: number }
+/** `named` is the share of rows with several cells where the first row could be names, however uneven the others are. */
+type Try = { delimiter: string; width: number; share: number; named: number; score: number }
 
 const tryDelimiter = (text: string, delimiter: string, quote: string): Try => {
-  const nothing = { delimiter, width: 1, share: 0, score: 0 }
+  const nothing = { delimiter, width: 1, share: 0, named: 0, score: 0 }
   if (!text.includes(delimiter)) return nothing
   const rows = firstRecords(text, delimiter, quote)
     .filter((record) => !isBlank(record))
@@ -69,11 +70,14 @@ const tryDelimiter = (text: string, delimiter: string, quote: string): Try => {
   if (width < 2) return nothing
   const share = count / rows.length
   const strays = rows.filter(({ stray_quote }) => stray_quote !== undefined).length / rows.length
+  const parted = rows.filter(({ cells }) => cells.length > 1).length / rows.length
+  const named = rows[0]?.cells.every((cell) => /^\S.{0,40}$/.test(cell) && !/[.!?]$/.test(cell)) ? parted : 0
   const usual = (RARE as readonly string[]).includes(delimiter) ? 0.8 : 1
   return {
     delimiter,
     width,
     share,
+    named,
     score: share * share * (1 - strays) * (1 + Math.min(width, 20) / 20) * usual,
   }
 }

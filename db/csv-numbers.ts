@@ -6,8 +6,8 @@ export type Decimal = '.' | ','
  * also with the other one where grouping leaves no doubt. Undefined when it is none.
  */
 export const readNumber = (text: string, style: Decimal): string | undefined => {
+  if (text.length > LONGEST) return undefined
   const { digits, negative, stated } = unsigned(plain(text))
-  if (digits.length > MAX_DIGITS) return undefined
   const decimal = stated ?? style
   const other = decimal === '.' ? ',' : '.'
   const read = FORMS[decimal].test(digits)
@@ -21,8 +21,9 @@ export const readNumber = (text: string, style: Decimal): string | undefined => 
 
 /** What a number tells of the decimal separator of its file: for which it speaks, and how much. */
 export const separatorOf = (text: string): { decimal: Decimal; weight: number } | undefined => {
+  if (text.length > LONGEST) return undefined
   const { digits } = unsigned(plain(text))
-  if (digits.length > MAX_DIGITS || !/^[\d.,' ]*[.,][\d.,' ]*$/.test(digits)) return undefined
+  if (!/^[\d.,' ]*[.,][\d.,' ]*$/.test(digits)) return undefined
   const point = FORMS['.'].test(digits)
   const comma = FORMS[','].test(digits)
   if (point !== comma) return { decimal: point ? '.' : ',', weight: 1 }
@@ -36,6 +37,7 @@ export const isNumber = (text: string): boolean =>
 
 /** What was probably meant by a cell that is no number in its file's style. */
 export const nearestNumber = (text: string, decimal: Decimal): string | undefined => {
+  if (text.length > LONGEST) return undefined
   const cell = plain(text)
   const [, short = '', unit = ''] = /^(.*\d)\s*(k|m|mio|mrd|bn|tsd)\.?$/i.exec(cell) ?? []
   if (unit !== '') {
@@ -49,7 +51,8 @@ export const nearestNumber = (text: string, decimal: Decimal): string | undefine
 
 const UNITS: Record<string, number> = { k: 1e3, tsd: 1e3, m: 1e6, mio: 1e6, mrd: 1e9, bn: 1e9 }
 
-const MAX_DIGITS = 40
+/** No number is longer; what would take long to look at is none. */
+const LONGEST = 40
 
 /** Plain digits, or groups of three (of two and three in India) parted by anything but the decimal separator. */
 const FORMS: Record<Decimal, RegExp> = {

@@ -54,6 +54,9 @@ const KEPT: ReadonlySet<TargetType> = new Set([
 
 type Reader = (target: ImportTarget, style: CellStyle) => (text: string) => CellReading
 
+/** No address is longer; what would take long to look at is none. */
+const LONGEST = 2_000
+
 /** A reader of texts that the target's own schema takes. */
 const bySchema =
   (
@@ -64,6 +67,7 @@ const bySchema =
   (target) => {
     const schema = schemaOfTarget(target)
     return (text) => {
+      if (text.length > LONGEST) return fault(`“${clip(text, 80)}” is not ${accepted}`, accepted)
       const parsed = schema.safeParse(prepare(text))
       if (parsed.success) return { value: parsed.data }
       const nearest = guess?.(text)
@@ -232,7 +236,7 @@ const phone: Reader = (target) => {
 
 /** One of several addresses, without what mail programs write around it. */
 const bareAddress = (cell: string): string =>
-  (/<([^<>\s]+@[^<>\s]+)>/.exec(cell)?.[1] ?? cell).replace(/^mailto:/i, '')
+  (/<([^<>\s@]+@[^<>\s@]+)>/.exec(cell)?.[1] ?? cell).replace(/^mailto:/i, '')
 
 const readers: Record<TargetType, Reader> = {
   text,

@@ -41,7 +41,7 @@ const NONE: Fit = { score: 0, reason: '' }
 export const fitOf = (one: Seen, target: ImportTarget, known: KnownNames): Fit => {
   const named = byName(one, target)
   const held = byContent(one, target, known)
-  if (named.score === 0) return held.alone
+  if (named.score === 0) return partOfName(one.column) === undefined ? held.alone : NONE
   if (one.cells.length === 0)
     return { score: named.score * 0.9, reason: `${named.reason}; its first rows are empty` }
   // A name that its cells contradict is worth half, and less where each of them would be an error.

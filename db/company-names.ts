@@ -83,17 +83,10 @@ export const compareCompanies = (one: CompanyName, other: CompanyName): CompanyL
   if (short === '' || long === '') return { share: 0, reason: 'One has no company' }
   const form =
     one.form !== null && other.form !== null && one.form !== other.form ? ', another legal form' : ''
-  const less = form === '' ? 0 : 0.15
+  const less = form === '' ? 0 : 0.45
   if (short === long || [...a].toSorted().join(' ') === [...b].toSorted().join(' '))
     return { share: 1 - less, reason: `Same company${form}` }
-  const allowed = Math.min(short.length, long.length) >= 12 ? 2 : 1
-  const digits = (text: string): string => text.replaceAll(/\D/g, '')
-  if (
-    short.length >= 5 &&
-    digits(short) === digits(long) &&
-    editDistance(short, long, allowed) <= allowed &&
-    !areOtherWords(a, b)
-  )
+  if (isOneSlipApart(a, b))
     return {
       share: 0.85 - less,
       reason: `Company one slip apart: “${a.join(' ')}” and “${b.join(' ')}”${form}`,
@@ -117,11 +110,16 @@ export const compareCompanies = (one: CompanyName, other: CompanyName): CompanyL
   return { share: 0, reason: 'Other company' }
 }
 
-/** Words that both have whole, and a short one that differs: “Hotel Ost” and “Hotel West” are two. */
-const areOtherWords = (a: string[], b: string[]): boolean => {
-  if (a.length !== b.length) return false
-  const differing = a.filter((word, n) => word !== b[n])
-  return differing.some((word) => word.length < 4)
+/** Word by word, so that “Krone Tools” is not “Krone Foods”; as a whole where a space is one slip. */
+const isOneSlipApart = (a: string[], b: string[]): boolean => {
+  const [one, other] = [a.join(''), b.join('')]
+  if (Math.min(one.length, other.length) < 5 || one.replaceAll(/\D/g, '') !== other.replaceAll(/\D/g, ''))
+    return false
+  if (a.length !== b.length) return editDistance(one, other, 1) <= 1
+  return (
+    a.every((word, n) => word === b[n] || isMistyped(word, b[n] ?? '')) &&
+    a.filter((word, n) => word !== b[n]).length <= 2
+  )
 }
 
 /** Whether a company's domain says its name: `brightside-coffee.com` and Brightside Coffee. */

@@ -18,6 +18,7 @@ export type DuplicateLead = {
   phone_original: string | null
   website: string | null
   city: string | null
+  state: string | null
   country: string | null
   external_id: string | null
   source: string | null
@@ -254,7 +255,7 @@ const readLeads = async (
 ): Promise<Map<string, DuplicateLead>> => {
   if (ids.length === 0) return new Map()
   const rows = await tx<DuplicateLead[]>`
-    select o.id, o.name, o.contact_name, o.company_name, o.title, o.email, o.phone, o.phone_original, o.website, o.city,
+    select o.id, o.name, o.contact_name, o.company_name, o.title, o.email, o.phone, o.phone_original, o.website, o.city, o.state,
       o.country, o.external_id, o.source, case when u.id is not null then jsonb_build_object('id', u.id, 'name', u.name) end as owner,
       jsonb_build_object('id', s.id, 'label', s.label, 'position', s.position) as stage, sc.score, o.value_minor, o.currency,
       o.created_at, o.updated_at, o.version

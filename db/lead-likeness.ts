@@ -15,6 +15,7 @@ export type Comparable = {
   phone_original?: string | null | undefined
   website?: string | null | undefined
   city?: string | null | undefined
+  state?: string | null | undefined
   country?: string | null | undefined
 }
 
@@ -28,6 +29,7 @@ export type Traits = {
   /** Digits only. */
   phone: string
   city: string
+  state: string
   country: string
   title: string
 }
@@ -35,11 +37,11 @@ export type Traits = {
 /** One listed reason for or against two leads being one. */
 export type Reason = { factor: string; points: number; reason: string }
 
-/** How alike two leads are: 0 to 100, with every reason; `near` from 45 on. */
+/** How alike two leads are: 0 to 100, with every reason; `near` from 40 on. */
 export type Likeness = { points: number; near: boolean; reasons: Reason[] }
 
 /** From so many points on, two leads are offered as near. */
-export const NEAR = 45
+export const NEAR = 40
 
 /** Reads a lead's traits. */
 export const traitsOf = (lead: Comparable): Traits => {
@@ -51,6 +53,7 @@ export const traitsOf = (lead: Comparable): Traits => {
     email: host === '' ? null : { local, domain: host, shared: isSharedMailbox(local) },
     phone: (lead.phone ?? '').replaceAll(/\D/g, ''),
     city: fold(lead.city ?? '').replaceAll(' ', ''),
+    state: fold(lead.state ?? '').replaceAll(' ', ''),
     country: (lead.country ?? '').toUpperCase(),
     title: fold(lead.title ?? ''),
   }
@@ -89,14 +92,14 @@ export const compareTraits = (a: Traits, b: Traits, namesakes = 1): Likeness => 
     compareEmails(a, b, name.agrees === 'wholly'),
     comparePhones(a.phone, b.phone),
     compareFirms(a, b, nameless),
-    comparePlaces(a, b),
+    comparePlaces(a, b, nameless),
   ])
     if (compared) add(...compared)
   if (a.title !== '' && a.title === b.title) add('title', 3, 'Same job title')
   const sum = reasons.reduce((total, { points }) => total + points, 0)
   const points = Math.max(0, Math.min(100, sum))
   // Without a name on one side, a company alone is not a person.
-  const decided = named ? name.agrees !== 'no' || sum >= NEAR + 15 : true
+  const decided = named ? name.agrees !== 'no' || sum >= NEAR + 25 : true
   return { points, near: decided && points >= NEAR, reasons }
 }
 
@@ -116,24 +119,27 @@ const compareEmails = (a: Traits, b: Traits, sameName: boolean): Compared => {
       return from === to ? ['email', -20, 'Numbered e-mail addresses'] : ['email', -8, 'Other e-mail address']
     if (isSlip(from, to) && sameInitials(one.local, other.local))
       return ['email', 34, 'E-mail address one slip apart']
-    if (!isMailboxProvider(one.domain)) {
-      return sameName && saysName(one.local, a.person) && saysName(other.local, b.person)
-        ? ['email', 0, 'Two ways to write the same name']
+    // Whoever has one name has several ways to write it: that is no contradiction.
+    const written = sameName && saysName(one.local, a, b) && saysName(other.local, a, b)
+    return isMailboxProvider(one.domain)
+      ? ['email', written ? -4 : -10, 'Other e-mail address']
+      : written
+        ? undefined
         : ['email', -14, 'Other e-mail address at the same company']
-    }
-    return sameName && saysName(one.local, a.person) && saysName(other.local, b.person)
-      ? ['email', -4, 'Other e-mail address']
-      : ['email', -10, 'Other e-mail address']
   }
   if (from === to && !digitsDiffer && from.length >= 4) {
     if (isMistypedDomain(one.domain, other.domain))
       return ['email', 36, `E-mail address one slip apart: ${one.domain} and ${other.domain}`]
     // Where it only says the name, it says that once more.
-    return saysName(one.local, a.person) && saysName(other.local, b.person)
+    if (a.person.words.length === 0 || b.person.words.length === 0) return undefined
+    return saysName(one.local, a, b)
       ? ['email', from.length >= 8 ? 12 : 4, 'Same e-mail name at another provider']
       : ['email', 28, 'Same e-mail name at another provider']
   }
-  return ['email', -8, 'Other e-mail address']
+  // One at work and one at home is what most people have.
+  return isMailboxProvider(one.domain) === isMailboxProvider(other.domain)
+    ? ['email', -6, 'Other e-mail address']
+    : undefined
 }
 
 const letters = (local: string): string => fold(local.replace(/\+.*$/, '')).replaceAll(/[\d ]/g, '')
@@ -144,38 +150,44 @@ const isSlip = (one: string, other: string): boolean => {
   return length >= 6 && editDistance(one, other, allowed) <= allowed
 }
 
-/** `j.smith` and `k.smith` are two people. */
+/** `j.smith` and `k.smith`, `anna` and `hanna` are two people. */
 const sameInitials = (one: string, other: string): boolean => {
   const [a, b] = [one.split(/[._-]/), other.split(/[._-]/)]
-  return a.length !== b.length || a.every((part, n) => part[0] === b[n]?.[0] || part.length > 3)
-    ? (a[0]?.length ?? 0) > 1 === (b[0]?.length ?? 0) > 1
-    : false
-}
-
-const isMistypedDomain = (one: string, other: string): boolean => {
-  const [a = '', b = ''] = [one.split('.')[0], other.split('.')[0]]
   return (
-    (a === b && a.length >= 4) ||
-    (Math.min(one.length, other.length) >= 7 && editDistance(one, other, 2) <= 2 && a[0] === b[0])
+    one[0] === other[0] && (a.length !== b.length || a.every((part, n) => part.length > 2 || part === b[n]))
   )
 }
 
-/** Whether an e-mail name is made of the person's: `a.berg`, `anna`, `berg.anna`, `ab`. */
-const saysName = (local: string, { words }: PersonName): boolean => {
+/** `gmial.com`, and `company.de` for `company.com`. */
+const isMistypedDomain = (one: string, other: string): boolean => {
+  const [a = '', b = ''] = [one.split('.')[0], other.split('.')[0]]
+  return (a === b && a.length >= 4) || (Math.min(a.length, b.length) >= 4 && editDistance(one, other, 1) <= 1)
+}
+
+/** Whether an e-mail name is made of the name of one of them: `a.berg`, `anna`, `berg.anna`, `ab`. */
+const saysName = (local: string, a: Traits, b: Traits): boolean => {
   const written = letters(local)
-  const [first = '', last = ''] = [words[0], words.at(-1)]
-  if (first === '') return false
-  const initials = words.map((word) => word[0]).join('')
-  return [
-    first,
-    last,
-    first + last,
-    last + first,
-    (first[0] ?? '') + last,
-    last + (first[0] ?? ''),
-    first + (last[0] ?? ''),
-    initials,
-  ].includes(written)
+  return [a.person, b.person].some(({ words }) => {
+    const [first = '', last = ''] = [words[0], words.at(-1)]
+    const [f = '', l = ''] = [first[0], last[0]]
+    const initials = words.map((word) => word[0]).join('')
+    return (
+      first !== '' &&
+      [
+        first,
+        last,
+        first + last,
+        last + first,
+        f + last,
+        last + f,
+        first + l,
+        initials,
+        words.slice(1).join(''),
+      ]
+        .concat([first + words.slice(1).join(''), f + words.slice(1).join('')])
+        .includes(written)
+    )
+  })
 }
 
 const comparePhones = (a: string, b: string): Compared => {
@@ -191,7 +203,7 @@ const comparePhones = (a: string, b: string): Compared => {
   }
   return a.slice(0, -3) === b.slice(0, -3)
     ? ['phone', 2, 'Extensions of one phone number']
-    : ['phone', -7, 'Other phone number']
+    : ['phone', -4, 'Other phone number']
 }
 
 const compareFirms = (a: Traits, b: Traits, nameless: boolean): Compared => {
@@ -204,7 +216,7 @@ const compareFirms = (a: Traits, b: Traits, nameless: boolean): Compared => {
   if (told) {
     const { share, reason } = compareCompanies(a.company, b.company)
     if (share > 0) {
-      const rare = a.company.words.join('').length >= 5 ? 18 : 14
+      const rare = Math.min(a.company.words.length, b.company.words.length) > 1 ? 20 : 16
       return sameDomain
         ? of(rare * share + 6, `${reason}, same domain`)
         : of(rare * share - (otherDomain ? 3 : 0), `${reason}${otherDomain ? ', other domain' : ''}`)
@@ -219,10 +231,16 @@ const compareFirms = (a: Traits, b: Traits, nameless: boolean): Compared => {
   return otherDomain ? of(-10, 'Other company domain') : undefined
 }
 
-const comparePlaces = (a: Traits, b: Traits): Compared => {
+const comparePlaces = (a: Traits, b: Traits, nameless: boolean): Compared => {
   if (a.country !== '' && b.country !== '' && a.country !== b.country) return ['place', -8, 'Other country']
-  if (a.city === '' || b.city === '') return undefined
-  if (a.city === b.city) return bigCities.has(a.city) ? ['place', 5, 'Same city'] : ['place', 12, 'Same town']
+  const sameState = a.state !== '' && a.state === b.state ? 5 : 0
+  if (a.city === '' || b.city === '') return sameState ? ['place', 2, 'Same state'] : undefined
+  if (a.city === b.city)
+    return bigCities.has(a.city)
+      ? ['place', 5, 'Same city']
+      : ['place', 12 + sameState, sameState ? 'Same town and state' : 'Same town']
   const slip = Math.min(a.city.length, b.city.length) >= 5 && editDistance(a.city, b.city, 2) <= 2
-  return slip ? ['place', 8, 'Town one slip apart'] : ['place', -5, 'Other town']
+  if (slip) return ['place', 8 + sameState, 'Town one slip apart']
+  // A company somewhere else is a branch of its own; a person moves.
+  return nameless ? ['place', -30, 'Another place'] : ['place', -5, 'Other town']
 }

@@ -56,6 +56,7 @@ export const FIELDS_COMPARED = [
   'phone_original',
   'website',
   'city',
+  'state',
   'country',
   'external_id',
 ] as const satisfies (keyof Sought)[]

@@ -199,6 +199,7 @@ const LINES = `
   oscar oskar
   ottilie tilli
   otto otis
+  padraig patrick paddy podge
   pamela pam
   patricia patrizia pat patty patti trish tricia patsy
   patrick patrik patricio pat paddy patryk
@@ -236,7 +237,7 @@ const LINES = `
   siegfried siggi sigi friedel
   sigrid siri sigi
   silvia sylvia silvie sylvie
-  simon simone szymon
+  simon szymon
   sofia sophia sophie sofie zofia sonia sonja fia sonya soph zosia
   solomon sol
   stanislaus stanislaw stan staszek

@@ -57,7 +57,7 @@ export const readName = (text: string): PersonName => {
 const without = (all: string[]): string[] => {
   const kept = all.filter((word) => !TITLES.has(word))
   while (kept.length > 2 && PERHAPS_TITLES.has(kept[0] ?? '')) kept.shift()
-  const own = kept.filter((word, n) => n === kept.length - 1 || !PARTICLES.has(word))
+  const own = kept.filter((word, n) => n === 0 || n === kept.length - 1 || !PARTICLES.has(word))
   const [named] = [own, kept, all].filter((words, n) => words.length > (n === 0 && kept.length > 1 ? 1 : 0))
   return named ?? []
 }
@@ -91,8 +91,8 @@ const UNKNOWN: NameLikeness = { agrees: 'unknown', points: 0, reason: 'One has n
 
 /** What agreeing on a name is worth: more for a rare one. */
 const worth = {
-  given: (word: string): number => (commonGivenNames.has(word) ? 12 : 18),
-  family: (word: string): number => (commonFamilyNames.has(word) ? 14 : 24),
+  given: (...words: string[]): number => (words.some((word) => commonGivenNames.has(word)) ? 12 : 18),
+  family: (...words: string[]): number => (words.some((word) => commonFamilyNames.has(word)) ? 14 : 24),
 }
 
 type Agreement = { share: number; how: string }
@@ -104,7 +104,17 @@ const compareGiven = (a: string, b: string): Agreement | undefined => {
   if (isNicknameOf(a, b)) return { share: known ? 0.6 : 0.9, how: `“${a}” for “${b}”` }
   if (a.length === 1 || b.length === 1) return a[0] === b[0] ? { share: 0.35, how: 'an initial' } : undefined
   if (known) return undefined
+  if (a[0] !== b[0]) {
+    // Anna is not Hanna; a long name with another first letter is a slip.
+    return Math.min(a.length, b.length) >= 6 && editDistance(a, b, 1) <= 1
+      ? { share: 0.6, how: `“${a}” and “${b}” are one slip apart` }
+      : undefined
+  }
+  // And Simone is not Simon with a slip.
+  if (isOtherEnding(a, b)) return { share: 0.3, how: `“${a}” and “${b}” end differently` }
   if (isMistyped(a, b)) return { share: 0.75, how: `“${a}” and “${b}” are one slip apart` }
+  if (Math.min(a.length, b.length) === 3 && editDistance(a, b, 1) <= 1)
+    return { share: 0.5, how: `“${a}” and “${b}” are one slip apart` }
   const [short, long] = a.length < b.length ? [a, b] : [b, a]
   if (short.length >= 3 && long.startsWith(short) && !commonGivenNames.has(short))
     return { share: 0.6, how: `“${short}” begins “${long}”` }
@@ -112,6 +122,10 @@ const compareGiven = (a: string, b: string): Agreement | undefined => {
     return { share: 0.6, how: `“${a}” sounds like “${b}”` }
   return undefined
 }
+
+/** The last letter tells a man's name from a woman's in many languages. */
+const isOtherEnding = (a: string, b: string): boolean =>
+  a.slice(0, -1) === b.slice(0, -1) || a.slice(0, -1) === b || a === b.slice(0, -1)
 
 const compareFamily = (a: string, b: string): Agreement | undefined => {
   if (a === b) return SAME
@@ -129,7 +143,7 @@ const compareSingle = (word: string, others: string[]): NameLikeness => {
   const whole = others.length === 1
   const family = compareFamily(word, last)
   if (family) {
-    const points = Math.round(worth.family(word) * family.share * (whole ? 0.7 : 0.45))
+    const points = Math.round(worth.family(word, last) * family.share * (whole ? 0.7 : 0.45))
     return {
       agrees: 'partly',
       points,
@@ -143,38 +157,54 @@ const compareSingle = (word: string, others: string[]): NameLikeness => {
 }
 
 const compareWhole = (a: string[], b: string[]): NameLikeness => {
-  if (a.join('') === b.join('')) return wholly(a, SAME, SAME, [])
+  if (a.join('') === b.join('')) return wholly(a, b, SAME, SAME, [])
   const [numbers, others] = [a, b].map((words) => words.filter((word) => /\d/.test(word)).join(' '))
   if (numbers !== '' && others !== '' && numbers !== others)
     return { agrees: 'no', points: -60, reason: 'Another number' }
   const straight = inOrder(a, b)
   if (straight.agrees === 'wholly') return straight
-  const turned = inOrder([a.at(-1) ?? '', ...a.slice(0, -1)], b)
-  // An initial, or one half of it, fits too many when the order is open, too.
-  return turned.agrees === 'wholly' && turned.points > 20
-    ? { ...turned, points: turned.points - 3, reason: `${turned.reason}, in the other order` }
-    : straight
+  const [first = '', last = ''] = [a[0], a.at(-1)]
+  const turned = [
+    [last, ...a.slice(0, -1)],
+    [...a.slice(1), first],
+  ]
+    .map((words) => inOrder(words, b))
+    // An initial, or one half of it, fits too many when the order is open, too.
+    .find(({ agrees, points }) => agrees === 'wholly' && points > 20)
+  if (turned) return { ...turned, points: turned.points - 3, reason: `${turned.reason}, in the other order` }
+  if (!a.every((word) => word.length > 1 && b.includes(word))) return straight
+  return {
+    agrees: 'wholly',
+    points: wholly(a, b, SAME, SAME, []).points - 6,
+    reason: 'Same name, one with more of it',
+  }
 }
 
 const inOrder = (a: string[], b: string[]): NameLikeness => {
   const given = compareGiven(a[0] ?? '', b[0] ?? '') ?? compareDouble(a, b)
   const family = compareFamily(a.at(-1) ?? '', b.at(-1) ?? '') ?? comparePart(a.slice(1), b.slice(1))
-  if (given && family) return wholly(a, given, family, middleDiffers(a, b) ? ['middle names differ'] : [])
+  if (given && family) return wholly(a, b, given, family, butOf(a, b))
   if (family) return { agrees: 'no', points: -25, reason: 'Same surname, other first name' }
   if (given)
     return { agrees: 'no', points: given.share === 1 ? -25 : -35, reason: 'Same first name, other surname' }
   return { agrees: 'no', points: -60, reason: 'Other name' }
 }
 
-const wholly = (words: string[], given: Agreement, family: Agreement, but: string[]): NameLikeness => {
-  const first = worth.given(words[0] ?? '') * given.share
-  const last = worth.family(words.at(-1) ?? '') * family.share
+const wholly = (
+  a: string[],
+  b: string[],
+  given: Agreement,
+  family: Agreement,
+  but: [points: number, how: string][],
+): NameLikeness => {
+  const first = worth.given(a[0] ?? '', b[0] ?? '') * given.share
+  const last = worth.family(a.at(-1) ?? '', b.at(-1) ?? '') * family.share
   // Two doubtful halves are less than half as good as one.
-  const doubt = given.share < 1 && family.share < 1 ? 6 : 0
+  const doubt = given.share < 1 && family.share < 1 ? 4 : 0
   return {
     agrees: 'wholly',
-    points: Math.round(first + last) - doubt - but.length * 12,
-    reason: [say('Same name', [given, family]), ...but].join(', '),
+    points: but.reduce((sum, [points]) => sum + points, Math.round(first + last) - doubt),
+    reason: [say('Same name', [given, family]), ...but.map(([, how]) => how)].join(', '),
   }
 }
 
@@ -192,11 +222,14 @@ const comparePart = (a: string[], b: string[]): Agreement | undefined =>
       ? SAME
       : undefined
 
-const middleDiffers = (a: string[], b: string[]): boolean => {
+/** What stands between first name and surname speaks against it where it differs, and a little where one has more of it. */
+const butOf = (a: string[], b: string[]): [points: number, how: string][] => {
   const [one, other] = [a.slice(1, -1), b.slice(1, -1)]
-  return (
-    one.length > 0 && other.length > 0 && !one.some((word) => other.some((with_) => word[0] === with_[0]))
-  )
+  if (one.length > 0 && other.length > 0)
+    return one.some((word) => other.some((with_) => word[0] === with_[0]))
+      ? []
+      : [[-12, 'middle names differ']]
+  return [...one, ...other].some((word) => word.length > 1) ? [[-6, 'one with more of it']] : []
 }
 
 const say = (what: string, agreements: Agreement[]): string =>

@@ -19,6 +19,7 @@ const DuplicateLead = z
     phone_original: Text,
     website: Text,
     city: Text,
+    state: Text,
     country: Text,
     external_id: Text,
     source: Text,

@@ -199,7 +199,6 @@ export const IDS: Record<string, keyof Furnished> = {
   contact_id: 'contact',
   account_id: 'account',
   lead_id: 'lead',
-  lead_id: 'lead',
   duplicate_id: 'duplicate',
   discard_reason_id: 'discard_reason',
   target_pipeline_id: 'pipeline',

@@ -238,6 +238,7 @@ export const rolesMatrix: Record<string, `${0 | 1}${0 | 1}${0 | 1}${0 | 1}${0 | 
   'POST /api/bulk/{id}/cancel': '11110',
   'POST /api/bulk/{id}/undo': '11110',
 
+  'GET /api/exports/archive': '11000',
   'GET /api/exports/leads': '11110',
   'GET /api/exports/deals': '11110',
   'GET /api/exports/opportunities': '11110',

@@ -1,7 +1,8 @@
 import { z } from 'zod'
+import { writeArchive } from '../../db/archives.ts'
 import { exportRecords } from '../../db/exports.ts'
 import type { FilterKind } from '../../db/filter-fields.ts'
-import { streamCsv } from '../csv.ts'
+import { attachment, streamCsv, streamFile } from '../csv.ts'
 import { ListingQuery } from '../listing.ts'
 import type { Permission } from '../permissions.ts'
 import { requirePermission } from '../principal.ts'
@@ -30,27 +31,44 @@ const Columns = z
   .transform((text) => text.split(',').map((name) => name.trim()))
   .pipe(z.array(z.string().min(1)).min(1).max(500))
 
-/** Lists as files. */
-export const exports = Object.entries(exported).map(([noun, { kind, permission }]) =>
+/** Lists as files, and everything as one. */
+export const exports = [
+  ...Object.entries(exported).map(([noun, { kind, permission }]) =>
+    route(
+      {
+        method: 'GET',
+        path: `/api/exports/${noun}`,
+        permission: 'exports:write',
+        summary: `All ${noun} of a list as CSV`,
+        description:
+          'Takes the question of the list, and `columns`: names of fields, `custom.<key>`, or what an import takes (`stage`, `owner`, `value` …), which are the columns unless you say so. UTF-8; no cell can start a formula: what begins like one has an apostrophe before it, which an import takes away again.',
+        query: z.object({
+          q,
+          filter,
+          sort,
+          columns: Columns.optional().describe('Names with commas between them.'),
+        }),
+        tag: 'exports',
+      },
+      ({ ctx, query, principal }) => {
+        requirePermission(principal, permission)
+        return streamCsv(`${noun}.csv`, (write) => exportRecords(ctx, kind, query, write))
+      },
+    ),
+  ),
   route(
     {
       method: 'GET',
-      path: `/api/exports/${noun}`,
-      permission: 'exports:write',
-      summary: `All ${noun} of a list as CSV`,
+      path: '/api/exports/archive',
+      permission: 'settings:write',
+      summary: 'Everything of the organization as a ZIP',
       description:
-        'Takes the question of the list, and `columns`: names of fields, `custom.<key>`, or what an import takes (`stage`, `owner`, `value` …), which are the columns unless you say so. UTF-8; no cell can start a formula: what begins like one has an apostrophe before it, which an import takes away again.',
-      query: z.object({
-        q,
-        filter,
-        sort,
-        columns: Columns.optional().describe('Names with commas between them.'),
-      }),
+        'As it stood at one moment: `manifest.json` (the schema and who is a member), `tables/<name>.jsonl` (a row a line), `files/<id>` and `imports/<id>`. `npm run restore -- <file>` opens it in a fresh instance. Without passwords, keys, tokens and secrets.',
       tag: 'exports',
     },
-    ({ ctx, query, principal }) => {
-      requirePermission(principal, permission)
-      return streamCsv(`${noun}.csv`, (write) => exportRecords(ctx, kind, query, write))
+    ({ ctx, principal }) => {
+      requirePermission(principal, 'exports:write')
+      return streamFile((write) => writeArchive(ctx, write), attachment('leadhand.zip', 'application/zip'))
     },
   ),
-)
+]

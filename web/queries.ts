@@ -1,4 +1,4 @@
-import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query'
+import { infiniteQueryOptions, keepPreviousData, type QueryClient, queryOptions } from '@tanstack/react-query'
 import { read, type Query } from './api.ts'
 import type { Activity, Approval, ApprovalCounts, Lead, Page, Pipeline, Run, Task } from './records.ts'
 import type {
@@ -61,6 +61,12 @@ export const runQuery = (id: string) => oneQuery<Run>(['run', id], `/api/runs/${
 
 /** The agents of the organization. */
 export const agentsQuery = plainList<Agent>('agents', '/api/agents')
+/** Shows an agent as a change of it was answered: the next change is made upon that version. */
+export const showAgent = (queries: QueryClient, saved: Agent): void => {
+  queries.setQueryData(agentsQuery.queryKey, (agents) =>
+    agents?.map((agent) => (agent.name === saved.name ? saved : agent)),
+  )
+}
 /** Every tool an agent can be given. */
 export const toolsQuery = plainList<Tool>('tools', '/api/tools')
 /** Who is in the organization. */

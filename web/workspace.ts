@@ -15,6 +15,10 @@ export type Me = {
 /** What may happen when an agent calls a tool. */
 export type PolicyLevel = 'off' | 'deny' | 'suggest' | 'act'
 
+/** What can wake an agent beside a new lead and a person who asks. */
+export const agentTriggers = ['stage.stuck'] as const
+export type AgentTrigger = (typeof agentTriggers)[number]
+
 /** An agent, what it is for and how it has been judged. */
 export type Agent = {
   name: string
@@ -24,6 +28,8 @@ export type Agent = {
   version: number
   model: string
   autonomy: { tool: string; level: PolicyLevel }[]
+  /** What else wakes it, where that is switched on. */
+  triggers: Record<AgentTrigger, boolean>
   stats: { runs: number; approved_unchanged: number; decided: number }
 }
 

@@ -210,6 +210,23 @@ test('agents are paused by a switch, and a lead that comes in meanwhile is worke
   await eventually(works)
 })
 
+test('F5: a switch lets an agent be woken by stuck leads, and it stays as it is set', async () => {
+  await page.goto(`${product.url}/crm/agents`)
+  const wakes = async () => (await product.api('/api/agents')).body.data[0].triggers['stage.stuck']
+  const stuck = page.getByRole('switch', { name: 'Lead worker is woken: A lead is stuck in its stage' })
+  expect([await stuck.getAttribute('aria-checked'), await wakes()]).toEqual(['false', false])
+  await stuck.click()
+  await eventually(wakes)
+  await page.getByText('Lead worker looks at stuck leads').first().waitFor()
+  await expectAccessible(page, 'agents-triggers')
+  await page.reload()
+  await eventually(async () => (await stuck.getAttribute('aria-checked')) === 'true')
+  // By the keyboard as well.
+  await stuck.focus()
+  await page.keyboard.press('Space')
+  await eventually(async () => !(await wakes()))
+})
+
 test('what was given up on is shown with its reason, and done when a person says so', async () => {
   const setModel = async (model: string | null) => {
     const [agent] = (await product.api('/api/agents')).body.data

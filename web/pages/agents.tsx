@@ -4,13 +4,14 @@ import { Link } from '@tanstack/react-router'
 import { Bot } from 'lucide-react'
 import { send } from '../api.ts'
 import { ActorMark, AgentWord } from '../components/actor-mark.tsx'
+import { AgentTriggers } from '../components/agent-triggers.tsx'
 import { Switch } from '../components/field.tsx'
 import { PageBar, PageBody } from '../components/page.tsx'
 import { PolicyTable } from '../components/policy-table.tsx'
 import { Empty, Loaded, SkeletonRows } from '../components/states.tsx'
 import { announce, announceError } from '../toasts.ts'
 import { useMay } from '../permissions.ts'
-import { agentsQuery, meQuery, settingsQuery, toolsQuery } from '../queries.ts'
+import { agentsQuery, meQuery, settingsQuery, showAgent, toolsQuery } from '../queries.ts'
 import type { Agent, Settings, Tool } from '../workspace.ts'
 import { count } from '../words.ts'
 
@@ -100,6 +101,7 @@ const AgentCard = ({
     mutationFn: (enabled: boolean) =>
       send<Agent>('PATCH', `/api/agents/${agent.name}`, { version: agent.version, enabled }),
     onSuccess: (saved) => {
+      showAgent(queries, saved)
       announce(
         saved.enabled
           ? `${agent.title} works again`
@@ -145,6 +147,8 @@ const AgentCard = ({
         </Figure>
         <Figure name="Model">{agent.model === 'rules' ? 'rules (built in, no key)' : agent.model}</Figure>
       </dl>
+      <h3 className="border-t border-line pt-3 pb-2 text-12 font-semibold text-ink-2">Also woken when</h3>
+      <AgentTriggers agent={agent} locked={!isAdmin} />
       <h3 className="border-t border-line pt-3 pb-2 text-12 font-semibold text-ink-2">
         Policies <span className="font-normal text-ink-3">· {count(agent.autonomy.length, 'tool')}</span>
       </h3>

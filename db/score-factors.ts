@@ -1,4 +1,5 @@
-import type { Decay, Expression, LooksAt, ScoreCase, ScoreFactor } from './score-definition.ts'
+import { calculate } from './score-calculation.ts'
+import type { Decay, LooksAt, ScoreCase, ScoreFactor } from './score-definition.ts'
 import { countKey, customReader, inputs, type ScorableLead } from './score-inputs.ts'
 import type { Found } from './score-signals.ts'
 import { foldText, wordFinder } from './score-words.ts'
@@ -37,6 +38,9 @@ export const labelOf = (factor: string): string =>
 export const placeholders = ['found', 'label'] as const
 
 const worded = (template: string, values: Record<string, string>): string =>
+  template.includes('{') ? filled(template, values) : template
+
+const filled = (template: string, values: Record<string, string>): string =>
   template.replaceAll(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole)
 
 /** A value, null for blank, undefined where nobody can tell. */
@@ -55,7 +59,7 @@ const readerOf = (looks_at: LooksAt): Reader => {
     }
   }
   return (lead, now) => {
-    const value = calculate(looks_at.calculate, lead, now)
+    const value = calculate(looks_at.calculate, (field) => namedReader(field)(lead, now))
     return value === undefined || value === null
       ? value
       : { value, found: String(Math.round(value * 100) / 100) }
@@ -110,46 +114,6 @@ const testOf = ({ is_set, equals, any_of, words, from, below }: ScoreCase): Test
 }
 
 const textsOf = ({ value }: Found): string[] => [value].flat().map(String)
-
-/**
- * What a calculation comes to: null where a value is blank or the result is no number, undefined where a field is not
- * known.
- */
-const calculate = (expression: Expression, lead: ScorableLead, now: Date): number | null | undefined => {
-  if ('number' in expression) return expression.number
-  if ('field' in expression) {
-    const found = namedReader(expression.field)(lead, now)
-    if (!found) return found
-    return typeof found.value === 'number' ? found.value : null
-  }
-  const [parts, join] = operationOf(expression)
-  const values = parts.map((part) => calculate(part, lead, now))
-  if (values.includes(undefined)) return undefined
-  if ('divide' in expression && (values[1] === null || values[1] === 0)) {
-    const { otherwise } = expression
-    return typeof otherwise === 'number' ? otherwise : null
-  }
-  const numbers = values.filter((value): value is number => typeof value === 'number')
-  if (numbers.length < values.length) return null
-  const result = numbers.reduce(join)
-  return Number.isFinite(result) ? result : null
-}
-
-type Operation = Exclude<Expression, { number: number } | { field: string }>
-
-/** The parts of an operation, and how two of them are joined. */
-export const operationOf = (expression: Operation): [Expression[], (a: number, b: number) => number] => {
-  if ('add' in expression) return [expression.add, (a, b) => a + b]
-  if ('subtract' in expression) return [expression.subtract, (a, b) => a - b]
-  if ('multiply' in expression) return [expression.multiply, (a, b) => a * b]
-  return [expression.divide, (a, b) => a / b]
-}
-
-/** The parts of a calculation, itself among them. */
-export const partsOf = (expression: Expression): Expression[] =>
-  'number' in expression || 'field' in expression
-    ? [expression]
-    : [expression, ...operationOf(expression)[0].flatMap(partsOf)]
 
 /** What is left of points after a while, towards nothing; the reason says how many there were. */
 const faded = (

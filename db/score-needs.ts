@@ -1,5 +1,6 @@
 import type { Countable, FormulaDefinition, LooksAt } from './score-definition.ts'
-import { CUSTOM, partsOf } from './score-factors.ts'
+import { partsOf } from './score-calculation.ts'
+import { CUSTOM } from './score-factors.ts'
 import { type InputNeed, inputs } from './score-inputs.ts'
 
 /** What a formula has to know of a lead: nothing else is read. */

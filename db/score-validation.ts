@@ -3,6 +3,7 @@ import { DomainError, type Fault } from './errors.ts'
 import { customFields, type CustomField, type CustomType } from './fields.ts'
 import { nearest } from './filters.ts'
 import { RESERVED_FACTORS } from './lead-score.ts'
+import { faultsOfBands } from './score-bands.ts'
 import {
   type Expression,
   formulaLimits,
@@ -11,7 +12,8 @@ import {
   type ScoreCase,
   type ScoreFactor,
 } from './score-definition.ts'
-import { CUSTOM, operationOf, partsOf, placeholders } from './score-factors.ts'
+import { faultOfDivision, partsOf } from './score-calculation.ts'
+import { CUSTOM, placeholders } from './score-factors.ts'
 import { type InputKind, inputs } from './score-inputs.ts'
 import { leadStages, type LeadStage } from './score-stages.ts'
 import { faultOfWord } from './score-words.ts'
@@ -140,7 +142,7 @@ const readFactor = (factor: ScoreFactor, pointer: string, known: Known): ScoreFa
   }
   const looked = lookedAt(factor.looks_at, `${pointer}/looks_at`, known)
   const read = cases.map((one, n) => readCase(one, looked, `${pointer}/cases/${n}`, known))
-  requireBands(cases, pointer, known.faults)
+  known.faults.push(...faultsOfBands(cases, pointer))
   return { ...factor, cases: read }
 }
 
@@ -277,50 +279,6 @@ const readChoices = (
 
 const sameName = (a: string, b: string): boolean => a.trim().toLowerCase() === b.trim().toLowerCase()
 
-/** Bands go upwards, and none reaches into another one. */
-const requireBands = (cases: readonly ScoreCase[], pointer: string, faults: Found[]): void => {
-  const before: { lower: number; upper: number }[] = []
-  for (const [n, { from, below }] of cases.entries()) {
-    if (from === undefined && below === undefined) continue
-    const [lower, upper] = [from ?? -Infinity, below ?? Infinity]
-    const at = `${pointer}/cases/${n}`
-    if (lower >= upper) {
-      faults.push({
-        code: 'bands_unordered',
-        pointer: `${at}/below`,
-        message: `this band begins at ${lower} and ends before ${upper}: nothing is in it`,
-        accepted: { more_than: lower },
-      })
-      continue
-    }
-    const crossed = before.find((band) => lower < band.upper && upper > band.lower)
-    const later = before.find((band) => band.lower > lower)
-    if (crossed) {
-      faults.push({
-        code: 'bands_overlap',
-        pointer: `${at}/from`,
-        message: `this band reaches into the one ${worded(crossed.lower, crossed.upper)}`,
-        accepted: Number.isFinite(crossed.upper) ? { at_least: crossed.upper } : undefined,
-      })
-    } else if (later) {
-      faults.push({
-        code: 'bands_unordered',
-        pointer: `${at}/from`,
-        message: `this band belongs before the one ${worded(later.lower, later.upper)}: bands go upwards`,
-      })
-    }
-    before.push({ lower, upper })
-  }
-}
-
-const worded = (lower: number, upper: number): string =>
-  [
-    Number.isFinite(lower) ? `from ${lower}` : '',
-    Number.isFinite(upper) ? `below ${upper}` : 'without an end',
-  ]
-    .filter(Boolean)
-    .join(' ')
-
 const requireCalculation = (expression: Expression, pointer: string, known: Known): void => {
   const parts = partsOf(expression)
   if (parts.length > formulaLimits.parts)
@@ -339,39 +297,7 @@ const requireCalculation = (expression: Expression, pointer: string, known: Know
           message: `“${part.field}” is ${ARTICLE[looked.kind]}; a calculation takes numbers`,
         })
     }
-    if ('divide' in part) requireDivisor(part.divide[1], part.otherwise, pointer, known.faults)
+    const fault = 'divide' in part ? faultOfDivision(part) : undefined
+    if (fault) known.faults.push({ code: 'divides_by_nothing', pointer, ...fault })
   }
 }
-
-/** What is divided by is never nothing, or it is said what comes of it then. */
-const requireDivisor = (
-  divisor: Expression,
-  otherwise: number | 'blank' | undefined,
-  pointer: string,
-  faults: Found[],
-): void => {
-  const fixed = constantOf(divisor)
-  if (fixed !== undefined && fixed !== 0) return
-  if (fixed === undefined && otherwise !== undefined) return
-  faults.push({
-    code: 'divides_by_nothing',
-    pointer,
-    message:
-      fixed === 0
-        ? 'this divides by 0, always'
-        : `“${nameOf(divisor)}” can be 0 or blank: say what it comes to then, as otherwise (a number, or “blank” for no points)`,
-    accepted: fixed === 0 ? undefined : { otherwise: ['blank', 0] },
-  })
-}
-
-/** What a calculation over numbers alone comes to. */
-const constantOf = (expression: Expression): number | undefined => {
-  if ('number' in expression) return expression.number
-  if ('field' in expression) return undefined
-  const [parts, join] = operationOf(expression)
-  const values = parts.map(constantOf)
-  const numbers = values.filter((value): value is number => value !== undefined)
-  return numbers.length === values.length ? numbers.reduce(join) : undefined
-}
-
-const nameOf = (expression: Expression): string => ('field' in expression ? expression.field : 'the divisor')

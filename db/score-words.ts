@@ -4,7 +4,7 @@
  */
 const fold = (text: string): { folded: string; at: number[] | undefined } => {
   // Character for character, which most texts are.
-  if (/^[\u0020-\u007e\s]*$/.test(text)) return { folded: text.toLowerCase(), at: undefined }
+  if (PLAIN.test(text)) return { folded: text.toLowerCase(), at: undefined }
   const at: number[] = []
   let folded = ''
   let place = 0
@@ -18,7 +18,12 @@ const fold = (text: string): { folded: string; at: number[] | undefined } => {
 }
 
 /** Text without accents and case: two that are equal by it are the same word to a person. */
-export const foldText = (text: string): string =>
+export const foldText = (text: string): string => (PLAIN.test(text) ? text.toLowerCase() : foldLetters(text))
+
+/** Texts that differ in nothing but case, which most do. */
+const PLAIN = /^[\t\n\r\u0020-\u007e]*$/
+
+const foldLetters = (text: string): string =>
   text.normalize('NFKD').replaceAll(/\p{M}/gu, '').toLowerCase().replaceAll('ß', 'ss')
 
 /** Of a list that somebody writes. */

@@ -10,6 +10,7 @@ import {
   resolveToken,
 } from './identity.ts'
 import { createSource } from './intake-sources.ts'
+import { changeFallback } from './routing-settings.ts'
 
 /** What a machine is provisioned with at boot; each part is made only when it is absent. */
 export type Bootstrap = {
@@ -26,14 +27,15 @@ const LOCK = 4_217_700_002
 
 /**
  * Makes the organization, its owner, an API key with every scope and an unsigned intake source, as far as they are asked
- * for and absent. Key and token are taken verbatim. Idempotent: every boot runs it.
+ * for and absent; leads that no rule routes are its owner's. Key and token are taken verbatim. Idempotent: every boot runs it.
  */
 export const bootstrap = async (db: Database, wanted: Bootstrap): Promise<void> => {
   if (!Object.values(wanted).some((value) => value !== undefined)) return
   await db.sql.begin(async (lock) => {
     await lock`select pg_advisory_xact_lock(${LOCK})`
     const name = wanted.organization ?? DEFAULTS.organization
-    const organization = (await findOrganization(db, name)) ?? (await createOrganization(db, name))
+    const known = await findOrganization(db, name)
+    const organization = known ?? (await createOrganization(db, name))
     const email = wanted.email ?? DEFAULTS.email
     if (wanted.email || !(await ownerOf(db, organization.id))) {
       await addMember(db, {
@@ -47,6 +49,8 @@ export const bootstrap = async (db: Database, wanted: Bootstrap): Promise<void> 
     const owner = await ownerOf(db, organization.id)
     if (!owner) throw new Error(`the organization ${name} has no owner`)
     const ctx = systemCtx(db, organization.id, 'bootstrap')
+    // Until somebody says otherwise, no lead is nobody's.
+    if (!known) await changeFallback(ctx, { fallback: { kind: 'member', user_id: owner.user_id } })
     if (wanted.api_key && !(await resolveApiKey(db, wanted.api_key))) {
       await createApiKey(ctx, {
         name: 'Bootstrap',

@@ -17,12 +17,14 @@ const Domain = Line()
   .transform((text) => asDomain(text.replace(/^(?:\*\.|.*@)/, '')))
   .pipe(z.string().regex(/^[^\s./]+(?:\.[^\s./]+)*$/, 'a domain such as example.com'))
 
-const Country = Line().transform((text, issues) => {
-  const code = countryCode(text)
-  if (code !== null) return code
-  issues.addIssue({ code: 'custom', message: 'a country: its ISO 3166 code such as DE, or its name' })
-  return z.NEVER
-})
+const Country = Line()
+  .transform((text, issues) => {
+    const code = countryCode(text)
+    if (code !== null) return code
+    issues.addIssue({ code: 'custom', message: 'a country: its ISO 3166 code such as DE, or its name' })
+    return z.NEVER
+  })
+  .pipe(z.string())
 
 /** Leads by a saved view, or by a filter of the filter language. */
 const Segment = z.union(
@@ -44,7 +46,7 @@ export const RoutingConditions = z.strictObject({
     .optional(),
   /** The domain itself and those below it. */
   email_domain: Values(Domain).optional(),
-  segment: Values(Segment).optional(),
+  segment: Values(Segment).max(10).optional(),
   country: Values(Country).optional(),
   /** Both included; one of them may be left out. */
   score: z

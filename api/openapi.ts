@@ -104,7 +104,7 @@ const operationOf = (definition: Route['definition'], schemas: Record<string, ob
             required: (sent.required ?? []).length > 0,
             content: {
               [definition.upload ? 'multipart/form-data' : 'application/json']: {
-                schema: definition.upload ? withFile(sent) : sent,
+                schema: shared(definition.upload ? withFile(sent) : sent, schemas),
                 ...(definition.example === undefined ? {} : { example: definition.example }),
               },
             },

@@ -24,8 +24,8 @@ const FINDERS = [
   'resolve_token(wanted_kind text, wanted_hash text)',
   'search_records(wanted_organization uuid, kinds text[], words text[], at_most integer, among integer)',
   'stuck_stages(at_most integer)',
-  'unassessed_organizations(at_most integer)',
   'timed_score_formulas(at_most integer)',
+  'unassessed_organizations(at_most integer)',
   'unsealed_organizations()',
 ]
 

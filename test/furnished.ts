@@ -31,6 +31,7 @@ import { queueRun } from '../db/runs.ts'
 import { storeSubmission } from '../db/submissions.ts'
 import { activateScoreFormula } from '../db/score-activation.ts'
 import { startBackTest } from '../db/score-backtest-reads.ts'
+import { builtInFormula } from '../db/score-built-in.ts'
 import { createScoreFormula } from '../db/score-formulas.ts'
 import { workScoreJob } from '../db/score-work.ts'
 import { createTask } from '../db/tasks.ts'
@@ -267,15 +268,15 @@ const furnishRouting = async (ctx: Ctx, user_id: string) => {
 
 /** A version of the score formula that is in force, and a draft that may be: both are back-tested. */
 const putFormulas = async (ctx: Ctx): Promise<Pick<Furnished, 'score_formula' | 'active_formula'>> => {
-  const made = async (): Promise<string> => {
-    const { id } = await createScoreFormula(ctx, {})
+  const made = async (base: number): Promise<string> => {
+    const { id } = await createScoreFormula(ctx, { definition: { ...builtInFormula, base } })
     const job = await startBackTest(ctx, id)
     await workScoreJob(ctx.db, ctx.organization_id, job.id)
     return id
   }
-  const active_formula = await made()
+  const active_formula = await made(builtInFormula.base)
   await activateScoreFormula(ctx, active_formula)
-  return { active_formula, score_formula: await made() }
+  return { active_formula, score_formula: await made(builtInFormula.base + 5) }
 }
 
 /** An act on many records that has been done. */

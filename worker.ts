@@ -1,6 +1,7 @@
 import { startAgentJobs, type AgentWorker } from './agents/jobs.ts'
 import { startSequencer } from './db/audit.ts'
 import { startBulkWork } from './tools/bulk.ts'
+import { startImportWork } from './tools/imports.ts'
 import { startToolJobs } from './tools/jobs.ts'
 import { startScoreWork } from './tools/scores.ts'
 
@@ -19,12 +20,13 @@ export const startWorker = async (options: WorkerOptions): Promise<Worker> => {
   const sequencer = startSequencer(options.db, options.heads_file)
   const carrying = await startToolJobs(options.db, options.outside)
   const bulk = await startBulkWork(options.db)
+  const imports = await startImportWork(options.db)
   const scores = await startScoreWork(options.db)
   const thinking = await startAgentJobs(options)
   return {
     lastBeat: () => new Date(Math.min(carrying.lastBeat().getTime(), thinking.lastBeat().getTime())),
     stop: async () => {
-      await Promise.all([carrying.stop(), bulk.stop(), scores.stop(), thinking.stop()])
+      await Promise.all([carrying.stop(), bulk.stop(), imports.stop(), scores.stop(), thinking.stop()])
       await sequencer.stop()
     },
   }

@@ -34,6 +34,8 @@ export const permissions = [
   'files:write',
   'bulk:read',
   'bulk:write',
+  'imports:read',
+  'imports:write',
   'exports:write',
   'fields:read',
   'fields:write',
@@ -62,6 +64,7 @@ const work: Permission[] = [
   'runs:write',
   'activities:write',
   'bulk:write',
+  'imports:write',
   'exports:write',
   'approvals:decide',
 ]

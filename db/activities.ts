@@ -78,6 +78,8 @@ export const activityTypes = [
   'score_backtested',
   'scores_recomputed',
   'bulk_finished',
+  'import_finished',
+  'import_undone',
   'merged',
   'unmerged',
   'duplicates_dismissed',

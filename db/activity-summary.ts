@@ -94,6 +94,10 @@ export const describeActivity = (type: ActivityType, data: Record<string, unknow
       return `deleted the file “${text('name')}”`
     case 'bulk_finished':
       return `ended a bulk act: ${text('summary')}`
+    case 'import_finished':
+      return `ended an import of ${text('kind')}s from “${text('file_name')}”: ${importCounts(data['counts'])}`
+    case 'import_undone':
+      return `took back the import of ${text('kind')}s from “${text('file_name')}”`
     case 'email_drafted':
       return `drafted an e-mail to ${text('to')}`
     case 'email_sent':
@@ -193,6 +197,20 @@ const about = ({ subject }: Record<string, unknown>): string =>
   typeof subject === 'string' && subject !== '' ? `: ${subject}` : ''
 
 const KEYS: Record<string, string> = keyLabels
+
+/** How many rows came to what. */
+const importCounts = (counts: unknown): string =>
+  Object.entries((counts ?? {}) as Record<string, number>)
+    .filter(([, n]) => n > 0)
+    .map(([result, n]) => `${n.toLocaleString('en')} ${IMPORTED[result] ?? result}`)
+    .join(', ') || 'no rows'
+
+const IMPORTED: Record<string, string> = {
+  create: 'created',
+  update: 'updated',
+  skip: 'skipped',
+  error: 'with errors',
+}
 
 const DOORS: Record<string, string> = {
   webhook: 'webhook',

@@ -18,6 +18,7 @@ export const queues = {
   'approval.approved': z.object({ ...organization, approval_id: id }),
   'message.queued': z.object({ ...organization, message_id: id }),
   'bulk.queued': z.object({ ...organization, bulk_id: id }),
+  'import.queued': z.object({ ...organization, import_id: id }),
   'score_job.queued': z.object({ ...organization, score_job_id: id }),
   'file.added': z.object({ ...organization, file_id: id }),
   'file.read': z.object({ ...organization, file_id: id }),

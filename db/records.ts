@@ -1,8 +1,9 @@
 import { z } from 'zod'
-import { recordActivity, type Subject } from './activities.ts'
-import { recheckApprovals } from './approval-reads.ts'
+import { recordActivities, type Subject } from './activities.ts'
+import { recheckApprovalsOf } from './approval-reads.ts'
 import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, invalid, notFound } from './errors.ts'
+import { updateRows } from './row-sets.ts'
 import { tableOf } from './record-tables.ts'
 
 export { tableOf }
@@ -83,6 +84,16 @@ export const labelRecords = async (ctx: Ctx, subjects: readonly Subject[]): Prom
  */
 export const archiveRecord = (ctx: Ctx, record: RecordRef, reason?: string): Promise<void> =>
   setArchived(ctx, record, true, reason)
+
+/** The same for many records of one kind; what is not there is passed by. */
+export const archiveRecords = async (
+  ctx: TxCtx,
+  kind: RecordKind,
+  ids: readonly string[],
+  reason?: string,
+): Promise<void> => {
+  if (ids.length > 0) await setArchivedOf(ctx, kind, ids, true, reason)
+}
 
 /**
  * Brings an archived record back as it was. One that is in use stays as it is.
@@ -183,50 +194,78 @@ export const requireFreeExternalIds = async (
   )
 }
 
-const setArchived = (ctx: Ctx, record: RecordRef, archived: boolean, reason?: string): Promise<void> =>
+const setArchived = (ctx: Ctx, { kind, id }: RecordRef, archived: boolean, reason?: string): Promise<void> =>
   inTx(ctx, async (ctx) => {
-    const { tx, organization_id } = ctx
-    const { kind, id } = record
-    const [before] = await tx<
-      {
-        name: string
-        external_id: string | null
-        archived_at: Date | null
-        merged_into: string | null
-        version: number
-      }[]
-    >`
-      select name, external_id, archived_at, ${kind === 'lead' ? tx`merged_into` : tx`null::uuid as merged_into`}, version from ${tx(tableOf[kind])}
-      where organization_id = ${organization_id} and id = ${id}
-        ${tableOf[kind] === 'opportunities' ? tx`and kind = ${kind}` : tx``} for update`
-    if (!before) throw notFound(kind, id)
-    if ((before.archived_at !== null) === archived) return
-    requireUnmerged(before)
-    if (!archived) {
-      await requireNotConverted(ctx, record, before.name)
-      await requireFreeExternalId(ctx, kind, before.external_id)
-    }
-    const at = new Date()
-    await tx`
-      update ${tx(tableOf[kind])} set archived_at = ${archived ? at : null}, version = version + 1, updated_at = ${at}
-      where organization_id = ${organization_id} and id = ${id}`
-    await recordActivity(ctx, {
+    const { before } = await setArchivedOf(ctx, kind, [id], archived, reason)
+    if (before.length === 0) throw notFound(kind, id)
+  })
+
+/** The same for many records of one kind, with one statement per table; what is not there is passed by. */
+const setArchivedOf = async (
+  ctx: TxCtx,
+  kind: RecordKind,
+  ids: readonly string[],
+  archived: boolean,
+  reason?: string,
+): Promise<{ before: { id: string }[] }> => {
+  const { tx, organization_id } = ctx
+  const before = await tx<
+    {
+      id: string
+      name: string
+      external_id: string | null
+      archived_at: Date | null
+      merged_into: string | null
+      version: number
+    }[]
+  >`
+    select id, name, external_id, archived_at, ${kind === 'lead' ? tx`merged_into` : tx`null::uuid as merged_into`}, version
+    from ${tx(tableOf[kind])}
+    where organization_id = ${organization_id} and id = any(${ids as string[]}::uuid[])
+      ${tableOf[kind] === 'opportunities' ? tx`and kind = ${kind}` : tx``} order by id for update`
+  const changed = before.filter(({ archived_at }) => (archived_at !== null) !== archived)
+  if (changed.length === 0) return { before: [...before] }
+  for (const record of changed) {
+    requireUnmerged(record)
+    if (archived) continue
+    await requireNotConverted(ctx, { kind, id: record.id }, record.name)
+    await requireFreeExternalId(ctx, kind, record.external_id)
+  }
+  const at = new Date()
+  updateRows(
+    ctx,
+    tableOf[kind],
+    changed.map(({ id, version }) => ({
+      id,
+      archived_at: archived ? at : null,
+      version: version + 1,
+      updated_at: at,
+    })),
+  )
+  recordActivities(
+    ctx,
+    changed.map(({ id, name, archived_at, version }) => ({
       type: archived ? 'record_archived' : 'record_restored',
       subjects: [{ kind, id }],
       reason,
-      record_version: before.version + 1,
+      record_version: version + 1,
       data: {
         kind,
-        name: before.name,
-        changes: [{ field: 'archived_at', before: before.archived_at, after: archived ? at : null }],
+        name,
+        changes: [{ field: 'archived_at', before: archived_at, after: archived ? at : null }],
         undo: {
           tool: archived ? 'restore_record' : 'archive_record',
           input: { record_kind: kind, record_id: id },
         },
       },
-    })
-    await recheckApprovals(ctx, record)
-  })
+    })),
+  )
+  await recheckApprovalsOf(
+    ctx,
+    changed.map(({ id }) => ({ kind, id })),
+  )
+  return { before: [...before] }
+}
 
 /** @throws {DomainError} `lead_converted`: what it became would be there beside it */
 const requireNotConverted = async (

@@ -17,6 +17,7 @@ const FINDERS = [
   'overdue_approvals(at_most integer)',
   'overdue_bulk_jobs(at_most integer)',
   'overdue_files(at_most integer)',
+  'overdue_imports(at_most integer)',
   'overdue_messages(at_most integer)',
   'overdue_score_jobs(at_most integer)',
   'overdue_submissions(at_most integer)',

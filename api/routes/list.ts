@@ -18,6 +18,8 @@ import { exports } from './exports.ts'
 import { failures } from './failures.ts'
 import { files } from './files.ts'
 import { fields } from './fields.ts'
+import { importMappings } from './import-mappings.ts'
+import { imports } from './imports.ts'
 import { intakeSources } from './intake-sources.ts'
 import { leadConversion } from './lead-conversion.ts'
 import { leadDuplicates } from './lead-duplicates.ts'
@@ -76,6 +78,8 @@ export const routes: readonly Route[] = [
   ...tools,
   ...settings,
   ...exchangeRates,
+  ...imports,
+  ...importMappings,
   ...intakeSources,
   ...submissions,
   ...messages,

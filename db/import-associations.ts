@@ -1,0 +1,146 @@
+import type { TxCtx } from './context.ts'
+import { at, type RowTerms, type Spelled } from './import-drafts.ts'
+import type { Foresight } from './import-foresight.ts'
+import type { RowProblem } from './imports.ts'
+import { companyDomain } from './lead-duplicates.ts'
+import { Email } from './lead-fields.ts'
+import { clip } from './text.ts'
+
+type AssociatedKind = 'account' | 'contact'
+
+/** How a cell names an account or a contact. */
+export type Reference = { kind: AssociatedKind; by: 'id' | 'domain' | 'email' | 'name'; value: string }
+
+/** A record that a row is linked with: one that is there, or one that is made for it. */
+export type Linked = { id: string } | { make: Reference; ref: string }
+
+/** What the references of a piece can mean, by `nameOf`. */
+export type Associates = Map<string, { id: string; name: string }[]>
+
+export const nameOf = ({ kind, by, value }: Reference): string => `${kind} ${by} ${value}`
+
+/** Something that a cell names: what it can mean, the likeliest first. */
+type Mention = { text: string; references: Reference[] }
+
+/** What a cell names: one, or several parted by semicolons; one that holds a semicolon stands in quotes, or is somebody's name. */
+const mentionsIn = (kind: AssociatedKind, text: string | undefined): { whole: Mention; parts: Mention[] } => {
+  const items = [...(text ?? '').matchAll(ITEMS)]
+    .map(([, quoted, bare = '']) => (quoted === undefined ? bare.trim() : quoted.replaceAll('""', '"')))
+    .filter((item) => item !== '')
+  return { whole: mentionOf(kind, text ?? ''), parts: items.map((item) => mentionOf(kind, item)) }
+}
+
+const ITEMS = /\s*"((?:[^"]|"")*)"\s*(?=;|$)|([^;]+)/g
+
+/** Every record that a cell may mean. */
+export const referencesIn = (kind: AssociatedKind, text: string | undefined): Reference[] => {
+  if (text === undefined) return []
+  const { whole, parts } = mentionsIn(kind, text)
+  return [whole, ...(parts.length > 1 ? parts : [])].flatMap(({ references }) => references)
+}
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+const DOMAIN = /^(?:https?:\/\/)?[^\s/@]+\.[a-z]{2,}(?:[/:?].*)?$/i
+
+const mentionOf = (kind: AssociatedKind, text: string): Mention => {
+  if (UUID.test(text)) return { text, references: [{ kind, by: 'id', value: text.toLowerCase() }] }
+  const email = Email.safeParse(text)
+  const domain =
+    kind === 'account'
+      ? companyDomain(email.success ? { email: email.data } : { website: DOMAIN.test(text) ? text : null })
+      : null
+  const references: Reference[] = [{ kind, by: 'name', value: text }]
+  if (kind === 'contact' && email.success) references.unshift({ kind, by: 'email', value: email.data })
+  if (domain !== null) references.unshift({ kind, by: 'domain', value: domain })
+  return { text, references }
+}
+
+/** Reads what these references mean in the record. */
+export const readAssociates = async (ctx: TxCtx, references: readonly Reference[]): Promise<Associates> => {
+  const { tx, organization_id } = ctx
+  const groups = [...Map.groupBy(references, ({ kind, by }) => `${kind} ${by}`).values()]
+  const found = await Promise.all(
+    groups.map(async (among) => {
+      const [{ kind, by } = { kind: 'account', by: 'name' }] = among
+      const values = [...new Set(among.map(({ value }) => value))]
+      const rows = await tx<{ id: string; name: string; value: string }[]>`
+        select id, name, ${tx(by)}::text as value from ${tx(`${kind}s`)}
+        where organization_id = ${organization_id} and archived_at is null
+          and ${tx(by)} = any(${values}::${by === 'id' ? tx`uuid[]` : tx`text[]`})
+        order by id`
+      return rows.map(({ id, name, value }) => ({ id, name, key: `${kind} ${by} ${value}` }))
+    }),
+  )
+  return Map.groupBy(found.flat(), ({ key }) => key)
+}
+
+/** What a row is linked with, or why that cannot be told; what nobody has is made where that is wanted. */
+export const resolveAssociations = (
+  terms: RowTerms,
+  spelled: Spelled,
+  associates: Associates,
+  foresight: Foresight,
+): { accounts: Linked[]; contacts: Linked[]; problems: RowProblem[] } => {
+  const problems: RowProblem[] = []
+  const resolve = (kind: AssociatedKind): Linked[] => {
+    if (spelled[kind] === undefined) return []
+    const { whole, parts } = mentionsIn(kind, spelled[kind])
+    const mentions = parts.length > 1 && !isThere(whole, associates) ? parts : [whole]
+    return mentions.flatMap((mention) => {
+      const linked = resolveOne(
+        terms,
+        kind,
+        parts.length === 1 ? (parts[0] ?? mention) : mention,
+        associates,
+        foresight,
+      )
+      if (!('problem' in linked)) return [linked]
+      problems.push({ ...linked.problem, ...at(terms, kind) })
+      return []
+    })
+  }
+  return { accounts: distinct(resolve('account')), contacts: distinct(resolve('contact')), problems }
+}
+
+const isThere = ({ references }: Mention, associates: Associates): boolean =>
+  references.some((reference) => associates.has(nameOf(reference)))
+
+const resolveOne = (
+  { request }: RowTerms,
+  kind: AssociatedKind,
+  { text, references }: Mention,
+  associates: Associates,
+  foresight: Foresight,
+): Linked | { problem: RowProblem } => {
+  for (const reference of references) {
+    const there = associates.get(nameOf(reference)) ?? []
+    const [first, second] = there
+    if (first && second)
+      return {
+        problem: {
+          code: `${kind}_ambiguous`,
+          message: `“${clip(text, 80)}” can be any of ${there.length} ${kind}s. Write the id of the one that is meant`,
+          accepted: there.slice(0, 10).map((one) => `${one.id} (${one.name})`),
+        },
+      }
+    if (first) return { id: first.id }
+    const ref = foresight.association(nameOf(reference))
+    if (ref !== undefined) return { make: reference, ref }
+  }
+  const [make] = references
+  if (make && make.by !== 'id' && request.create_associations) return { make, ref: `made:${nameOf(make)}` }
+  return {
+    problem: {
+      code: `${kind}_unknown`,
+      message: `There is no ${kind} “${clip(text, 80)}”`,
+      accepted:
+        kind === 'account'
+          ? 'an id, a domain or a name of an account'
+          : 'an id, an e-mail address or a name of a contact',
+    },
+  }
+}
+
+const distinct = (linked: readonly Linked[]): Linked[] => [
+  ...new Map(linked.map((one) => ['id' in one ? one.id : one.ref, one])).values(),
+]

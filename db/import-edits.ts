@@ -1,0 +1,89 @@
+import type { Actor, TxCtx } from './context.ts'
+import { changesOf } from './inverse.ts'
+import type { RecordKind, RecordRef } from './records.ts'
+
+/** A line of the timeline that says that a record was made or changed. */
+export type Edit = {
+  id: string
+  type: string
+  /** The import that wrote it, or took it back. */
+  import_id: string | null
+  actor: Actor
+  occurred_at: Date
+  /** What it changed. */
+  fields: string[]
+  /** Whether the record is another one since: notes, calls and tasks change nothing of it. */
+  counts: boolean
+}
+
+/** Who made and changed these records, in order; what was taken back since is as if it had never been. */
+export const readEdits = async (
+  { tx, organization_id }: TxCtx,
+  refs: readonly RecordRef[],
+): Promise<Edit[]> => {
+  const rows = await tx<
+    {
+      id: string
+      type: string
+      record_version: number | null
+      actor: Actor
+      occurred_at: Date
+      data: Record<string, unknown>
+    }[]
+  >`
+    select s.subject_id as id, a.type, a.record_version, a.occurred_at,
+      jsonb_build_object('kind', a.actor_kind, 'id', a.actor_id, 'name', a.actor_name) as actor,
+      jsonb_build_object('changes', a.data -> 'changes', 'import_id', a.data -> 'import_id') as data
+    from unnest(${refs.map(({ kind }) => kind)}::text[], ${refs.map(({ id }) => id)}::uuid[]) as w (kind, id)
+    join activity_subjects s on s.organization_id = ${organization_id} and s.kind = w.kind and s.subject_id = w.id
+    join activities a on a.organization_id = s.organization_id and a.id = s.activity_id
+    left join imports i on i.organization_id = a.organization_id and i.id::text = a.data ->> 'import_id'
+    where (a.record_version is not null or a.type = any(${LINKS}))
+      and a.undone_by is null and not a.data ? 'undoes' and i.status is distinct from 'undone'
+    order by a.id`
+  return rows.map(({ id, type, record_version, actor, occurred_at, data }) => {
+    const fields = changesOf(data).map(({ field }) => field)
+    const { import_id } = data
+    return {
+      id,
+      type,
+      import_id: typeof import_id === 'string' ? import_id : null,
+      actor,
+      occurred_at,
+      fields: fields.length > 0 ? fields : [type],
+      counts: record_version !== null || LINKS.includes(type),
+    }
+  })
+}
+
+const LINKS = ['record_linked', 'record_unlinked']
+
+/** Whether this import made the record. */
+export const isMadeHere = (edits: readonly Edit[], id: string, import_id: string): boolean =>
+  edits.some((edit) => edit.id === id && edit.import_id === import_id && MAKING.has(edit.type))
+
+const MAKING = new Set(['lead_imported', 'record_created'])
+
+/** Which of these accounts or contacts something that is in use is linked with. */
+export const readHolders = async (
+  { tx, organization_id }: TxCtx,
+  kind: RecordKind,
+  ids: readonly string[],
+): Promise<Set<string>> => {
+  if (ids.length === 0 || (kind !== 'account' && kind !== 'contact')) return new Set()
+  const member = tx(`${kind}_id`)
+  const rows = await tx<{ id: string }[]>`
+    select l.${member} as id from ${tx(`opportunity_${kind}s`)} l
+    join opportunities o on o.organization_id = l.organization_id and o.id = l.opportunity_id and o.archived_at is null
+    where l.organization_id = ${organization_id} and l.${member} = any(${ids as string[]}::uuid[])
+    ${
+      kind === 'account'
+        ? tx`
+          union
+          select l.account_id from account_contacts l
+          join contacts p on p.organization_id = l.organization_id and p.id = l.contact_id and p.archived_at is null
+          where l.organization_id = ${organization_id} and l.account_id = any(${ids as string[]}::uuid[])`
+        : tx``
+    }`
+  return new Set(rows.map(({ id }) => id))
+}

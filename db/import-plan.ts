@@ -1,0 +1,272 @@
+import type { TxCtx } from './context.ts'
+import type { CsvRow } from './csv-rows.ts'
+import {
+  type Associates,
+  nameOf,
+  readAssociates,
+  referencesIn,
+  resolveAssociations,
+} from './import-associations.ts'
+import { type Draft, readDraft, type RowTerms, shapes, spell, type Spelled } from './import-drafts.ts'
+import { candidateOf, type Foresight, isUnwritten, refOfRow } from './import-foresight.ts'
+import { readStanding, type StandingRecord } from './import-kinds.ts'
+import {
+  type Candidate,
+  type Candidates,
+  isMeant,
+  keyOf,
+  keysOfRow,
+  matchLabel,
+  matchName,
+  readFingerprints,
+  readKnown,
+  type RowKey,
+} from './import-known.ts'
+import { planCreation, type PlannedCreation } from './import-plan-creation.ts'
+import { planUpdate, type PlannedUpdate } from './import-plan-update.ts'
+import type { ImportResult, RowProblem } from './imports.ts'
+import { normaliseFields, type ReadyFields } from './record-fields.ts'
+
+/** What is to become of a row. */
+export type PlannedRow = {
+  n: number
+  line: number
+  result: ImportResult
+  /** The record it is about: an id, or `row:<n>` of one that a row of the same piece makes. */
+  ref: string | null
+  matched_by: string | null
+  problems: RowProblem[]
+  fingerprint: string
+  create?: PlannedCreation
+  update?: PlannedUpdate
+}
+
+/** What a plan is made for. */
+export type PlanOptions = {
+  import_id: string
+  /** Whoever brings the same people at the same time waits. */
+  lock: boolean
+  /** Ends before a row that would change what an earlier one of these makes or changes, and when much has to be done. */
+  cuts: boolean
+}
+
+/** How many rows that take an act of their own, such as a closing, a piece has at most. */
+const ACTS = 100
+
+/**
+ * Decides what becomes of rows, the same for a dry run and a run: reads, looks up, recognises and compares. Writes nothing
+ * but what the later rows have to know, in `foresight`. The plan may end early, when it `cuts`.
+ */
+export const planRows = async (
+  ctx: TxCtx,
+  terms: RowTerms,
+  rows: readonly CsvRow[],
+  foresight: Foresight,
+  options: PlanOptions,
+): Promise<PlannedRow[]> => {
+  const read = rows.map((row) => readRow(terms, row))
+  const { candidates, prints, associates, standing } = await lookUp(ctx, terms, read, options)
+  const planned: PlannedRow[] = []
+  let acts = 0
+  for (const row of read) {
+    const plan = planRow(terms, row, { candidates, prints, associates, standing, foresight })
+    const touched = plan.update && foresight.of(plan.ref ?? '') !== undefined
+    const work = plan.create?.acts ?? plan.update?.acts ?? 0
+    if (options.cuts && planned.length > 0 && (touched || acts + work > ACTS)) break
+    acts += work
+    foresee(terms, plan, foresight)
+    planned.push(plan)
+  }
+  return planned
+}
+
+/** A row that was read, with all that it says and by what it is recognised. */
+export type ReadRow = { draft: Draft; spelled: Spelled; ready: ReadyFields; keys: RowKey[] }
+
+/** What the record says about rows. */
+export type LookedUp = {
+  candidates: Candidates
+  prints: Awaited<ReturnType<typeof readFingerprints>>
+  associates: Associates
+  standing: ReadonlyMap<string, StandingRecord>
+  foresight: Foresight
+}
+
+const readRow = (terms: RowTerms, row: CsvRow): ReadRow => {
+  const draft = readDraft(terms, row)
+  const spelled = spell(terms, { ...terms.defaults, ...draft.own })
+  const ready = normaliseFields(spelled.fields, shapes[terms.kind], terms.country)
+  return { draft, spelled, ready, keys: keysOfRow(terms, draft.own, ready.values) }
+}
+
+const lookUp = async (
+  ctx: TxCtx,
+  terms: RowTerms,
+  read: readonly ReadRow[],
+  { import_id, lock }: PlanOptions,
+): Promise<Omit<LookedUp, 'foresight'>> => {
+  const { kind, request } = terms
+  const sound = read.filter(({ draft, spelled }) => draft.problems.length + spelled.problems.length === 0)
+  // Whoever has the external id already stands in the way of a row that is recognised by something else.
+  const external = sound.flatMap(({ ready }): RowKey[] => {
+    const value = ready.values['external_id']
+    return typeof value === 'string' ? [{ by: 'external_id', value, single: true }] : []
+  })
+  const [candidates, prints, associates] = await Promise.all([
+    readKnown(ctx, terms, [...sound.flatMap(({ keys }) => keys), ...external], lock),
+    readFingerprints(
+      ctx,
+      sound.map(({ draft }) => draft),
+      { kind, import_id, flagging: request.mode === 'create_and_flag' },
+    ),
+    readAssociates(
+      ctx,
+      sound.flatMap(({ spelled }) =>
+        (['account', 'contact'] as const).flatMap((kind) => referencesIn(kind, spelled[kind])),
+      ),
+    ),
+  ])
+  const ids =
+    request.mode === 'update' ? [...new Set([...candidates.values()].flat().map(({ id }) => id))] : []
+  return { candidates, prints, associates, standing: await readStanding(ctx, kind, ids.toSorted(), lock) }
+}
+
+const planRow = (terms: RowTerms, row: ReadRow, found: LookedUp): PlannedRow => {
+  const { draft, spelled } = row
+  const base = { n: draft.n, line: draft.line, fingerprint: draft.fingerprint, ref: null, matched_by: null }
+  const problems = [...draft.problems, ...spelled.problems]
+  if (problems.length > 0) return { ...base, result: 'error', problems }
+  const known = recognise(terms, row, found)
+  if ('problem' in known) return { ...base, result: 'error', problems: [known.problem] }
+  const { match } = known
+  if (match && terms.request.mode !== 'create_and_flag') {
+    const at = { ...base, ref: match.id, matched_by: matchName(match.by) }
+    if (terms.request.mode === 'update') return { ...at, ...planUpdate(terms, row, match.id, found) }
+    const message = `“${match.name}” is there already: same ${matchLabel(match.by)}.`
+    return { ...at, result: 'skip', problems: [{ code: 'known', message }] }
+  }
+  const before = saidBefore(terms, draft, found)
+  if (before) return { ...base, ...before, result: 'skip' }
+  const linked = resolveAssociations(terms, spelled, found.associates, found.foresight)
+  const holder = holderOfExternalId(row, found)
+  const flagged = match && {
+    code: 'possible_duplicate',
+    message: `“${match.name}” has the same ${matchLabel(match.by)}.`,
+  }
+  return {
+    ...base,
+    ref: refOfRow(draft.n),
+    matched_by: match ? matchName(match.by) : null,
+    ...planCreation(terms, row, { ...linked, holder, flagged }),
+  }
+}
+
+type Match = { id: string; name: string; by: string }
+
+/** Who a row is: the record that its strongest key means. */
+const recognise = (
+  { kind }: RowTerms,
+  { ready, keys }: ReadRow,
+  { candidates, foresight }: LookedUp,
+): { match: Match | undefined } | { problem: RowProblem } => {
+  for (const key of keys) {
+    const there = (candidates.get(keyOf(key)) ?? []).filter(({ id }) => foresight.of(id) === undefined)
+    const foreseen =
+      key.by === 'id'
+        ? [foresight.of(key.value)].filter((one) => one !== undefined)
+        : foresight.withKey(keyOf(key))
+    const meant = [...there, ...foreseen.map(candidateOf)].filter(
+      (candidate) => key.single || isMeant(kind, key.by, candidate, ready.values),
+    )
+    const [first, second] = meant.toSorted(byAge)
+    if (key.by === 'id') return first ? theOne(kind, key, first) : { problem: noSuchId(kind, key) }
+    if (first && second && key.single) return { problem: severalAre(kind, key, meant) }
+    if (first) return { match: { id: first.id, name: first.name, by: key.by } }
+  }
+  return { match: undefined }
+}
+
+const byAge = (a: Candidate, b: Candidate): number =>
+  Number(isUnwritten(a.id)) - Number(isUnwritten(b.id)) || (a.id < b.id ? -1 : 1)
+
+const theOne = (
+  kind: string,
+  { by }: RowKey,
+  { id, name, archived }: Candidate,
+): { match: Match } | { problem: RowProblem } =>
+  archived
+    ? {
+        problem: {
+          field: 'id',
+          code: 'record_archived',
+          message: `“${name}” is archived. Restore that ${kind} first, or leave its row out`,
+        },
+      }
+    : { match: { id, name, by } }
+
+const noSuchId = (kind: string, { value }: RowKey): RowProblem => ({
+  field: 'id',
+  code: 'id_unknown',
+  message: `There is no ${kind} ${value}`,
+  accepted: `the id of a ${kind}, or nothing for a new one`,
+})
+
+const severalAre = (kind: string, { by, value }: RowKey, meant: readonly Candidate[]): RowProblem => ({
+  field: by,
+  code: 'match_ambiguous',
+  message: `${meant.length} ${kind}s have the ${matchLabel(by)} “${value}”. Say which by its id`,
+  accepted: meant.slice(0, 10).map(({ id, name }) => `${id} (${name})`),
+})
+
+/** A row that said the same before is passed by, also when its record is closed or archived by now. */
+const saidBefore = (
+  { request }: RowTerms,
+  { fingerprint }: Draft,
+  { prints, foresight }: LookedUp,
+): Pick<PlannedRow, 'ref' | 'problems'> | undefined => {
+  const line = request.mode === 'create_and_flag' ? undefined : foresight.saidBy(fingerprint)
+  if (line !== undefined)
+    return { ref: null, problems: [{ code: 'row_repeated', message: `Line ${line} says the same.` }] }
+  const before = prints.get(fingerprint)
+  return (
+    before && {
+      ref: before.record_id,
+      problems: [
+        {
+          code: 'imported_before',
+          message: `The same row was imported before (“${before.file_name}”, line ${before.line}).`,
+        },
+      ],
+    }
+  )
+}
+
+/** Who has the external id that a row brings. */
+const holderOfExternalId = (
+  { ready }: ReadRow,
+  { candidates, foresight }: LookedUp,
+): Candidate | undefined => {
+  const value = ready.values['external_id']
+  if (typeof value !== 'string') return undefined
+  const key = keyOf({ by: 'external_id', value })
+  const [foreseen] = foresight.withKey(key)
+  return foreseen
+    ? candidateOf(foreseen)
+    : candidates.get(key)?.find(({ id }) => foresight.of(id) === undefined)
+}
+
+/** Lets the later rows know what this one makes or changes. */
+const foresee = (
+  terms: RowTerms,
+  { n: _, line, result, fingerprint, ref, create, update }: PlannedRow,
+  foresight: Foresight,
+): void => {
+  if (result === 'error') return
+  if (fingerprint !== '') foresight.say(fingerprint, line)
+  const done = create ?? update
+  if (!done || ref === null) return
+  for (const linked of [...done.accounts, ...done.contacts])
+    if ('make' in linked) foresight.associate(nameOf(linked.make), linked.ref)
+  const { record, is_open, keys } = done.after(terms)
+  foresight.note({ ref, is_open, keys, record: () => record })
+}

@@ -45,7 +45,7 @@ export const tellDelimiter = (text: string, given: CsvChoices, whole: boolean): 
       confidence: Math.round(Math.max(0.3, best.share - (rival?.score ?? 0) / best.score / 4) * 100) / 100,
       why: `a ${NAMES[best.delimiter] ?? best.delimiter} parts ${best.share === 1 ? 'every row' : `${Math.floor(best.share * 100)} % of the rows`} into ${best.width} cells`,
     }
-  if (isOneColumn(text))
+  if (isOneColumn(text, quote))
     return { ...base, delimiter: ',', confidence: 0.6, why: 'nothing parts its lines: it has one column' }
   throw invalid(
     'csv_no_columns',
@@ -93,14 +93,13 @@ const tellQuote = (text: string): CsvDialect['quote'] => {
 }
 
 /** A list of one column has short lines of one kind; prose has long ones. */
-const isOneColumn = (text: string): boolean => {
-  const lines = text
-    .split(/\r\n|\n|\r/)
+const isOneColumn = (text: string, quote: string): boolean => {
+  const rows = firstRecords(`${text}\n`, COMMON[0], quote)
+    .filter((record) => !isBlank(record))
     .slice(0, ROWS)
-    .filter((line) => line.trim() !== '')
-  const parted = lines.filter((line) => /[,;\t|]/.test(line)).length
-  const words = lines.reduce((sum, line) => sum + line.trim().split(/\s+/).length, 0)
-  return lines.length > 1 && parted <= lines.length / 10 && words / lines.length <= 5
+  const parted = rows.filter(({ cells }) => cells.length > 1 || /[;\t|]/.test(cells[0] ?? '')).length
+  const words = rows.reduce((sum, { cells }) => sum + cells.join(' ').trim().split(/\s+/).length, 0)
+  return parted <= rows.length / 10 && words / rows.length <= (rows.length > 1 ? 5 : 1)
 }
 
 /** How its lines end. */

@@ -26,7 +26,13 @@ const EXPORT_AGAIN = 'export the list as CSV from the program that made it'
 
 /** The first that fits; archives are told apart by the names of what is in them. */
 const OTHERS: { what: string; marks: RegExp; advice: string }[] = [
-  { what: 'an Excel file', marks: /^PK\u0003\u0004[\s\S]*(?:xl\/|\[Content_Types\]\.xml)/, advice: SAVE_AS },
+  { what: 'an Excel file', marks: /^PK\u0003\u0004[\s\S]*xl\//, advice: SAVE_AS },
+  { what: 'a Word document', marks: /^PK\u0003\u0004[\s\S]*word\//, advice: EXPORT_AGAIN },
+  {
+    what: 'an Office file',
+    marks: /^PK\u0003\u0004[\s\S]*\[Content_Types\]\.xml/,
+    advice: SAVE_AS,
+  },
   { what: 'a LibreOffice file', marks: /^PK\u0003\u0004[\s\S]{0,60}opendocument/, advice: SAVE_AS },
   {
     what: 'a ZIP archive',

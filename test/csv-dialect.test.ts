@@ -152,6 +152,11 @@ describe('F68: what parts rows and cells', () => {
     const { dialect, sample } = sniff('E-mail\nana@example.com\nbo@example.com\n')
     expect(dialect.columns).toEqual(['E-mail'])
     expect(sample).toHaveLength(2)
+    expect(sniff('Company\n"Muster, Inc"\nProbe\n"Sample, LLC"\n').sample).toEqual([
+      ['Muster, Inc'],
+      ['Probe'],
+      ['Sample, LLC'],
+    ])
   })
 
   test('the title of a report before the table is passed by', () => {
@@ -318,6 +323,7 @@ describe('what is no table is refused with what it is', () => {
       ),
     ],
     ['an old Excel file', Buffer.from([0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1])],
+    ['a Word document', Buffer.from('PK\u0003\u0004 [Content_Types].xml word/document.xml', 'latin1')],
     ['a ZIP archive', Buffer.from('PK\u0003\u0004 leads.csv', 'latin1')],
     ['a compressed file', Buffer.from([0x1f, 0x8b, 8, 0, 0])],
     ['a PDF', Buffer.from('%PDF-1.7\n')],
@@ -335,6 +341,8 @@ describe('what is no table is refused with what it is', () => {
   test.each([
     ['csv_empty', ''],
     ['csv_no_rows', 'Name,E-mail,City\n'],
+    ['csv_no_rows', 'E-mail\n'],
+    ['csv_no_columns', 'hello world'],
     ['csv_no_rows', 'Name,E-mail,City\n\n,,\n'],
     ['csv_empty', '\n\n\n'],
     ['csv_not_text', `Name\0,City\0\n${'\0\u0001\u0002Bo,x\n'.repeat(20)}`],

@@ -109,7 +109,7 @@ describe.each(['rules', 'openai responses', 'openai chat'])('thought by %s', (th
     }
     for (const line of before) {
       expect(line.actor.name).toBeTruthy()
-      if (line.type !== 'lead_imported')
+      if (line.type !== 'lead_imported' && line.type !== 'lead_routed')
         expect(line).toMatchObject({ actor: { kind: 'agent', id: 'lead_worker' }, run_id: run.id })
     }
     expect(before.find(({ type }: any) => type === 'stage_changed').reason).toBeTruthy()

@@ -47,7 +47,7 @@ export type App = Hono & { stop(): Promise<void> }
 export const createApp = (options: AppOptions): App => {
   const { db, auth, outside, app_url, model } = options
   const feed = openFeed(db)
-  const allowances = openAllowances()
+  const allowances = openAllowances(db)
   const parts: Parts = {
     db,
     outside,
@@ -114,7 +114,7 @@ export const createApp = (options: AppOptions): App => {
   /** Who asks, counted: what is left is said with the answer, whatever that is. */
   const admit = async ({ req: { raw } }: Context): Promise<Principal> => {
     const principal = await parts.authenticate(raw)
-    const { headers, refusal } = countRequest(allowances, principal)
+    const { headers, refusal } = await countRequest(allowances, principal)
     limits.set(raw, headers)
     if (refusal) throw refusal
     return principal

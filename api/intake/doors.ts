@@ -1,3 +1,4 @@
+import { v5 as uuidv5 } from 'uuid'
 import type { Database } from '../../db/client.ts'
 import { resolveToken } from '../../db/identity.ts'
 import { openSource, type OpenSource } from '../../db/intake-sources.ts'
@@ -20,17 +21,17 @@ const CACHE = { ttl_ms: 1_000, max_entries: 10_000 }
 /** Finds doors by their tokens. */
 export const openDoors = (db: Database): Doors => {
   const kept = new Map<string, { door: Promise<Door | undefined>; until: number }>()
-  const allowances = openAllowances()
+  const allowances = openAllowances(db)
 
   const look = async (token: string): Promise<Door | undefined> => {
     const found = await resolveToken(db, 'intake', token)
     const source = found && (await openSource(db, found.organization_id, found.principal))
     if (!source) return undefined
-    const { id, rate_limit_per_minute } = source
+    const { organization_id, id, rate_limit_per_minute } = source
     return {
       source,
-      allowance: allowances.of(id, rate_limit_per_minute),
-      visits: allowances.of(`${id} visits`, rate_limit_per_minute),
+      allowance: allowances.of({ organization_id, id }, rate_limit_per_minute),
+      visits: allowances.of({ organization_id, id: uuidv5('visits', id) }, rate_limit_per_minute),
     }
   }
 

@@ -17,7 +17,7 @@ export const enterDoor = async (
   if (!door)
     throw new Problem(404, 'intake_source_not_found', 'No door has this token; it may have been closed.')
   const allowance = of(door)
-  const wait_s = allowance.take()
+  const wait_s = await allowance.take()
   if (wait_s > 0) {
     throw new Problem(
       429,

@@ -6,7 +6,7 @@ import { DomainError, notFound } from './errors.ts'
 import { beginPiece, endJob, holdJob, persistently } from './leased-jobs.ts'
 import type { Formula } from './lead-score.ts'
 import { activeFormula, saveScores, scoreRead } from './lead-scoring.ts'
-import { formulaInForce } from './score-formulas.ts'
+import { formulaInForce, getScoreFormula } from './score-formulas.ts'
 import {
   cancelScoreJob,
   latestScoreJob,
@@ -23,7 +23,7 @@ import { readSettings } from './settings.ts'
 
 /**
  * Queues the scoring of every lead by the formula in force; what is under way for an older one is stopped.
- * @throws {DomainError} `formula_not_active` when another formula is meant than the one in force
+ * @throws {DomainError} `score_formula_not_found`, `formula_not_active` when another formula is meant than the one in force
  */
 export const startRecompute = (
   ctx: Ctx,
@@ -32,6 +32,7 @@ export const startRecompute = (
 ): Promise<ScoreJob> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
+    if (wanted !== undefined) await getScoreFormula(ctx, wanted)
     const { id, name, definition_hash } = await formulaInForce(ctx)
     if (wanted !== undefined && wanted !== id) {
       throw new DomainError(

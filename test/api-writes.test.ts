@@ -51,6 +51,7 @@ test('F71: every write happens once under its Idempotency-Key, and is answered t
 /** One only looks; the other finds nothing that a run did. */
 const CHANGES_NOTHING = new Set([
   'POST /api/routing-rules/dry-run',
+  'POST /api/score-formulas/preview',
   'POST /api/pipelines/{id}/preview',
   'POST /api/runs/{id}/undo',
 ])

@@ -16,14 +16,16 @@ export const decideTaskWork = (situation: RulesSituation): RulesDecision => {
   if (!('left' in report)) return report
   const left = [...report.left, ...rest.map((part) => `The built-in rules do not understand “${part}”.`)]
   if (jobs.length > 0 && left.length === 0)
-    return settle(situation, 'complete_task', { task_id, note: report.done.join('\n') })
-  const reason = [...report.done, ...(left.length > 0 ? left : [NOT_UNDERSTOOD])].join('\n').slice(0, 2_000)
+    return settle(situation, 'complete_task', { task_id, note: report.done.join('\n').slice(0, LONGEST) })
+  const reason = [...report.done, ...(left.length > 0 ? left : [NOT_UNDERSTOOD])].join('\n').slice(0, LONGEST)
   if ('read' in known && isNew(situation, 'add_note')) {
     const body = `The task “${task?.title ?? ''}” goes back to a person.\n${reason}`
     return { call: { tool: 'add_note', input: { lead_id: known.lead_id, body } } }
   }
   return settle(situation, 'hand_back_task', { task_id, reason })
 }
+
+const LONGEST = 2_000
 
 const NOT_UNDERSTOOD =
   'The built-in rules do not understand what it asks for: they enrich, qualify, suggest next steps and draft an answer.'

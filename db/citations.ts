@@ -48,7 +48,7 @@ const SHORTEST = 3
 
 const plain = (text: string): string => visibleText(text).toLowerCase().replaceAll(/\s+/g, ' ').trim()
 
-/** A file of another record is none of this one's. */
+/** A file of another record is none of this one's, nor is one that was deleted. */
 const findInFile = (
   ctx: Ctx,
   { kind, id }: RecordRef,
@@ -56,12 +56,12 @@ const findInFile = (
   words: string,
 ): Promise<{ name: string; page?: number } | undefined> =>
   inTx(ctx, async (ctx) => {
-    const [{ name, subject }, { pages }] = await Promise.all([
+    const [{ name, subject, archived_at }, { pages }] = await Promise.all([
       getFile(ctx, file_id),
       getFileText(ctx, file_id),
     ])
     const at = pages.findIndex((page) => plain(page).includes(words))
-    if (subject.kind !== kind || subject.id !== id || at < 0) return undefined
+    if (subject.kind !== kind || subject.id !== id || archived_at !== null || at < 0) return undefined
     return { name, ...(pages.length > 1 ? { page: at + 1 } : {}) }
   })
 

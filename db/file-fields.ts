@@ -1,9 +1,10 @@
-import { minorUnits } from './exchange-rates.ts'
+import { readDate, stylesOf } from './csv-dates.ts'
+import { minorAmount, readMoney, withoutCurrency } from './csv-money.ts'
+import { separatorOf } from './csv-numbers.ts'
 import type { FieldKey } from './file-labels.ts'
-import { isDate } from './file-patterns.ts'
 import { factKeys, type FileFact } from './file-summary.ts'
 import { isMailboxProvider, companyDomain } from './lead-duplicates.ts'
-import { countryCode, Currency, Email, Line, normalisePhone, Website } from './lead-fields.ts'
+import { countryCode, Email, Line, normalisePhone, Website } from './lead-fields.ts'
 import { findInstruction } from './lead-injection.ts'
 import { fillableFields, isBlank } from './record-blanks.ts'
 import type { RecordKind } from './records.ts'
@@ -103,7 +104,7 @@ const readers: Record<FieldKey, Reader> & Partial<Record<FileFact['key'], Reader
   industry: words('industry'),
   value: (text, { currency }) => readAmount(text, currency),
   expected_close_on: (text, { today }) => {
-    const day = readDate(text)
+    const day = readDay(text)
     return day === undefined || day < today ? undefined : { expected_close_on: day }
   },
 }
@@ -119,54 +120,18 @@ const isOwn = (of: { email?: string; website?: string }, own_addresses: readonly
   )
 }
 
-const SIGNS: Record<string, string[]> = {
-  '€': ['EUR'],
-  '£': ['GBP'],
-  $: ['USD', 'CAD', 'AUD', 'NZD', 'SGD', 'HKD', 'MXN'],
-  '¥': ['JPY', 'CNY'],
-}
-
 /** `12,400.00 EUR` in minor units; a sign that several currencies share counts as the organization's own, or not at all. */
 const readAmount = (text: string, own_currency: string): Values | undefined => {
-  const [sign = ''] = /[€$£¥]|[A-Z]{3}/.exec(text) ?? []
-  const [digits = ''] = /\d(?:[\d.,' ]*\d)?/.exec(text) ?? []
-  const meant = SIGNS[sign] ?? [sign]
-  const currency = meant.length === 1 ? meant[0] : meant.find((code) => code === own_currency)
-  if (currency === undefined || !Currency.safeParse(currency).success || digits === '') return undefined
-  // The last point or comma parts the decimals where at most two digits follow; all others part thousands.
-  const [, whole = '', decimals = ''] = /^(.*?)(?:[.,](\d{1,2}))?$/.exec(digits) ?? []
-  const exponent = minorUnits(currency)
-  const fraction = decimals.padEnd(exponent, '0')
-  if (/[1-9]/.test(fraction.slice(exponent))) return undefined
-  const value_minor = Number(`${whole.replaceAll(/\D/g, '')}${fraction.slice(0, exponent)}`)
-  return Number.isSafeInteger(value_minor) && value_minor > 0 ? { value_minor, currency } : undefined
+  const money = readMoney(text, separatorOf(withoutCurrency(text).rest)?.decimal ?? '.')
+  if (!money?.currencies) return undefined
+  const read = minorAmount(money, { fallback: own_currency })
+  return 'value' in read && read.value > 0 ? { value_minor: read.value, currency: read.currency } : undefined
 }
-
-const MONTHS = 'jan feb mar apr may jun jul aug sep oct nov dec'.split(' ')
-const OTHER_MONTHS: Record<string, string> = { mär: 'mar', mai: 'may', okt: 'oct', dez: 'dec' }
 
 /** A date as `YYYY-MM-DD`; one whose day and month could be taken for each other is none. */
-const readDate = (text: string): string | undefined => {
-  if (!isDate(text)) return undefined
-  const iso = /^(\d{4})-(\d{2})-(\d{2})$/.exec(text)
-  if (iso) return dayOf(iso[1], iso[2], iso[3])
-  const dotted = /^(\d{1,2})\.(\d{1,2})\.(\d{4})$/.exec(text)
-  if (dotted) return dayOf(dotted[3], dotted[2], dotted[1])
-  const slashed = /^(\d{1,2})\/(\d{1,2})\/(\d{4})$/.exec(text)
-  if (slashed) {
-    const [, a, b, year] = slashed
-    if (a !== b && Number(a) <= 12 && Number(b) <= 12) return undefined
-    return Number(a) > 12 ? dayOf(year, b, a) : dayOf(year, a, b)
-  }
-  const [year] = /\d{4}$/.exec(text) ?? []
-  const [day] = /\d{1,2}(?!\d)/.exec(text) ?? []
-  const name = /\p{L}{3,}/u.exec(text)?.[0].slice(0, 3).toLowerCase() ?? ''
-  const month = MONTHS.indexOf(OTHER_MONTHS[name] ?? name) + 1
-  return month === 0 ? undefined : dayOf(year, String(month), day)
-}
-
-const dayOf = (year = '', month = '', day = ''): string | undefined => {
-  const written = `${year}-${month.padStart(2, '0')}-${day.padStart(2, '0')}`
-  const at = new Date(`${written}T00:00:00Z`)
-  return Number.isNaN(at.getTime()) || at.toISOString().slice(0, 10) !== written ? undefined : written
+const readDay = (text: string): string | undefined => {
+  // Whoever writes points writes the day first.
+  const styles = /^\d{1,2}\./.test(text) ? (['dmy'] as const) : stylesOf(text)
+  const [day, ...others] = new Set(styles.map((style) => readDate(text, style)))
+  return others.length > 0 ? undefined : day
 }

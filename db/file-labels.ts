@@ -1,4 +1,7 @@
-import { AMOUNT, COMPANY, DATE, EMAIL, isDate } from './file-patterns.ts'
+import { stylesOf } from './csv-dates.ts'
+import { AMOUNT, COMPANY, DATE, EMAIL } from './file-patterns.ts'
+import { synonyms, type Concept } from './import-synonyms.ts'
+import { normaliseName } from './lead-duplicates.ts'
 
 /** The facts that are fields of a record: what a file may say for a blank one. */
 export const fieldKeys = [
@@ -57,56 +60,59 @@ const named = (name: string, value: string, also = nothing): Labelled[] => {
   const read = key && readers[key](value.trim())
   if (key && read) return [{ key, value: read }]
   // Who is a customer may be a person; with a legal form it is a company.
-  const company = CUSTOMERS.has(plain(name)) ? value.match(COMPANY)?.[0] : undefined
+  const company = CUSTOMERS.has(normaliseName(name)) ? value.match(COMPANY)?.[0] : undefined
   return company ? [{ key: 'company_name', value: company }] : []
 }
 
 const nothing = (_name: string): FieldKey | undefined => undefined
 
-const keyOf = (name: string): FieldKey | undefined => NAMES.get(plain(name))
+const keyOf = (name: string): FieldKey | undefined => NAMES.get(normaliseName(name))
 
-/** Words that say enough above a column, and too little in running text. */
-const keyOfColumn = (name: string): FieldKey | undefined => COLUMNS.get(plain(name))
+/** Words that say enough above a column may say too little in running text. */
+const keyOfColumn = (name: string): FieldKey | undefined => COLUMNS.get(normaliseName(name))
 
 const isLabel = (name: string): boolean => (keyOf(name) ?? keyOfColumn(name)) !== undefined
 
-const plain = (name: string): string =>
-  name
-    .toLowerCase()
-    .replaceAll(/[_\s]+/g, ' ')
-    .replace(/[:.\s]+$/, '')
-    .trim()
-
-const byName = (names: Partial<Record<FieldKey, string>>): Map<string, FieldKey> =>
-  new Map(
-    fieldKeys.flatMap((key) => (names[key] ?? '').split('|').map((name): [string, FieldKey] => [name, key])),
-  )
-
-const NAMES = byName({
-  email: 'e-mail|email|e-mail address|email address|e-mail-adresse|mail',
-  phone: 'phone|phone number|telephone|tel|mobile|cell|telefon|telefonnummer|handy|mobil|téléphone|teléfono',
-  website: 'website|web site|web|url|homepage|internet|webseite|domain|site web|sitio web',
-  company_name: 'company|company name|business name|firma|firmenname|unternehmen|entreprise|société|empresa',
-  contact_name:
-    'contact|contact name|contact person|full name|attn|attention|ansprechpartner|ansprechpartnerin|kontakt|kontaktperson',
-  title: 'job title|position|role|funktion',
-  city: 'city|town|ort|stadt|ville|ciudad',
-  state: 'state|province|bundesland',
-  country: 'country|land|pays|país',
-  industry: 'industry|branche|business sector',
-  value:
-    'total|grand total|total amount|total price|total value|net total|order value|order total|deal value|contract value|project value|budget|gesamt|gesamtsumme|gesamtbetrag|gesamtpreis|auftragswert|angebotssumme',
-  expected_close_on:
-    'expected close|expected close date|close date|closing date|decision date|decision by|expected decision|abschlussdatum|erwarteter abschluss|entscheidung bis|entscheidungstermin',
-})
-
-const COLUMNS = byName({
-  contact_name: 'name',
+const CONCEPTS: Record<FieldKey, Concept> = {
+  email: 'email',
+  phone: 'phone',
+  website: 'website',
+  company_name: 'company',
+  contact_name: 'person',
   title: 'title',
-  value: 'value|amount',
-  industry: 'sector',
-  state: 'region',
-})
+  city: 'city',
+  state: 'state',
+  country: 'country',
+  industry: 'industry',
+  value: 'value',
+  expected_close_on: 'expected_close_on',
+}
+
+/** What documents say beside the names that columns have. */
+const OWN: Partial<Record<FieldKey, string>> = {
+  contact_name: 'attn, attention, ansprechpartnerin',
+  value:
+    'grand total, total amount, total price, total value, net total, order value, order total, project value, gesamt, gesamtsumme, gesamtbetrag, gesamtpreis, angebotssumme',
+  expected_close_on: 'decision date, decision by, expected decision, entscheidung bis, entscheidungstermin',
+}
+
+/** In running text these are as often something else: a document has a title, a line a price, an order a state. */
+const VAGUE = new Set(
+  'name, nom, nome, nombre, naam, title, titre, titulo, job, first, person, customer, client, kunde, klant, account, compte, cuenta, conta, state, stato, estado, etat, region, regione, pagina, value, wert, valeur, valor, valore, waarde, wartosc, worth, amount, betrag, montant, importe, importo, bedrag, kwota, quantia, monto, summe, price, preis, prix, precio, prezzo, preco, prijs, acv, arr, mrr, whatsapp'.split(
+    ', ',
+  ),
+)
+
+const COLUMNS = new Map(
+  fieldKeys.flatMap((key) =>
+    (synonyms.get(CONCEPTS[key]) ?? []).map((name): [string, FieldKey] => [name, key]),
+  ),
+)
+
+const NAMES = new Map([
+  ...[...COLUMNS].filter(([name]) => !VAGUE.has(name)),
+  ...fieldKeys.flatMap((key) => (OWN[key]?.split(', ') ?? []).map((name): [string, FieldKey] => [name, key])),
+])
 
 const CUSTOMERS = new Set(['client', 'customer', 'buyer', 'bill to', 'kunde', 'auftraggeber'])
 
@@ -132,5 +138,5 @@ const readers: Record<FieldKey, (text: string) => string | undefined> = {
   country: (text) => (text.length <= LONGEST && /^\p{L}/u.test(text) ? text : undefined),
   industry: words,
   value: firstOf(AMOUNT),
-  expected_close_on: (text) => text.match(DATE)?.find(isDate),
+  expected_close_on: (text) => text.match(DATE)?.find((date) => stylesOf(date).length > 0),
 }

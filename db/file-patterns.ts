@@ -13,7 +13,7 @@ export const AMOUNT = new RegExp(
   'g',
 )
 
-/** A whole date; `isDate` tells those that only look like one. */
+/** A whole date; versions and section numbers look like one, too, but have no such day or month. */
 export const DATE = new RegExp(
   String.raw`(?<![\w.])(?:\d{4}-\d{2}-\d{2}|\d{1,2}[./]\d{1,2}[./]\d{4}|\d{1,2}\.? (?:${MONTHS})\.?,? \d{4}|(?:${MONTHS})\.? \d{1,2}(?:st|nd|rd|th)?,? \d{4})(?![\w-])`,
   'gi',
@@ -26,14 +26,3 @@ export const COMPANY = new RegExp(
   String.raw`(?<!\p{L})(?:\p{Lu}[\p{L}\p{N}&'’-]*\s){1,5}(?:${LEGAL})(?![\p{L}\p{N}])`,
   'gu',
 )
-
-/** Versions and section numbers look like dates, but have no such day or month. */
-export const isDate = (text: string): boolean => {
-  const parts = /^(\d{1,4})[-./](\d{1,2})[-./](\d{1,4})$/.exec(text)
-  if (!parts) return true
-  const [a, b, c] = parts.slice(1).map(Number)
-  const [day, month] = String(a).length === 4 ? [c, b] : [a, b]
-  const fits = (day: number | undefined, month: number | undefined): boolean =>
-    day !== undefined && month !== undefined && day >= 1 && day <= 31 && month >= 1 && month <= 12
-  return fits(day, month) || fits(month, day)
-}

@@ -1,5 +1,5 @@
-import type { ApprovalStatus } from './approvals.ts'
-import { inTx, type Ctx, type TxCtx } from './context.ts'
+import { hashArguments, type ApprovalStatus } from './approvals.ts'
+import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
 import { fillsFrom, type Fill } from './file-fields.ts'
 import { filePurpose, getFile, type FileOnRecord } from './files.ts'
 import { listMembers } from './identity.ts'
@@ -14,7 +14,7 @@ export type FileProposal = {
   file: FileOnRecord
   record: RecordRef
   fills: Fill[]
-  /** The approval because of which it is not proposed: a person decided it, or the same content waits already. */
+  /** The approval because of which it is not proposed: a person decided it, or the same waits already. */
   kept_by?: { id: string; status: ApprovalStatus } | undefined
 }
 
@@ -25,13 +25,19 @@ export type FileProposal = {
  */
 export const readFileProposal = (ctx: Ctx, id: string): Promise<FileProposal> =>
   inTx(ctx, async (ctx) => {
+    const { tx, organization_id } = ctx
+    // Whoever deletes it at this moment waits, and finds what is proposed.
+    sendStatement(
+      ctx,
+      tx`select 1 from files where organization_id = ${organization_id} and id = ${id} for share`,
+    )
     const file = await getFile(ctx, id)
     const ref = RecordRef.parse(file.subject)
-    const [record, settings, members, kept_by] = await Promise.all([
+    const [record, settings, members, earlier] = await Promise.all([
       readRecord(ctx, ref),
       readSettings(ctx),
       listMembers(ctx),
-      findKeeper(ctx, file),
+      listEarlier(ctx, file),
     ])
     const gone = file.archived_at !== null || record.archived_at !== null
     const terms = {
@@ -41,8 +47,19 @@ export const readFileProposal = (ctx: Ctx, id: string): Promise<FileProposal> =>
       own_addresses: members.map(({ email }) => email.toLowerCase()),
     }
     const fills = gone ? [] : fillsFrom(ref.kind, record, file.summary?.facts ?? [], terms)
+    const said = hashArguments({ values: valuesOf(fills) })
+    // An open one of this very file gives way to what it says now.
+    const kept_by = earlier.find(
+      ({ status, purpose, values }) =>
+        !UNDECIDED.has(status) &&
+        !(OPEN.has(status) && purpose === filePurpose(id) && hashArguments({ values }) !== said),
+    )
     return { file, record: ref, fills, kept_by }
   })
+
+/** What is to be filled, by field. */
+export const valuesOf = (fills: readonly Fill[]): Record<string, string | number> =>
+  Object.fromEntries(fills.map(({ field, value }) => [field, value]))
 
 /** The tool by which it is proposed. */
 const TOOL = 'propose_file_facts'
@@ -64,20 +81,15 @@ const OPEN: ReadonlySet<ApprovalStatus> = new Set(['pending', 'stale'])
 /** Nobody said anything to these. */
 const UNDECIDED: ReadonlySet<ApprovalStatus> = new Set(['expired', 'withdrawn'])
 
-const findKeeper = async (
+/** What was proposed of the same content on the same record, the newest first. */
+const listEarlier = (
   { tx, organization_id }: TxCtx,
-  { id, subject, sha256 }: FileOnRecord,
-): Promise<FileProposal['kept_by']> => {
-  const earlier = await tx<{ id: string; status: ApprovalStatus; purpose: string }[]>`
-    select a.id, a.status, a.purpose from approvals a
-    where a.organization_id = ${organization_id} and a.subject_kind = ${subject.kind} and a.subject_id = ${subject.id}
-      and a.purpose in (select ${filePurpose('')} || f.id from files f where f.organization_id = ${organization_id}
-        and f.subject_kind = ${subject.kind} and f.subject_id = ${subject.id} and f.sha256 = ${sha256})
-    order by a.id desc`
-  // An open one of this very file gives way to what it says now.
-  return earlier.find(
-    ({ status, purpose }) => !UNDECIDED.has(status) && !(OPEN.has(status) && purpose === filePurpose(id)),
-  )
-}
+  { subject, sha256 }: FileOnRecord,
+): Promise<{ id: string; status: ApprovalStatus; purpose: string; values: unknown }[]> => tx`
+  select a.id, a.status, a.purpose, a.input -> 'values' as values from approvals a
+  where a.organization_id = ${organization_id} and a.subject_kind = ${subject.kind} and a.subject_id = ${subject.id}
+    and a.purpose in (select ${filePurpose('')} || f.id from files f where f.organization_id = ${organization_id}
+      and f.subject_kind = ${subject.kind} and f.subject_id = ${subject.id} and f.sha256 = ${sha256})
+  order by a.id desc`
 
 const dayIn = (timeZone: string): string => new Intl.DateTimeFormat('en-CA', { timeZone }).format(new Date())

@@ -1,6 +1,7 @@
 import { findPhoneNumbersInText } from 'libphonenumber-js/max'
+import { stylesOf } from './csv-dates.ts'
 import { fieldKeys, labelledIn, labelledInTable } from './file-labels.ts'
-import { AMOUNT, COMPANY, DATE, EMAIL, isDate } from './file-patterns.ts'
+import { AMOUNT, COMPANY, DATE, EMAIL } from './file-patterns.ts'
 import { clip, visibleText } from './text.ts'
 
 /** What kinds of facts are read from a file: those that are fields of a record, and what else matters in it. */
@@ -160,7 +161,11 @@ const PARTY =
 
 const readers: ((line: Line) => Found[])[] = [
   ({ text }) => found('amount', text.match(AMOUNT) ?? []),
-  ({ text }) => found('date', (text.match(DATE) ?? []).filter(isDate)),
+  ({ text }) =>
+    found(
+      'date',
+      (text.match(DATE) ?? []).filter((date) => stylesOf(date).length > 0),
+    ),
   ({ text }) =>
     found(
       'email',

@@ -185,10 +185,10 @@ export const resumeStoppedRuns = (ctx: Ctx): Promise<number> =>
       Pick<RunRow, 'agent' | 'subject_kind' | 'subject_id' | 'trigger' | 'requested_by'>[]
     >`
       select r.agent, r.subject_kind, r.subject_id, r.trigger, r.requested_by from runs r
-      join opportunities o on o.organization_id = r.organization_id and o.id = r.subject_id
-        and o.archived_at is null and not o.agents_paused
-      join stages s on s.organization_id = o.organization_id and s.id = o.stage_id and s.kind = 'open'
+      left join opportunities o on o.organization_id = r.organization_id and o.id = r.subject_id
+      left join stages s on s.organization_id = o.organization_id and s.id = o.stage_id
       where r.organization_id = ${organization_id} and r.status = 'stopped' and r.stop_reason = any(${SWITCHED_OFF})
+        and (o.id is null or (o.archived_at is null and not o.agents_paused and s.kind = 'open'))
         and (select ai_enabled from settings where organization_id = ${organization_id})
         and not exists (select 1 from agents a
           where a.organization_id = r.organization_id and a.name = r.agent and not a.enabled)

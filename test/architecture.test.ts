@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import type { Agent } from '../agents/agent.ts'
 import { agentCatalogue } from '../db/policies.ts'
 import { loadPrompt } from '../prompts/load.ts'
 import { tools } from '../tools/index.ts'
@@ -250,13 +251,16 @@ describe('names', () => {
 
   test('an agent’s file is named like the agent, and its prompt and tools exist', async () => {
     for (const name of Object.keys(agentCatalogue)) {
-      const loaded: Record<string, { name: string; prompt: string; tools: readonly string[] }> = await import(
-        join(root, 'agents', `${name}.ts`)
-      )
+      const loaded: Record<string, Agent> = await import(join(root, 'agents', `${name}.ts`))
       const agent = loaded[name]
       expect(agent?.name).toBe(name)
-      expect(loadPrompt(agent!.prompt).version).toMatch(/^[0-9a-f]{12}$/)
-      for (const tool of agent!.tools) expect([name, tool, tools[tool]?.name]).toEqual([name, tool, tool])
+      for (const orders of [agent!, ...Object.values(agent!.errands ?? {})]) {
+        expect(loadPrompt(orders.prompt).version).toMatch(/^[0-9a-f]{12}$/)
+        for (const tool of orders.tools) {
+          expect([name, tool, tools[tool]?.name]).toEqual([name, tool, tool])
+          expect([name, tool, agentCatalogue[name]?.levels[tool]]).not.toContain(undefined)
+        }
+      }
     }
   })
 

@@ -1,20 +1,24 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { serveApi, type ApiServer } from '../api/server.ts'
+import { workRun } from '../agents/jobs.ts'
 import { createAccount } from '../db/accounts.ts'
+import { approveApproval } from '../db/approval-decisions.ts'
+import { getApproval } from '../db/approvals.ts'
 import { createContact } from '../db/contacts.ts'
-import type { Ctx } from '../db/context.ts'
+import { systemCtx, type Ctx } from '../db/context.ts'
 import { createDeal } from '../db/deals.ts'
 import { fillsFrom } from '../db/file-fields.ts'
 import { summariseText, type FileFact } from '../db/file-summary.ts'
+import { archiveFile, getFile } from '../db/files.ts'
 import { changeAgentSettings } from '../db/models.ts'
-import { getApproval } from '../db/approvals.ts'
 import { getOpportunity } from '../db/opportunities.ts'
 import { agentActor, setLevel, type Level } from '../db/policies.ts'
 import type { RecordRef } from '../db/records.ts'
 import { changeSettings } from '../db/settings.ts'
-import { queueRun } from '../db/runs.ts'
+import { listRuns, queueRun } from '../db/runs.ts'
 import { claimRun } from '../db/run-lease.ts'
-import { readFileText } from '../tools/files.ts'
+import { executeApproval } from '../tools/approvals.ts'
+import { queueFileProposal, readFileText } from '../tools/files.ts'
 import { callTool } from '../tools/gate.ts'
 import { tools } from '../tools/index.ts'
 import { startWorker, type Worker } from '../worker.ts'
@@ -489,6 +493,50 @@ describe('F45: at the gate', () => {
       output: { approval_id: null, fields: [], message: expect.stringMatching(/never use update_lead/) },
     })
     await level('suggest')
+  })
+
+  test('taken up by two jobs it is proposed once; what an off switch stopped goes on when it is on again', async () => {
+    const system = systemCtx(quiet.db, quiet.ctx.organization_id, 'files')
+    const account = await createAccount(quiet.ctx, { name: 'Brightside' })
+    const subject: RecordRef = { kind: 'account', id: account.id }
+    const { id: file_id } = await placeFile(quiet.ctx, subject, 'a.txt', content)
+    await readFileText(quiet.db, quiet.ctx.organization_id, file_id)
+    const take = () => queueFileProposal(system, file_id, 'lead_worker')
+    const runs = async () => (await listRuns(quiet.ctx, { subject_id: account.id, limit: 10 })).data
+    const work = async () => {
+      const waiting = (await runs()).find(({ status }) => status === 'queued')!
+      const claimed = await claimRun(quiet.db, quiet.ctx.organization_id, waiting.id, 'test')
+      await workRun({ db: quiet.db, outside: nothingOutside, model: 'rules' }, claimed!)
+    }
+    await Promise.all([take(), take()])
+    await changeSettings(quiet.ctx, { changes: { ai_enabled: false } })
+    await work()
+    expect(await runs()).toMatchObject([{ status: 'stopped', stop_reason: 'ai_off' }])
+    await changeSettings(quiet.ctx, { changes: { ai_enabled: true } })
+    await work()
+    expect(await runs()).toMatchObject([
+      { status: 'done', trigger: { kind: 'retry', file_id } },
+      { status: 'stopped' },
+    ])
+    const { proposals } = await getFile(quiet.ctx, file_id)
+    expect(proposals).toHaveLength(1)
+    await take()
+    expect(await runs()).toHaveLength(2)
+    expect((await getFile(quiet.ctx, file_id)).proposals).toEqual(proposals)
+  })
+
+  test('what waits is not filled from a file that is gone by then', async () => {
+    const { id, file_id, input, call } = await at()
+    const { output } = await call('update_lead', input)
+    const approval_id = String(output['approval_id'])
+    await approveApproval(quiet.ctx, approval_id, {})
+    await archiveFile(quiet.ctx, file_id)
+    await executeApproval(quiet.db, quiet.ctx.organization_id, approval_id, nothingOutside)
+    expect(await getApproval(quiet.ctx, approval_id)).toMatchObject({
+      status: 'stale',
+      stale_because: [{ name: 'file', label: 'the file', after: 'archived' }],
+    })
+    expect(await getOpportunity(quiet.ctx, id)).toMatchObject({ phone: null })
   })
 
   test('words that stand in no file of the record are no citation', async () => {

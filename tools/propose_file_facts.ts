@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Evidence } from '../db/approvals.ts'
 import { notFound } from '../db/errors.ts'
 import type { Fill } from '../db/file-fields.ts'
-import { readFileProposal, type FileProposal } from '../db/file-proposals.ts'
+import { readFileProposal, valuesOf, type FileProposal } from '../db/file-proposals.ts'
 import { filePurpose } from '../db/files.ts'
 import { defineTool, type Tool } from './tool.ts'
 
@@ -48,7 +48,7 @@ export const propose_file_facts = defineTool({
 
 const callFor = ({ file, record, fills }: FileProposal, tools: Readonly<Record<string, Tool>>) => {
   const call = {
-    values: Object.fromEntries(fills.map(({ field, value }) => [field, value])),
+    values: valuesOf(fills),
     cites: fills.map(({ field, fact }) => ({ field, snippet: fact.quote, file_id: file.id })),
     reason: `The file “${file.name}” says so.`,
   }

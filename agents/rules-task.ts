@@ -9,7 +9,7 @@ import { findTask, type ToldTask } from './task-orders.ts'
 export const decideTaskWork = (situation: RulesSituation): RulesDecision => {
   const task_id = /You were given the task ([0-9a-f-]{36})/.exec(situation.request)?.[1]
   const task = findTask(`${situation.instructions}\n${situation.request}`)
-  const { jobs, rest } = task ? understand(task) : { jobs: [], rest: [] }
+  const { jobs, rest }: Parts = task ? understand(task) : { jobs: [], rest: [] }
   const known = learn(situation)
   if ('call' in known) return known
   const report = 'read' in known ? work(situation, known, jobs) : UNFINISHED
@@ -76,22 +76,36 @@ const settle = (
   }
 }
 
-/** The parts of a task, each with what the rules make of it; its details count where its title says nothing that they know. */
-const understand = ({ title, details }: ToldTask): { jobs: { job: Job; part: string }[]; rest: string[] } => {
-  const of = (text: string) => {
-    const parts = text
-      .split(/[.;,!?:\n]+|\s(?:and|then|und|dann)\s/i)
-      .map((part) => part.trim())
-      .filter((part) => /\p{L}/u.test(part) && !COURTESY.test(part))
-    const found = parts.map((part) => ({ part, job: jobFor(part) }))
-    return {
-      jobs: found.flatMap(({ part, job }) => (job ? [{ part, job }] : [])),
-      rest: found.filter(({ job }) => !job).map(({ part }) => part),
-    }
+type Parts = { jobs: { job: Job; part: string }[]; rest: string[] }
+
+/**
+ * The parts of a task, each with what the rules make of it. Its details mostly explain: of them counts what begins like an
+ * order, and all where the title says nothing that the rules know.
+ */
+const understand = ({ title, details }: ToldTask): Parts => {
+  const told = partsOf(title)
+  if (told.jobs.length === 0) return partsOf(details || title)
+  const more = partsOf(details)
+  return {
+    jobs: [...told.jobs, ...more.jobs.filter(({ job, part }) => beginsWith(job.words, part))],
+    rest: [...told.rest, ...more.rest.filter((part) => NEGATION.test(part) || beginsWith(UNKNOWN, part))],
   }
-  const told = of(title)
-  return told.jobs.length > 0 ? told : of(details || title)
 }
+
+const partsOf = (text: string): Parts => {
+  const parts = text
+    .split(/[.;,!?:\n]+|\s(?:and|then|und|dann)\s/i)
+    .map((part) => part.trim())
+    .filter((part) => /\p{L}/u.test(part) && !COURTESY.test(part))
+  const found = parts.map((part) => ({ part, job: jobFor(part) }))
+  return {
+    jobs: found.flatMap(({ part, job }) => (job ? [{ part, job }] : [])),
+    rest: found.filter(({ job }) => !job).map(({ part }) => part),
+  }
+}
+
+const beginsWith = (words: RegExp, part: string): boolean =>
+  words.exec(part.replace(/^(?:(?:please|bitte|also|and|then|und|dann)\s+)+/i, ''))?.index === 0
 
 const COURTESY = /^(?:please|bitte|thanks|thank you|danke|asap|today|heute|for this lead|the lead)$/i
 const NEGATION = /\b(?:do not|don['’]t|dont|never|not|without|nicht|kein\w*|nie|ohne)\b/i

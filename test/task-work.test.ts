@@ -249,6 +249,16 @@ describe('F50: the built-in rules do what they understand, and complete the task
     expect(calls).toEqual(['read_lead run', 'qualify run', 'complete_task run'])
   })
 
+  test.each<[details: string, calls: string[]]>([
+    ['They called twice, and asked for our prices.', ['qualify run', 'complete_task run']],
+    ['Please also enrich it.', ['qualify run', 'enrich_lead run', 'complete_task run']],
+    ['Then call Ana.', ['qualify run', 'add_note run', 'hand_back_task run']],
+    ['Do not look at their website.', ['qualify run', 'add_note run', 'hand_back_task run']],
+  ])('details explain, unless they begin like an order: “%s”', async (description, expected) => {
+    const { calls } = await work(await give({ title: 'Qualify', description }))
+    expect(calls.slice(1)).toEqual(expected)
+  })
+
   test('the completion stands on the lead’s timeline, and undo reopens the task', async () => {
     const given = await give({ title: 'Qualify' })
     const { run } = await work(given)

@@ -22,6 +22,18 @@ export const LeadRead = z.object({
   facts: z.array(z.object({ key: z.string(), value: z.string(), source_url: z.string() })),
   stages: z.array(z.object({ id: z.string(), label: z.string(), kind: z.string() })),
   discard_reasons: z.array(z.object({ id: z.string(), label: z.string() })).default([]),
+  duplicates: z
+    .array(
+      z.object({
+        id: z.string(),
+        name: z.string(),
+        near: z.boolean(),
+        points: z.number(),
+        reason: z.string(),
+        primary_id: z.string(),
+      }),
+    )
+    .default([]),
   waiting: z.array(z.object({ tool: z.string(), summary: z.string() })),
   activities: z.array(z.string()).default([]),
   sender: z.object({ name: z.string(), organization: z.string() }),

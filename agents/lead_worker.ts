@@ -8,6 +8,7 @@ const tools = [
   'enrich_lead',
   'qualify',
   'move_stage',
+  'merge_leads',
   'suggest_next_actions',
   'draft_email',
   'create_task',

@@ -66,6 +66,7 @@ const everything = [
   'enrich_lead',
   'qualify',
   'move_stage',
+  'merge_leads',
   'suggest_next_actions',
   'draft_email',
   'add_note',
@@ -116,6 +117,24 @@ const steps: Record<StepName, Step> = {
       })
     )
   },
+  merge_leads: (situation, { read, lead_id }) => {
+    const [same] = read.duplicates
+    if (
+      !same ||
+      (same.near && same.points < STRONG) ||
+      read.waiting.some(({ tool }) => tool === 'merge_leads')
+    )
+      return undefined
+    return once(situation, 'merge_leads', {
+      lead_id,
+      other_id: same.id,
+      primary_id: same.primary_id,
+      reason: `“${same.name}” is ${same.near ? 'most likely' : ''} the same: ${same.reason}`.replace(
+        '  ',
+        ' ',
+      ),
+    })
+  },
   suggest_next_actions: (situation, known) => {
     const actions = nextActions(known)
     return actions.length > 0 && known.read.lead.stage.kind === 'open'
@@ -144,6 +163,9 @@ const steps: Record<StepName, Step> = {
   add_note: (situation, known) =>
     once(situation, 'add_note', { lead_id: known.lead_id, body: noteOf(situation, known) }),
 }
+
+/** From so many points on, two leads that share no key are proposed to be merged. */
+const STRONG = 60
 
 /** The organization's discard reason that fits best; its last one, which is for the rest, where none does. */
 const discardFor = ({ discard_reasons }: LeadRead, lost_because: string): { discard_reason_id?: string } => {

@@ -21,6 +21,7 @@ export type ReadName =
   | 'file'
   | 'task'
   | 'archived'
+  | 'lead_values'
 export type ReadValue = Read & { label: string; hash: string; value: string | null }
 
 /** A value that is another one now. */
@@ -63,18 +64,27 @@ export const changedReads = async (
 export const recheckApprovals = (ctx: Ctx, subject: Subject): Promise<void> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
+    const { kind } = subject
     const open = await tx<
-      { id: string; status: string; summary: string; read_set: ReadValue[]; run_id: string | null }[]
+      {
+        id: string
+        status: string
+        summary: string
+        read_set: ReadValue[]
+        run_id: string | null
+        subject_id: string
+      }[]
     >`
-      select id, status, summary, read_set, run_id from approvals
-      where organization_id = ${organization_id} and subject_kind = ${subject.kind} and subject_id = ${subject.id}
-        and status in ('pending', 'stale')
+      select id, status, summary, read_set, run_id, subject_id from approvals
+      where organization_id = ${organization_id} and subject_kind = ${subject.kind} and status in ('pending', 'stale')
+        and ${subject.kind === 'lead' ? tx`subject_id = any(${idsPairedWith(ctx, subject.id)}) and (subject_id = ${subject.id} or tool = 'merge_leads')` : tx`subject_id = ${subject.id}`}
       order by id for update`
-    for (const approval of open) {
+    for (const { subject_id, ...approval } of open) {
+      const subject = { kind, id: subject_id }
       const changes = await changedReads(ctx, subject, approval.read_set)
       const own =
         (ctx.run_id !== undefined && ctx.run_id === approval.run_id) || ctx.approval_id !== undefined
-      const foreign = own ? changes.filter(({ name }) => name !== 'field') : changes
+      const foreign = own ? changes.filter(({ name }) => !['field', 'lead_values'].includes(name)) : changes
       if (foreign.length === 0 && changes.length > 0) {
         await tx`
           update approvals set read_set = ${tx.json(await readValues(ctx, subject, approval.read_set))}
@@ -89,13 +99,25 @@ export const recheckApprovals = (ctx: Ctx, subject: Subject): Promise<void> =>
     }
   })
 
+/** A lead and those it is paired with as duplicates: whoever proposed to merge them rests on both. */
+const idsPairedWith = ({ tx, organization_id }: TxCtx, id: string) => tx`
+  array(select ${id}::uuid
+    union all select other_id from duplicate_pairs where organization_id = ${organization_id} and lead_id = ${id}
+    union all select lead_id from duplicate_pairs where organization_id = ${organization_id} and other_id = ${id})`
+
 /** The same for many records, of which few have an open approval. */
 export const recheckApprovalsOf = async (ctx: TxCtx, subjects: readonly Subject[]): Promise<void> => {
   const { tx, organization_id } = ctx
   const asked = await tx<Subject[]>`
+    with changed as (
+      select * from unnest(${subjects.map(({ kind }) => kind)}::text[], ${subjects.map(({ id }) => id)}::uuid[]) as c (kind, id)
+    ), about as (
+      select kind, id from changed
+      union select 'lead', p.other_id from changed c join duplicate_pairs p on p.lead_id = c.id where p.organization_id = ${organization_id}
+      union select 'lead', p.lead_id from changed c join duplicate_pairs p on p.other_id = c.id where p.organization_id = ${organization_id}
+    )
     select distinct a.subject_kind as kind, a.subject_id as id from approvals a
-    join unnest(${subjects.map(({ kind }) => kind)}::text[], ${subjects.map(({ id }) => id)}::uuid[]) as s (kind, id)
-      on s.kind = a.subject_kind and s.id = a.subject_id
+    join about s on s.kind = a.subject_kind and s.id = a.subject_id
     where a.organization_id = ${organization_id} and a.status in ('pending', 'stale') order by id`
   for (const subject of asked) await recheckApprovals(ctx, subject)
 }
@@ -223,6 +245,19 @@ const readers: Record<ReadName, Reader> = {
         select concat_ws(', ', status, title, assignee_kind || ' ' || assignee_id, case when archived_at is not null then 'archived' end) as state
         from tasks where organization_id = ${organization_id} and id = ${id}`
       return row?.state ?? null
+    },
+  },
+  lead_values: {
+    label: () => 'what one of the leads says',
+    read: async ({ tx, organization_id }, _subject, id) => {
+      const [row] = await tx<{ said: string }[]>`
+        select jsonb_build_object('name', o.name, 'contact_name', o.contact_name, 'company_name', o.company_name,
+          'title', o.title, 'email', o.email, 'phone', o.phone, 'website', o.website, 'city', o.city, 'country', o.country,
+          'external_id', o.external_id, 'value_minor', o.value_minor, 'currency', o.currency, 'tags', o.tags,
+          'archived', o.archived_at is not null, 'stage', s.kind)::text as said
+        from opportunities o join stages s on s.organization_id = o.organization_id and s.id = o.stage_id
+        where o.organization_id = ${organization_id} and o.id = ${id}`
+      return row?.said ?? null
     },
   },
   archived: {

@@ -133,6 +133,9 @@ export type Duplicate = {
   keys: SharedKey[]
   points: number
   reasons: Reason[]
+  /** Which of the two would best stay. */
+  primary_id: string
+  primary_reason: string
 }
 
 /** Everything there is to say about the duplicates of one lead. */
@@ -176,23 +179,17 @@ export const duplicatesOf = (ctx: Ctx, id: string): Promise<DuplicatesOfLead> =>
     const matches = open ? (await findMatches(ctx, sought)).flat().filter((match) => !said.has(match.id)) : []
     const best = new Map(matches.toReversed().map((match) => [match.id, match]))
     for (const match of matches) if (match.exact) best.set(match.id, match)
-    const leads = await readLeads(ctx, [...best.keys()])
+    const leads = await readLeads(ctx, [id, ...best.keys()])
+    const self = leads.get(id)
     return {
       data: [...best.values()]
         .toSorted((a, b) => Number(b.exact) - Number(a.exact) || b.points - a.points)
         .flatMap(({ id: other_id, exact, shared_keys, points, reasons }) => {
           const other = leads.get(other_id)
-          return other
-            ? [
-                {
-                  lead: other,
-                  near: !exact,
-                  keys: shared_keys.map((key) => keyOf(key, [id, other_id])),
-                  points,
-                  reasons,
-                },
-              ]
-            : []
+          if (!other || !self) return []
+          const keys = shared_keys.map((key) => keyOf(key, [id, other_id]))
+          const which = suggestPrimary([self, other].toSorted((a, b) => (a.id < b.id ? -1 : 1)))
+          return [{ lead: other, near: !exact, keys, points, reasons, ...which }]
         }),
       dismissed: [...dismissed],
       merged: [...merged],

@@ -117,8 +117,40 @@ export const mergeLeads = (ctx: Ctx, primary_id: string, input: MergeLeads): Pro
     return { merge_id, lead: await getOpportunity(ctx, primary_id), moved: counts, changes, withdrawn }
   })
 
+/** What a merge would come to: both leads, and what changes on the one that stays. */
+export type MergePlan = { primary: Opportunity; duplicate: Opportunity; changes: Change[] }
+
+/**
+ * Looks what a merge would do, and does nothing.
+ * @throws {DomainError} whatever `mergeLeads` refuses
+ */
+export const planMerge = (ctx: Ctx, primary_id: string, input: MergeLeads): Promise<MergePlan> =>
+  inTx(ctx, async (ctx) => {
+    const { primary, duplicate } = await requirePair(ctx, primary_id, input)
+    const { values, custom } = await mergedFields(ctx, primary, duplicate, input.fields)
+    const given = [
+      ...Object.entries(values),
+      ...Object.entries(custom).map(([key, after]) => [`custom.${key}`, after] as const),
+    ]
+    const changes = given.map(([field, after]) => ({ field, before: valueOf(primary, field), after }))
+    return { primary, duplicate, changes }
+  })
+
+const valueOf = (lead: Opportunity, field: string): unknown =>
+  (field.startsWith('custom.') ? lead.custom[field.slice(7)] : lead[field as keyof Opportunity]) ?? null
+
 /** Both leads, which nobody else changes until the transaction ends. */
-const lockPair = async (
+const lockPair = async (ctx: TxCtx, primary_id: string, input: MergeLeads) => {
+  const { tx, organization_id } = ctx
+  // In one order, so that two merges of the same pair never wait for each other.
+  await tx`
+    select 1 from opportunities where organization_id = ${organization_id} and id in (${primary_id}, ${input.duplicate_id})
+    order by id for update`
+  return requirePair(ctx, primary_id, input)
+}
+
+/** Two leads that can be merged. */
+const requirePair = async (
   ctx: TxCtx,
   primary_id: string,
   { duplicate_id, duplicate_version, version }: MergeLeads,
@@ -129,11 +161,6 @@ const lockPair = async (
       '/duplicate_id',
       'A lead is not merged into itself: name another one.',
     )
-  const { tx, organization_id } = ctx
-  // In one order, so that two merges of the same pair never wait for each other.
-  await tx`
-    select 1 from opportunities where organization_id = ${organization_id} and id in (${primary_id}, ${duplicate_id})
-    order by id for update`
   const primary = await getOpportunity(ctx, primary_id, 'lead')
   const duplicate = await getOpportunity(ctx, duplicate_id, 'lead')
   for (const lead of [primary, duplicate]) requireUnmerged(lead)

@@ -2,6 +2,7 @@ import { listActivities } from './activities.ts'
 import { listApprovals } from './approvals.ts'
 import { inTx, type Ctx } from './context.ts'
 import { listDiscardReasons } from './discard-reasons.ts'
+import { duplicatesOf } from './duplicates.ts'
 import { wishOf, type Wish } from './lead-wish.ts'
 import { getOpportunity } from './opportunities.ts'
 import { findOptOut } from './opt-outs.ts'
@@ -10,7 +11,15 @@ import { readSettings } from './settings.ts'
 import { clip, visibleText } from './text.ts'
 
 /** How much of a lead a model is shown. */
-const limits = { message: 6_000, fact: 300, facts: 25, activities: 20, activity: 200, discard_reasons: 50 }
+const limits = {
+  message: 6_000,
+  fact: 300,
+  facts: 25,
+  activities: 20,
+  activity: 200,
+  discard_reasons: 50,
+  duplicates: 3,
+}
 
 /** A lead as a model reads it: bounded, visible characters only, the stages it may move to beside it. */
 export type LeadForPrompt = {
@@ -25,6 +34,16 @@ export type LeadForPrompt = {
   stages: { id: string; label: string; kind: StageKind }[]
   /** Why it may be lost. */
   discard_reasons: { id: string; label: string }[]
+  /** Open leads that are, or may be, the same; which of the two would stay in a merge. */
+  duplicates: {
+    id: string
+    name: string
+    company: string | null
+    near: boolean
+    points: number
+    reason: string
+    primary_id: string
+  }[]
   waiting: { tool: string; summary: string }[]
   activities: string[]
   sender: { name: string; organization: string }
@@ -40,10 +59,11 @@ export const leadForPrompt = (ctx: Ctx, id: string): Promise<LeadForPrompt> =>
       listActivities(ctx, { subject: { kind: 'lead', id }, limit: limits.activities }),
       readSettings(ctx),
     ])
-    const [{ stages }, reasons, opted_out] = await Promise.all([
+    const [{ stages }, reasons, opted_out, { data: duplicates }] = await Promise.all([
       readPipeline(ctx, lead.pipeline_id),
       listDiscardReasons(ctx),
       lead.email ? findOptOut(ctx, lead.email) : undefined,
+      duplicatesOf(ctx, id),
     ])
     const show = (text: string | null, length = 300): string | null =>
       text === null ? null : clip(visibleText(text), length)
@@ -75,6 +95,25 @@ export const leadForPrompt = (ctx: Ctx, id: string): Promise<LeadForPrompt> =>
       })),
       stages: stages.map(({ id, label, kind }) => ({ id, label, kind })),
       discard_reasons: reasons.slice(0, limits.discard_reasons).map(({ id, label }) => ({ id, label })),
+      duplicates: duplicates
+        .slice(0, limits.duplicates)
+        .map(({ lead: other, near, keys, points, reasons, ...which }) => ({
+          id: other.id,
+          name: clip(visibleText(other.contact_name ?? other.name), 300),
+          company: show(other.company_name),
+          near,
+          points,
+          reason: clip(
+            visibleText(
+              (near
+                ? reasons.filter((one) => one.points > 0).map(({ reason }) => reason)
+                : keys.map(({ label }) => `Same ${label}`)
+              ).join('; '),
+            ),
+            400,
+          ),
+          primary_id: which.primary_id,
+        })),
       waiting: waiting.map(({ tool, summary }) => ({ tool, summary: clip(visibleText(summary), 200) })),
       activities: activities.map(({ occurred_at, actor, summary }) =>
         clip(visibleText(`${occurred_at.toISOString()} ${actor.name} ${summary}`), limits.activity),

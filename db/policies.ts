@@ -43,6 +43,7 @@ export const agentCatalogue: Record<
       enrich_lead: 'act',
       qualify: 'act',
       move_stage: 'act',
+      merge_leads: 'suggest',
       suggest_next_actions: 'act',
       draft_email: 'act',
       send_email: 'suggest',

@@ -323,6 +323,8 @@ test('a run works one record: a call about another one is refused, whatever the 
       reason: 'because',
     },
     assign_owner: { opportunity_id: other.id, owner_id: null, reason: 'because' },
+    convert_lead: { account: 'create', contact: 'create', deal_name: 'x', reason: 'because' },
+    merge_leads: { other_id: lead.id, primary_id: lead.id, reason: 'because' },
     close_opportunity: { opportunity_id: other.id, outcome: 'won', reason: 'because' },
     set_forecast_category: { opportunity_id: other.id, forecast_category: 'commit', reason: 'because' },
     log_activity: {

@@ -6,7 +6,7 @@ import { rulesModel } from '../agents/rules-model.ts'
 import { think, type Thinking } from '../agents/run.ts'
 import { NO_TASK } from '../agents/task-orders.ts'
 import { listApprovals } from '../db/approvals.ts'
-import type { Ctx } from '../db/context.ts'
+import { inTx, type Ctx } from '../db/context.ts'
 import type { NewLead } from '../db/leads.ts'
 import { listNotes } from '../db/notes.ts'
 import { getOpportunity, type Opportunity } from '../db/opportunities.ts'
@@ -64,15 +64,22 @@ export const openRunWorld = async (): Promise<RunWorld> => {
     ...world,
     worker,
     claim,
-    sameLead: (fields) =>
-      makeLead(ctx, {
+    sameLead: async (fields) => {
+      const lead = await makeLead(ctx, {
         contact_name: 'Ana Ruiz',
         email: 'ana@brightside.example',
         phone: '+49 30 901820',
         title: 'Head of Operations',
         website: website.url,
         ...fields,
-      }),
+      })
+      // Each stands for itself: nobody proposes to merge them.
+      await inTx(
+        ctx,
+        ({ tx }) => tx`update duplicate_pairs set dismissed_at = now(), dismissed_by = ${tx.json(ctx.actor)}`,
+      )
+      return lead
+    },
     queue: async (lead_id, ask) =>
       (
         await queueRun(ctx, {

@@ -9,6 +9,7 @@ import { draft_email } from './draft_email.ts'
 import { enrich_lead } from './enrich_lead.ts'
 import { hand_back_task } from './hand_back_task.ts'
 import { log_activity } from './log_activity.ts'
+import { merge_leads } from './merge_leads.ts'
 import { move_stage } from './move_stage.ts'
 import { propose_file_facts } from './propose_file_facts.ts'
 import { qualify } from './qualify.ts'
@@ -38,6 +39,7 @@ export const tools: Readonly<Record<string, Tool>> = Object.fromEntries(
     assign_owner,
     qualify,
     move_stage,
+    merge_leads,
     close_opportunity,
     convert_lead,
     set_forecast_category,

@@ -11,7 +11,7 @@ export const read_lead = defineTool({
   title: 'Read lead',
   effect: 'read',
   description:
-    'Reads the lead: its fields, message, what the message wants, whether its address opted out, score, what its website said, the stages it can move to, the reasons it may be lost for, what waits for a person, and its latest activities.',
+    'Reads the lead: its fields, message, what the message wants, whether its address opted out, score, what its website said, the stages it can move to, the reasons it may be lost for, open leads that are or may be the same, what waits for a person, and its latest activities.',
   input: z.object({ lead_id: z.uuid() }),
   output: z.object({
     lead: z.record(z.string(), z.unknown()),
@@ -22,6 +22,17 @@ export const read_lead = defineTool({
     facts: z.array(z.object({ key: z.string(), value: z.string(), source_url: z.string() })),
     stages: z.array(Stage),
     discard_reasons: z.array(z.object({ id: z.string(), label: z.string() })),
+    duplicates: z.array(
+      z.object({
+        id: z.string(),
+        name: z.string(),
+        company: z.string().nullable(),
+        near: z.boolean(),
+        points: z.number(),
+        reason: z.string(),
+        primary_id: z.string(),
+      }),
+    ),
     waiting: z.array(z.object({ tool: z.string(), summary: z.string() })),
     activities: z.array(z.string()),
     sender: z.object({ name: z.string(), organization: z.string() }),

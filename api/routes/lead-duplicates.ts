@@ -133,6 +133,8 @@ export const leadDuplicates = [
             keys: z.array(SharedKey),
             points: z.int(),
             reasons: Reasons,
+            primary_id: Id.describe('Which of the two would best stay.'),
+            primary_reason: z.string(),
           }),
         ),
         dismissed: z.array(

@@ -71,6 +71,7 @@ const rules: Record<string, string> = {
 
 const asks: Record<string, (step: Step) => string> = {
   send_email: ({ input }) => `send an e-mail to ${textIn(input, 'to') ?? 'the lead'}`,
+  merge_leads: () => 'Merged two leads that are one',
   log_activity: ({ input }) => `log what happened: ${textIn(partOf(input, 'data'), 'subject') ?? 'an entry'}`,
   create_task: ({ input }) => `create the task “${textIn(input, 'title') ?? ''}”`,
   close_opportunity: ({ input }) => `close it as ${textIn(input, 'outcome') ?? 'won or lost'}`,

@@ -4,6 +4,7 @@ import { builtIn, type Formula, formulaOf, type LeadScore, scoreValues } from '.
 import type { SqlPart } from './opportunities.ts'
 import { insertRows } from './row-sets.ts'
 import { FormulaDefinition } from './score-definition.ts'
+import { CUSTOM } from './score-factors.ts'
 import { blankLead, countKey, type InputNeed } from './score-inputs.ts'
 import { fieldsInUse, isCounted, readScorable, type Scorable, type Standing } from './score-reading.ts'
 
@@ -168,14 +169,23 @@ export const rescoreLeads = async (ctx: TxCtx, ids: readonly string[]): Promise<
   if (rows.length > 0) saveScores(ctx, formula.label, rows)
 }
 
-/** The same for one lead, when the formula looks at any of this. */
-export const rescoreLead = async (ctx: TxCtx, id: string, changed?: readonly InputNeed[]): Promise<void> => {
-  if (changed !== undefined) {
-    const { fields } = (await activeFormula(ctx)).needs
-    if (!changed.some((field) => fields.has(field))) return
-  }
-  await rescoreLeads(ctx, [id])
+/** The same for leads of which something changed that the formula looks at: fields by their names, `custom.<key>` too. */
+export const rescoreChanged = async (
+  ctx: TxCtx,
+  leads: readonly { id: string; fields: readonly string[] }[],
+): Promise<void> => {
+  const { fields, custom } = (await activeFormula(ctx)).needs
+  const looked = new Set<string>([...fields, ...custom.map((key) => CUSTOM + key)])
+  const changed = leads.filter((lead) => lead.fields.some((field) => looked.has(field)))
+  await rescoreLeads(
+    ctx,
+    changed.map(({ id }) => id),
+  )
 }
+
+/** The same for one lead; of which only this changed, if that is said. */
+export const rescoreLead = (ctx: TxCtx, id: string, changed?: readonly InputNeed[]): Promise<void> =>
+  changed ? rescoreChanged(ctx, [{ id, fields: changed }]) : rescoreLeads(ctx, [id])
 
 /** Scores leads anew that something happened with, where the formula counts such things. */
 export const rescoreAfter = async (

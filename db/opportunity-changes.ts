@@ -6,7 +6,7 @@ import { invalid } from './errors.ts'
 import { exchangeMinor, freezeValue } from './exchange-rates.ts'
 import { pairLeads } from './duplicate-pairs.ts'
 import { isRecognisedOtherwise, writeKeys } from './lead-duplicates.ts'
-import { rescoreLeads } from './lead-scoring.ts'
+import { rescoreChanged } from './lead-scoring.ts'
 import { replaceLinks } from './links.ts'
 import { getOpportunity, lockOpportunity, type Opportunity } from './opportunities.ts'
 import { type OpportunityChange, OpportunityFields } from './opportunity-fields.ts'
@@ -88,9 +88,12 @@ export const writeOpportunities = async (
     ),
   )
   if (kind !== 'lead' || changed.length === 0) return written
-  await rescoreLeads(
+  await rescoreChanged(
     ctx,
-    changed.map(({ before }) => before.id),
+    changed.map(({ before: { id }, values, custom = [] }) => ({
+      id,
+      fields: [...Object.keys(values), ...custom.map(({ field }) => field)],
+    })),
   )
   const recognised = changed
     .map(({ before, values }) => ({ before, after: { ...before, ...values } }))

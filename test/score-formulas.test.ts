@@ -685,7 +685,9 @@ describe('F34: versions', () => {
       { factor: 'fleet', message: expect.stringContaining('“Fleet” is archived') },
       { factor: 'stage', message: expect.stringContaining(`“${stage.label}”, which was deleted`) },
     ])
-    const after = await updateLead(api.ctx, fleet.id, { title: 'CEO' })
+    const { body: job } = await api.json('POST', `/api/score-formulas/${formula.id}/recompute`)
+    await workScoreJob(api.db, api.ctx.organization_id, job.id)
+    const after = await getOpportunity(api.ctx, fleet.id)
     expect(after.score_reasons.map(({ factor }) => factor)).toEqual(['base'])
     await api.json('POST', `/api/score-formulas/${formula.id}/retire`, {})
   })

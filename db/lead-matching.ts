@@ -74,7 +74,7 @@ const shareKeys = async (ctx: TxCtx, leads: readonly Sought[]): Promise<Map<numb
     cross join lateral (
       select o.id, ${tx(FIELDS_COMPARED.map((field) => `holder.${field}`))} from opportunity_keys k
       join opportunities holder on holder.organization_id = k.organization_id and holder.id = k.opportunity_id
-      join opportunities o on o.organization_id = holder.organization_id and o.id = coalesce(holder.merged_into, holder.id)
+      join opportunities o on o.organization_id = holder.organization_id and o.id = case when holder.merged_into is null then holder.id else holder.merged_into end
       join stages s on s.organization_id = o.organization_id and s.id = o.stage_id
       where k.organization_id = ${organization_id} and k.kind = wanted.kind and k.value = wanted.value
         and o.kind = 'lead' and s.kind = 'open' and o.archived_at is null

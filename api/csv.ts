@@ -6,7 +6,7 @@ import { log } from '../log.ts'
 import { Problem } from './problem.ts'
 
 /** A download holds a connection to the database: so many at once, and each only while somebody reads it. */
-const DOWNLOADS = { at_once: 2, patience_ms: 60_000 }
+const DOWNLOADS = { at_once: 4, patience_ms: 60_000, buffer_bytes: 500_000 }
 let running = 0
 
 /** The headers of a file that a browser keeps and never shows. */
@@ -32,7 +32,12 @@ export const streamFile = async (
     })
   }
   running += 1
-  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>()
+  // What is small is written whether somebody reads it or not.
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>(
+    undefined,
+    new ByteLengthQueuingStrategy({ highWaterMark: DOWNLOADS.buffer_bytes }),
+    new ByteLengthQueuingStrategy({ highWaterMark: DOWNLOADS.buffer_bytes }),
+  )
   const writer = writable.getWriter()
   const first = Promise.withResolvers<void>()
   const produced = produce(async (bytes) => {

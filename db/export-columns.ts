@@ -47,7 +47,7 @@ export const exportColumns = (
   const fields = scope.fieldsOf(kind)
   const special = specialColumns(tx, kind, alias)
   return names.map((name) => {
-    const own = special[name]
+    const own = Object.hasOwn(special, name) ? special[name] : undefined
     if (own) return { name, ...own }
     if (name.startsWith(CUSTOM)) {
       fieldNamed(fields, name, '/columns')

@@ -9,6 +9,7 @@ import { csvLine } from '../db/csv-writing.ts'
 import { archiveField, createField } from '../db/fields.ts'
 import { updateLead } from '../db/leads.ts'
 import { openApi, type ApiWorld } from './api.ts'
+import { eventually } from './eventually.ts'
 import { loseCard, makeLead } from './worked-lead.ts'
 
 let api: ApiWorld
@@ -278,7 +279,12 @@ describe('a large export', () => {
         })
         .toBe(0)
     }
-    const open = [await api.ask('GET', path), await api.ask('GET', path)]
+    const served = () =>
+      eventually(async () => {
+        const response = await api.ask('GET', path)
+        return response.status === 200 ? response : undefined
+      })
+    const open = [await served(), await served(), await served(), await served()]
     const busy = await api.json('GET', path)
     expect(busy).toMatchObject({ status: 503, body: { code: 'downloads_busy' } })
     for (const response of open) expect((await response.text()).length).toBeGreaterThan(2_400_000)

@@ -175,7 +175,9 @@ export const tracesOf = async (ctx: Ctx, lead_id: string, run_id: string): Promi
     steps: steps.map(({ n, kind, tool, verdict, call_id }) => ({ n, kind, tool, verdict, call_id })),
     lead: { stage: stage.label, score, version, verdict },
   }
-  return JSON.stringify(traces, null, 1).replaceAll(UUID, '#')
+  return JSON.stringify(traces, null, 1)
+    .replaceAll(UUID, '#')
+    .replaceAll(/("seconds_in_stage": )\d+/g, '$1#')
 }
 
 /** What a model may do instead of what the rules say. */

@@ -2,6 +2,7 @@ import postgres, { type Sql } from 'postgres'
 import type { Database } from '../db/client.ts'
 import type { Ctx } from '../db/context.ts'
 import { addMember, createOrganization } from '../db/identity.ts'
+import { fillDuplicates } from './large-duplicates.ts'
 
 /** How much there is to be. */
 export type Size = {
@@ -55,6 +56,7 @@ export const fillLargeRecord = async (db: Database, owner_url: string, size: Siz
     await sql`insert into filled ${sql(organizations.map(({ id, user_id, leads }) => ({ organization_id: id, user_id, leads })))}`
     const indexes = await dropIndexes(sql)
     await fillCards(sql)
+    await fillDuplicates(sql)
     await fillCompanies(sql)
     await fillCustomFields(sql)
     await fillActivities(sql, size)
@@ -82,6 +84,8 @@ const FILLED = [
   'opportunities',
   'opportunity_keys',
   'opportunity_scores',
+  'lead_hints',
+  'duplicate_pairs',
   'accounts',
   'contacts',
   'custom_values',

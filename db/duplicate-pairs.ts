@@ -57,11 +57,16 @@ const readSought = async (
   ids: readonly string[],
 ): Promise<(Sought & { id: string })[]> =>
   tx<(Sought & { id: string })[]>`
-    select now_in.id, ${tx(FIELDS_COMPARED.map((field) => `o.${field}`))} from opportunities now_in
+    select now_in.id, ${tx(FIELDS_COMPARED.map((field) => `o.${field}`))}
+    from unnest(${[...ids]}::uuid[]) as wanted (id)
+    join opportunities now_in on now_in.organization_id = ${organization_id} and now_in.id = wanted.id
     join stages s on s.organization_id = now_in.organization_id and s.id = now_in.stage_id
-    join opportunities o on o.organization_id = now_in.organization_id and (o.id = now_in.id or o.merged_into = now_in.id)
-    where now_in.organization_id = ${organization_id} and now_in.id = any(${[...ids]}::uuid[])
-      and now_in.kind = 'lead' and now_in.archived_at is null and s.kind = 'open'
+    cross join lateral (
+      select * from opportunities o where o.organization_id = ${organization_id} and o.id = wanted.id
+      union all
+      select * from opportunities o where o.organization_id = ${organization_id} and o.merged_into = wanted.id
+    ) as o
+    where now_in.kind = 'lead' and now_in.archived_at is null and s.kind = 'open'
     order by now_in.id, o.id`
 
 const keepPairs = (

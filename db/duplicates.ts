@@ -256,11 +256,13 @@ const readLeads = async (
       o.country, o.external_id, o.source, case when u.id is not null then jsonb_build_object('id', u.id, 'name', u.name) end as owner,
       jsonb_build_object('id', s.id, 'label', s.label, 'position', s.position) as stage, sc.score, o.value_minor, o.currency,
       o.created_at, o.updated_at, o.version
-    from opportunities o
+    from unnest(${ids}::uuid[]) as wanted (id)
+    cross join lateral (
+      select * from opportunities o where o.organization_id = ${organization_id} and o.id = wanted.id limit 1
+    ) as o
     join stages s on s.organization_id = o.organization_id and s.id = o.stage_id
     left join opportunity_scores sc on sc.organization_id = o.organization_id and sc.opportunity_id = o.id
-    left join identity.users u on u.id = o.owner_id
-    where o.organization_id = ${organization_id} and o.id = any(${ids}::uuid[])`
+    left join identity.users u on u.id = o.owner_id`
   return new Map(rows.map((lead) => [lead.id, lead]))
 }
 

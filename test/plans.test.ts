@@ -5,6 +5,10 @@ import { fillLargeRecord, type LargeRecord } from '../bench/large-record.ts'
 import { findActivities } from '../db/activity-list.ts'
 import { readBoard } from '../db/board.ts'
 import { inTx, type Ctx } from '../db/context.ts'
+import { pairLeads } from '../db/duplicate-pairs.ts'
+import { duplicatesOf, listDuplicates, listNearDuplicates } from '../db/duplicates.ts'
+import { findKnownLeads } from '../db/lead-duplicates.ts'
+import { findMatches } from '../db/lead-matching.ts'
 import { listOpportunities } from '../db/opportunity-list.ts'
 import { search } from '../db/search.ts'
 import { findStuckStages, tellOfStuck } from '../db/stage-stuck.ts'
@@ -20,6 +24,7 @@ const LARGE = [
   'opportunities',
   'opportunity_keys',
   'opportunity_scores',
+  'lead_hints',
   'accounts',
   'contacts',
   'custom_values',
@@ -132,6 +137,35 @@ test('the cards that are stuck are found, and told of, by the index of those tha
     expect([wholeTables(plans), plans]).toEqual([[], plans])
     expect(plans).toContain('Scan using opportunities_stuck_untold')
   }
+})
+
+const newcomer = {
+  contact_name: 'Bo Lind 1001',
+  company_name: 'Finch 25',
+  email: 'bo.lind1001@finch-25.example',
+  phone: '+49301001001',
+}
+const looks: Record<string, (ctx: Ctx) => Promise<unknown>> = {
+  'the groups of leads that share a key': (ctx) => listDuplicates(ctx, { limit: 50 }),
+  'the pairs that are near': (ctx) => listNearDuplicates(ctx, { limit: 50 }),
+  'the duplicates of a lead': (ctx) => duplicatesOf(ctx, record.busy_lead_id),
+  'who a newcomer is': (ctx) => inTx(ctx, (ctx) => findKnownLeads(ctx, [newcomer])),
+  'who a newcomer may be': (ctx) => inTx(ctx, (ctx) => findMatches(ctx, [newcomer])),
+  'the pairs of leads that changed': (ctx) => inTx(ctx, (ctx) => pairLeads(ctx, [record.busy_lead_id])),
+}
+
+test.each(Object.entries(looks))('F30: %s: found by keys, hints and ids alone', async (_, look) => {
+  const sent = await capture(world.app_url, (db) => look(inside(db)))
+  // What is written is no look.
+  const plans = await plansOf(sent.filter(({ text }) => !/^\s*(?:insert|delete)/.test(text)))
+  expect([wholeTables(plans), plans]).toEqual([[], plans])
+  const used = new Set(
+    [...plans.matchAll(/Scan (?:Backward )?(?:using|on) (opportunities_\w+)/g)].map(([, index]) => index),
+  )
+  const allowed = ['opportunities_organization_id_id_pk', 'opportunities_merged_into']
+  expect([...used].filter((index) => !allowed.includes(index ?? '')).map((index) => [index, plans])).toEqual(
+    [],
+  )
 })
 
 test('a table that is read from end to end would be seen', async () => {

@@ -1,5 +1,5 @@
 import type { ActivityType } from './activities.ts'
-import { keyLabels } from './lead-duplicates.ts'
+import { keyLabels } from './lead-keys.ts'
 
 /** One past-tense sentence without the author's name: what a person reads on a timeline. */
 export const describeActivity = (type: ActivityType, data: Record<string, unknown>): string => {

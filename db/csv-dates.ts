@@ -1,4 +1,4 @@
-import { normaliseName } from './lead-duplicates.ts'
+import { normaliseName } from './lead-keys.ts'
 
 /** The order in which a date of digits is written: year, month and day, each by its first letter. */
 export const dateStyles = ['ymd', 'dmy', 'mdy'] as const

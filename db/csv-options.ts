@@ -1,7 +1,7 @@
 import { splitList } from './csv-cells.ts'
 import type { FieldOption } from './fields.ts'
 import { nearest } from './filters.ts'
-import { normaliseName } from './lead-duplicates.ts'
+import { normaliseName } from './lead-keys.ts'
 
 /** The known name that is spelled most like a text, whatever its case and accents. */
 export const nearestName = (known: readonly string[], text: string): string | undefined => {

@@ -1,39 +1,17 @@
 import { inTx, type Actor, type Ctx, type TxCtx } from './context.ts'
 import { DomainError } from './errors.ts'
+import {
+  type DuplicateLead,
+  readLeads,
+  type SharedKey,
+  sharedKey,
+  suggestPrimary,
+} from './duplicate-leads.ts'
 import { keyLabels, type LeadKey } from './lead-keys.ts'
 import type { Reason } from './lead-likeness.ts'
 import { findMatches, FIELDS_COMPARED, type Sought } from './lead-matching.ts'
 import { getOpportunity } from './opportunities.ts'
 import { page, type Page } from './page.ts'
-
-/** What a person compares leads by. */
-export type DuplicateLead = {
-  id: string
-  name: string
-  contact_name: string | null
-  company_name: string | null
-  title: string | null
-  email: string | null
-  phone: string | null
-  phone_original: string | null
-  website: string | null
-  city: string | null
-  state: string | null
-  country: string | null
-  external_id: string | null
-  source: string | null
-  owner: { id: string; name: string } | null
-  stage: { id: string; label: string; position: number }
-  score: number | null
-  value_minor: number | null
-  currency: string
-  created_at: Date
-  updated_at: Date
-  version: number
-}
-
-/** A key that leads share, as people read it, and which of them do. */
-export type SharedKey = LeadKey & { label: string; lead_ids: string[] }
 
 /** Leads that are one, or may be. */
 export type DuplicateGroup = {
@@ -187,7 +165,7 @@ export const duplicatesOf = (ctx: Ctx, id: string): Promise<DuplicatesOfLead> =>
         .flatMap(({ id: other_id, exact, shared_keys, points, reasons }) => {
           const other = leads.get(other_id)
           if (!other || !self) return []
-          const keys = shared_keys.map((key) => keyOf(key, [id, other_id]))
+          const keys = shared_keys.map((key) => sharedKey(key, [id, other_id]))
           const which = suggestPrimary([self, other].toSorted((a, b) => (a.id < b.id ? -1 : 1)))
           return [{ lead: other, near: !exact, keys, points, reasons, ...which }]
         }),
@@ -246,26 +224,6 @@ const connect = async (
   return groups.map(({ id, ids, pairs }) => ({ id, ids: [...ids].toSorted(), pairs: [...pairs.values()] }))
 }
 
-const readLeads = async (
-  { tx, organization_id }: TxCtx,
-  ids: string[],
-): Promise<Map<string, DuplicateLead>> => {
-  if (ids.length === 0) return new Map()
-  const rows = await tx<DuplicateLead[]>`
-    select o.id, o.name, o.contact_name, o.company_name, o.title, o.email, o.phone, o.phone_original, o.website, o.city, o.state,
-      o.country, o.external_id, o.source, case when u.id is not null then jsonb_build_object('id', u.id, 'name', u.name) end as owner,
-      jsonb_build_object('id', s.id, 'label', s.label, 'position', s.position) as stage, sc.score, o.value_minor, o.currency,
-      o.created_at, o.updated_at, o.version
-    from unnest(${ids}::uuid[]) as wanted (id)
-    cross join lateral (
-      select * from opportunities o where o.organization_id = ${organization_id} and o.id = wanted.id limit 1
-    ) as o
-    join stages s on s.organization_id = o.organization_id and s.id = o.stage_id
-    left join opportunity_scores sc on sc.organization_id = o.organization_id and sc.opportunity_id = o.id
-    left join identity.users u on u.id = o.owner_id`
-  return new Map(rows.map((lead) => [lead.id, lead]))
-}
-
 const groupOf = (
   id: string,
   ids: string[],
@@ -278,7 +236,7 @@ const groupOf = (
     for (const key of shared_keys) {
       const name = `${key.kind} ${key.value}`
       const holders = new Set([...(keys.get(name)?.lead_ids ?? []), lead_id, other_id])
-      keys.set(name, keyOf(key, [...holders].toSorted()))
+      keys.set(name, sharedKey(key, [...holders].toSorted()))
     }
   }
   const order = Object.keys(keyLabels)
@@ -292,33 +250,6 @@ const groupOf = (
     count: ids.length,
     ...suggestPrimary(leads),
   }
-}
-
-const keyOf = (key: LeadKey, lead_ids: string[]): SharedKey => ({
-  ...key,
-  label: keyLabels[key.kind],
-  lead_ids,
-})
-
-/** Which one the others would best be merged into: the one that was worked furthest, says most, or came first. */
-const suggestPrimary = (leads: DuplicateLead[]): { primary_id: string; primary_reason: string } => {
-  const says = (lead: DuplicateLead): number => FIELDS_COMPARED.filter((field) => lead[field] !== null).length
-  const grounds: [of: (lead: DuplicateLead) => number, why: (lead: DuplicateLead) => string][] = [
-    [({ stage }) => stage.position, ({ stage }) => `It is furthest along: ${stage.label}.`],
-    [({ owner }) => (owner ? 1 : 0), ({ owner }) => `${owner?.name ?? 'Somebody'} works it.`],
-    [says, (lead) => `It says most: ${says(lead)} of ${FIELDS_COMPARED.length} fields.`],
-    [({ created_at }) => -created_at.getTime(), () => 'It came first.'],
-  ]
-  let best = leads
-  for (const [of, why] of grounds) {
-    const most = Math.max(...best.map(of))
-    const left = best.filter((lead) => of(lead) === most)
-    const [only] = left
-    if (left.length === 1 && only && best.length > 1)
-      return { primary_id: only.id, primary_reason: why(only) }
-    best = left
-  }
-  return { primary_id: best[0]?.id ?? '', primary_reason: 'They say the same; it stands first.' }
 }
 
 const packCursor = (parts: string[]): string => Buffer.from(parts.join(' ')).toString('base64url')

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { inTx, type Ctx } from './context.ts'
 import { DomainError, invalid } from './errors.ts'
 import type { CustomField, FieldOption } from './fields.ts'
-import { normaliseName } from './lead-duplicates.ts'
+import { normaliseName } from './lead-keys.ts'
 import { Line } from './lead-fields.ts'
 
 const Label = Line(100).pipe(z.string().min(1))

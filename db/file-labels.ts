@@ -1,7 +1,7 @@
 import { stylesOf } from './csv-dates.ts'
 import { AMOUNT, COMPANY, DATE, EMAIL } from './file-patterns.ts'
 import { synonyms, type Concept } from './import-synonyms.ts'
-import { normaliseName } from './lead-duplicates.ts'
+import { normaliseName } from './lead-keys.ts'
 
 /** The facts that are fields of a record: what a file may say for a blank one. */
 export const fieldKeys = [

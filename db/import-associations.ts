@@ -2,7 +2,7 @@ import type { TxCtx } from './context.ts'
 import { at, type RowTerms, type Spelled } from './import-drafts.ts'
 import type { Foresight } from './import-foresight.ts'
 import type { RowProblem } from './imports.ts'
-import { companyDomain } from './lead-duplicates.ts'
+import { companyDomain } from './lead-keys.ts'
 import { Email } from './lead-fields.ts'
 import { clip } from './text.ts'
 

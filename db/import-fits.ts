@@ -3,7 +3,7 @@ import { readOptions } from './csv-options.ts'
 import { distance } from './filters.ts'
 import { nameParts, synonyms, type Concept } from './import-synonyms.ts'
 import type { ImportTarget, TargetType } from './import-targets.ts'
-import { normaliseName } from './lead-duplicates.ts'
+import { normaliseName } from './lead-keys.ts'
 import type { RecordKind } from './records.ts'
 
 /** Names that cells are compared with. */

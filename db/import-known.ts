@@ -1,14 +1,8 @@
 import type { TxCtx } from './context.ts'
 import { type CustomField, customFields, valueColumns } from './fields.ts'
 import { CUSTOM, type Draft, type RowTerms } from './import-drafts.ts'
-import {
-  companyDomain,
-  isSomebodyElse,
-  keysOf,
-  type LeadKey,
-  normaliseName,
-  readCandidates,
-} from './lead-duplicates.ts'
+import { readCandidates } from './lead-duplicates.ts'
+import { companyDomain, isSomebodyElse, keysOf, type LeadKey, normaliseName } from './lead-keys.ts'
 import { type RecordKind, tableOf } from './records.ts'
 
 /** One way in which a row can name a record that is there. */

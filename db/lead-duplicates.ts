@@ -4,17 +4,6 @@ import { type Identifiable, isSomebodyElse, keysOf, type LeadKey } from './lead-
 import { type Comparable, traitsOf } from './lead-likeness.ts'
 import { FIELDS_COMPARED, type Sought } from './lead-matching.ts'
 
-export {
-  companyDomain,
-  type Identifiable,
-  isMailboxProvider,
-  isSomebodyElse,
-  keyLabels,
-  keysOf,
-  normaliseName,
-  type LeadKey,
-} from './lead-keys.ts'
-
 /** The open lead that a newcomer already is, and what gave it away. */
 export type Known = { id: string; matched_by: LeadKey['kind'] }
 

@@ -1,6 +1,7 @@
 import { recordActivity } from './activities.ts'
 import { type Ctx, inTx, type TxCtx } from './context.ts'
-import { findKnownLead, keyLabels, type LeadKey } from './lead-duplicates.ts'
+import { findKnownLead } from './lead-duplicates.ts'
+import { keyLabels, type LeadKey } from './lead-keys.ts'
 import { instructionIn, instructionWarning, recordInstruction } from './lead-injection.ts'
 import { rescoreAfter } from './lead-scoring.ts'
 import { routeUnowned } from './lead-rerouting.ts'

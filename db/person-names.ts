@@ -1,6 +1,6 @@
 import { doubleMetaphone } from 'double-metaphone'
 import { commonFamilyNames, commonGivenNames } from './frequent-names.ts'
-import { editDistance, fold, foldedWords, isMistyped } from './folding.ts'
+import { editDistance, foldedWords, isMistyped } from './folding.ts'
 import { isNicknameOf, properName } from './nicknames.ts'
 
 /** A person's name in its parts, as they are compared. */
@@ -234,8 +234,3 @@ const butOf = (a: string[], b: string[]): [points: number, how: string][] => {
 
 const say = (what: string, agreements: Agreement[]): string =>
   [what, ...agreements.map(({ how }) => how).filter((how) => how !== '')].join(', ')
-
-/** Whether both are the same name but for titles, order and accents. */
-export const isSameName = (one: string, other: string): boolean =>
-  readName(one).words.toSorted().join(' ') === readName(other).words.toSorted().join(' ') ||
-  fold(one) === fold(other)

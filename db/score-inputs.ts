@@ -1,5 +1,5 @@
 import { minorUnits } from './exchange-rates.ts'
-import { companyDomain } from './lead-duplicates.ts'
+import { companyDomain } from './lead-keys.ts'
 import type { Fact, Opportunity } from './opportunities.ts'
 import type { Countable } from './score-definition.ts'
 import {

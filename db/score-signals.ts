@@ -1,4 +1,4 @@
-import { isMailboxProvider } from './lead-duplicates.ts'
+import { isMailboxProvider } from './lead-keys.ts'
 import { leftAloneIn } from './lead-wish.ts'
 
 /** What was found in a value, and the words that a person is told. Of a day, the value is its moment in ms. */

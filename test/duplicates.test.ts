@@ -300,8 +300,8 @@ describe('F30: near leads', () => {
           for (const later of leads.slice(n + 1)) offered.push([id, later.id])
     const right = offered.filter(([a, b]) => truth.get(a!) === truth.get(b!)).length
     const there = pairs.filter(({ same }) => same).length
-    console.log(
-      `through the product: ${offered.length} offered, precision ${(right / offered.length).toFixed(3)}, recall ${(right / there).toFixed(3)}`,
+    process.stdout.write(
+      `through the product: ${offered.length} offered, precision ${(right / offered.length).toFixed(3)}, recall ${(right / there).toFixed(3)}\n`,
     )
     expect(right / offered.length).toBeGreaterThanOrEqual(0.95)
     expect(right / there).toBeGreaterThanOrEqual(0.8)

@@ -193,7 +193,7 @@ export const labelledPairs = (seed: number, model: NoiseModel, size: number): La
   })
   const office = ({ given, family, domain }: Person): string => {
     const [first, last] = [plain(given), plain(family)]
-    return `${pick([`${first}.${last}`, `${first[0]}.${last}`, `${first}`, `${first[0]}${last}`])}@${domain}`
+    return `${pick([`${first}.${last}`, `${first[0]}.${last}`, first, `${first[0]}${last}`])}@${domain}`
   }
   const home = ({ given, family, handle }: Person): string =>
     `${chance(0.3) ? handle : `${plain(given)}.${plain(family)}${chance(0.2) ? digits(2) : ''}`}@${pick(pool.home)}`
@@ -319,7 +319,7 @@ export const labelledPairs = (seed: number, model: NoiseModel, size: number): La
       one: of(`${company} ${form}`),
       other: of(
         pick([
-          `${company}`,
+          company,
           `${company} ${pick(SAME_FORM[form] ?? [form])}`,
           slip(company),
           company.toUpperCase(),

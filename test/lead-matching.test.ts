@@ -275,8 +275,8 @@ describe('F30: how good the finding is', () => {
   ])('by %s', (what, model, seed) => {
     const pairs = labelledPairs(seed, model, 3_000)
     const { exact, exact_precision, found, precision, recall } = measure(pairs)
-    console.log(
-      `duplicates, ${what} (${model}, ${seed}): ${pairs.length} pairs; ${exact} share a key, precision ${exact_precision.toFixed(3)}; ${found} near ones found, precision ${precision.toFixed(3)}, recall ${recall.toFixed(3)}`,
+    process.stdout.write(
+      `duplicates, ${what} (${model}, ${seed}): ${pairs.length} pairs; ${exact} share a key, precision ${exact_precision.toFixed(3)}; ${found} near ones found, precision ${precision.toFixed(3)}, recall ${recall.toFixed(3)}\n`,
     )
     expect(pairs.length).toBeGreaterThanOrEqual(2_000)
     expect(Math.min(exact, found)).toBeGreaterThan(400)

@@ -1,4 +1,4 @@
-import { companyDomain, isMailboxProvider } from '../db/lead-duplicates.ts'
+import { companyDomain, isMailboxProvider } from '../db/lead-keys.ts'
 import { leftAloneIn } from '../db/lead-wish.ts'
 import type { Opportunity, ScoreReason } from '../db/opportunities.ts'
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type Change as FieldChange, type Inverse, recordActivity } from '../db/activities.ts'
-import { companyDomain } from '../db/lead-duplicates.ts'
+import { companyDomain } from '../db/lead-keys.ts'
 import { fillBlanks, saveEnrichment } from '../db/lead-enrichment.ts'
 import { rerouteLead } from '../db/lead-rerouting.ts'
 import { getOpportunity } from '../db/opportunities.ts'

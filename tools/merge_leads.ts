@@ -63,8 +63,11 @@ export const merge_leads = defineTool({
   ],
   preview: async (input, ctx) => {
     const { changes } = await plan(ctx, input)
-    const text = (value: unknown): string | null =>
-      value === null || value === undefined ? null : Array.isArray(value) ? value.join(', ') : String(value)
+    const text = (value: unknown): string | null => {
+      if (value === null || value === undefined) return null
+      if (Array.isArray(value)) return value.join(', ')
+      return typeof value === 'string' ? value : JSON.stringify(value)
+    }
     return changes.map(({ field, before, after }) => ({
       field,
       label: field.replace(/^custom\./, '').replaceAll('_', ' '),

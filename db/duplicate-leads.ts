@@ -1,32 +1,22 @@
 import type { TxCtx } from './context.ts'
 import { keyLabels, type LeadKey } from './lead-keys.ts'
 import { FIELDS_COMPARED } from './lead-matching.ts'
+import type { Opportunity } from './opportunities.ts'
 
 /** What a person compares leads by. */
-export type DuplicateLead = {
-  id: string
-  name: string
-  contact_name: string | null
-  company_name: string | null
-  title: string | null
-  email: string | null
-  phone: string | null
-  phone_original: string | null
-  website: string | null
-  city: string | null
-  state: string | null
-  country: string | null
-  external_id: string | null
-  source: string | null
-  owner: { id: string; name: string } | null
-  stage: { id: string; label: string; position: number }
-  score: number | null
-  value_minor: number | null
-  currency: string
-  created_at: Date
-  updated_at: Date
-  version: number
-}
+export type DuplicateLead = Pick<
+  Opportunity,
+  | (typeof FIELDS_COMPARED)[number]
+  | 'id'
+  | 'source'
+  | 'owner'
+  | 'score'
+  | 'value_minor'
+  | 'currency'
+  | 'created_at'
+  | 'updated_at'
+  | 'version'
+> & { stage: Pick<Opportunity['stage'], 'id' | 'label' | 'position'> }
 
 /** A key that leads share, as people read it, and which of them do. */
 export type SharedKey = LeadKey & { label: string; lead_ids: string[] }

@@ -18,21 +18,25 @@ export const touchDeals = (ctx: TxCtx, subjects: readonly { kind: string; id: st
     const all = touched.get(ctx.tx) ?? { deal: new Set(), contact: new Set(), task: new Set() }
     touched.set(ctx.tx, all)
     all[kind].add(id)
-    beforeCommit(ctx, 'deal risk', assessTouched)
+    beforeCommit(ctx, 'deal risk', settleDeals)
   }
 }
 
-const assessTouched = async (ctx: TxCtx): Promise<void> => {
-  const { deal, contact, task } = touched.get(ctx.tx) ?? {}
+/** Assesses what was touched so far in the transaction: before a deal is answered, and before the commit. */
+export const settleDeals = async (ctx: TxCtx): Promise<void> => {
   const { tx, organization_id } = ctx
-  const ids = [...(deal ?? [])]
-  if (contact?.size || task?.size) {
+  const pending = touched.get(tx)
+  if (!pending) return
+  touched.delete(tx)
+  const { deal, contact, task } = pending
+  const ids = [...deal]
+  if (contact.size > 0 || task.size > 0) {
     const linked = await tx<{ id: string }[]>`
       select opportunity_id as id from opportunity_contacts
-      where organization_id = ${organization_id} and contact_id = any(${[...(contact ?? [])]}::uuid[])
+      where organization_id = ${organization_id} and contact_id = any(${[...contact]}::uuid[])
       union
       select subject_id from task_subjects
-      where organization_id = ${organization_id} and kind = 'deal' and task_id = any(${[...(task ?? [])]}::uuid[])
+      where organization_id = ${organization_id} and kind = 'deal' and task_id = any(${[...task]}::uuid[])
       limit ${MAX_TOUCHED}`
     ids.push(...linked.map(({ id }) => id))
   }

@@ -2,6 +2,7 @@ import type { PendingQuery, Row } from 'postgres'
 import { selectCustom } from './custom-values.ts'
 import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, notFound } from './errors.ts'
+import { settleDeals } from './deal-risk.ts'
 import type { RiskLevel, RiskReason } from './deal-risk-formula.ts'
 import type { forecastCategories } from './opportunity-fields.ts'
 import type { TouchBrief } from './lead-attribution.ts'
@@ -109,7 +110,9 @@ export type Opportunity = {
 
 /** One card; of another kind than asked for is not there. */
 export const getOpportunity = (ctx: Ctx, id: string, kind?: 'lead' | 'deal'): Promise<Opportunity> =>
-  inTx(ctx, async ({ tx, organization_id }) => {
+  inTx(ctx, async (ctx) => {
+    const { tx, organization_id } = ctx
+    await settleDeals(ctx)
     const [row] = await tx<Opportunity[]>`
       ${selectOpportunity(tx)} where o.organization_id = ${organization_id} and o.id = ${id}
         ${kind ? tx`and o.kind = ${kind}` : tx``}`

@@ -4,7 +4,7 @@ import { isSomebodyElse, type Identifiable, keysOf, type LeadKey } from './lead-
 import { type Comparable, compareTraits, type Reason, traitsOf } from './lead-likeness.ts'
 
 /** How far a look for near matches goes: of what a hint finds, and of what is compared. */
-const LOOK = { per_hint: 200, ranked: 80, compared: 40 }
+const LOOK = { per_hint: 200, ranked: 60, compared: 30 }
 
 /** A lead as duplicates of it are looked for; without an id, one that is not there yet. */
 export type Sought = Comparable & Identifiable & { id?: string | undefined }

@@ -1,9 +1,10 @@
 import type { TransactionSql } from 'postgres'
-import { beforeCommit, type TxCtx } from './context.ts'
+import { beforeCommit, type Ctx, inTx, type TxCtx } from './context.ts'
 import { assessRisk, type DealFacts, medianRule, RISK_FORMULA } from './deal-risk-formula.ts'
+import { enqueue } from './queue.ts'
 
-/** More are linked with nobody; the rest of a company's deals follow at night. */
-const MAX_TOUCHED = 500
+/** So many deals are assessed in the transaction that touched them; of more, a job sees to it, some at a time. */
+export const riskLimits = { at_once: 50, in_a_job: 500 }
 
 type Touched = Record<'deal' | 'contact' | 'task', Set<string>>
 const touched = new WeakMap<TransactionSql, Touched>()
@@ -37,10 +38,22 @@ export const settleDeals = async (ctx: TxCtx): Promise<void> => {
       union
       select subject_id from task_subjects
       where organization_id = ${organization_id} and kind = 'deal' and task_id = any(${[...task]}::uuid[])
-      limit ${MAX_TOUCHED}`
+`
     ids.push(...linked.map(({ id }) => id))
   }
-  if (ids.length > 0) await assessDeals(ctx, [...new Set(ids)])
+  const distinct = [...new Set(ids)]
+  if (distinct.length <= riskLimits.at_once) {
+    if (distinct.length > 0) await assessDeals(ctx, distinct)
+    return
+  }
+  for (let n = 0; n < distinct.length; n += riskLimits.in_a_job)
+    await enqueue(ctx, 'deals.touched', { deal_ids: distinct.slice(n, n + riskLimits.in_a_job) })
+}
+
+/** Assesses the many deals that were touched together; one that is gone has no risk. Twice is once. */
+export const assessTouched = async (ctx: Ctx, deal_ids: readonly string[]): Promise<void> => {
+  for (let n = 0; n < deal_ids.length; n += riskLimits.at_once)
+    await inTx(ctx, (ctx) => assessDeals(ctx, deal_ids.slice(n, n + riskLimits.at_once)))
 }
 
 /** Assesses these deals as things are now; one that is closed, archived or no deal has no risk. Answers how many have one. */

@@ -25,6 +25,7 @@ export const queues = {
   'leads.written': z.object({ ...organization, lead_ids: z.array(id) }),
   'campaign.named': z.object({ ...organization, campaign_id: id }),
   'deal_risk.day_begun': z.object(organization),
+  'deals.touched': z.object({ ...organization, deal_ids: z.array(id) }),
   /** Scheduled every minute: what no job may have woken. */
   'minute.passed': z.object({}),
 } as const

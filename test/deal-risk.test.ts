@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createContact } from '../db/contacts.ts'
+import { createContact, updateContact } from '../db/contacts.ts'
 import { inTx, systemCtx } from '../db/context.ts'
+import { assessTouched } from '../db/deal-risk.ts'
 import { updateDeal } from '../db/deals.ts'
 import { assessAllDeals, beginRiskDays, measureStays } from '../db/deal-risk-days.ts'
 import { assessRisk, type DealFacts, riskFactors } from '../db/deal-risk-formula.ts'
@@ -206,6 +207,38 @@ describe('F43: the risk follows what happens', () => {
     expect((await getOpportunity(api.ctx, id)).risk).not.toBeNull()
     await api.json('DELETE', `/api/deals/${id}`)
     expect((await getOpportunity(api.ctx, id)).risk).toBeNull()
+  })
+
+  test('of very many deals that change together a job sees to the risk', async () => {
+    const person = await createContact(api.ctx, { name: 'Everybody’s contact' })
+    const { id } = await makeDeal(api.ctx, { name: 'One of many' })
+    await inTx(api.ctx, async ({ tx, organization_id }) => {
+      await tx`
+        insert into opportunities (organization_id, id, kind, name, pipeline_id, stage_id, position, origin, currency)
+        select organization_id, gen_random_uuid(), kind, name, pipeline_id, stage_id, position, origin, currency
+        from opportunities, generate_series(1, 120) where organization_id = ${organization_id} and id = ${id}`
+      await tx`
+        insert into opportunity_contacts (organization_id, opportunity_id, contact_id)
+        select organization_id, id, ${person.id} from opportunities
+        where organization_id = ${organization_id} and name = 'One of many'`
+    })
+    const risks = () =>
+      inTx(api.ctx, async ({ tx, organization_id }) => {
+        const [row] = await tx<{ n: number }[]>`
+          select count(*)::int as n from deal_risks r join opportunities o on o.organization_id = r.organization_id and o.id = r.opportunity_id
+          where r.organization_id = ${organization_id} and o.name = 'One of many'`
+        return row?.n
+      })
+    await updateContact(api.ctx, person.id, { title: 'CEO' })
+    expect(await risks()).toBe(1)
+    const [job] = await inTx(api.ctx, ({ tx }) =>
+      tx<
+        { data: { deal_ids: string[] } }[]
+      >`select data from pgboss.job where name = 'deals.touched'`.execute(),
+    )
+    expect(job?.data.deal_ids).toHaveLength(121)
+    await assessTouched(api.ctx, job!.data.deal_ids)
+    expect(await risks()).toBe(121)
   })
 
   test('the median of a stage is of the deals that left it, and only of enough of them', async () => {

@@ -4,6 +4,7 @@ import { expireApproval } from '../db/approval-decisions.ts'
 import { linkEverythingNamed } from '../db/campaign-names.ts'
 import type { Database } from '../db/client.ts'
 import { systemCtx } from '../db/context.ts'
+import { assessTouched } from '../db/deal-risk.ts'
 import { assessAllDeals, beginRiskDays } from '../db/deal-risk-days.ts'
 import { pairWritten } from '../db/duplicate-pairs.ts'
 import { findOverdueWork, type Overdue } from '../db/overdue.ts'
@@ -54,6 +55,9 @@ export const startToolJobs = async (
   )
   await queue.work('campaign.named', { concurrency: 1 }, ({ organization_id, campaign_id }) =>
     linkEverythingNamed(db, organization_id, campaign_id),
+  )
+  await queue.work('deals.touched', { concurrency: 1 }, ({ organization_id, deal_ids }) =>
+    assessTouched(systemCtx(db, organization_id, 'deal_risk'), deal_ids),
   )
   await queue.work('deal_risk.day_begun', { concurrency: 1 }, async ({ organization_id }) => {
     await assessAllDeals(db, organization_id)

@@ -7,6 +7,7 @@ import {
   referencesIn,
   resolveAssociations,
 } from './import-associations.ts'
+import { placeNamed } from './import-directory.ts'
 import { type Draft, readDraft, type RowTerms, shapes, spell, type Spelled } from './import-drafts.ts'
 import { candidateOf, type Foresight, isUnwritten, refOfRow } from './import-foresight.ts'
 import { readStanding, type StandingRecord } from './import-kinds.ts'
@@ -22,7 +23,7 @@ import {
   readKnown,
   type RowKey,
 } from './import-known.ts'
-import { planCreation, type PlannedCreation } from './import-plan-creation.ts'
+import { located, planCreation, type PlannedCreation } from './import-plan-creation.ts'
 import { planUpdate, type PlannedUpdate } from './import-plan-update.ts'
 import type { ImportResult, RowProblem } from './imports.ts'
 import { normaliseFields, type ReadyFields } from './record-fields.ts'
@@ -142,6 +143,10 @@ const planRow = (terms: RowTerms, row: ReadRow, found: LookedUp): PlannedRow => 
   if (match && terms.request.mode !== 'create_and_flag') {
     const at = { ...base, ref: match.id, matched_by: matchName(match.by) }
     if (terms.request.mode === 'update') return { ...at, ...planUpdate(terms, row, match.id, found) }
+    // Of whomever it speaks, a stage that there is not is told of.
+    const place = placeNamed(terms.directory, spelled, undefined)
+    if ('problem' in place && UNKNOWN.has(place.problem.code))
+      return { ...at, result: 'error', problems: [located(terms, place.problem)] }
     const message = `“${match.name}” is there already: same ${matchLabel(match.by)}.`
     return { ...at, result: 'skip', problems: [{ code: 'known', message }] }
   }
@@ -160,6 +165,8 @@ const planRow = (terms: RowTerms, row: ReadRow, found: LookedUp): PlannedRow => 
     ...planCreation(terms, row, { ...linked, holder, flagged }),
   }
 }
+
+const UNKNOWN = new Set(['pipeline_unknown', 'stage_unknown'])
 
 type Match = { id: string; name: string; by: string }
 

@@ -13,7 +13,7 @@ import { listPipelines } from './pipelines.ts'
 import type { RecordKind } from './records.ts'
 import { readSettings } from './settings.ts'
 import { readBytes, storeBytes } from './stored-bytes.ts'
-import { clip } from './text.ts'
+import { clip, storableJson } from './text.ts'
 
 /** How much of a file is shown of it. */
 const SHOWN = { rows: 20, cell: 300 }
@@ -142,7 +142,8 @@ const describe = async (
   const shown = sample.slice(0, SHOWN.rows).map((cells) => cells.map((cell) => clip(cell, SHOWN.cell)))
   return {
     header_hash: headerHash(columns),
-    survey: tx.json({ ...survey, columns, sample: shown } as never),
-    suggestions: tx.json({ suggestions, suggested_mapping } as never),
+    // A NUL in a cell is a fault of its row, and is shown.
+    survey: tx.json(storableJson({ ...survey, columns, sample: shown }) as never),
+    suggestions: tx.json(storableJson({ suggestions, suggested_mapping }) as never),
   }
 }

@@ -150,7 +150,12 @@ export const recordActivities = (ctx: TxCtx, activities: readonly NewActivity[])
     ctx,
     tx`
     with added as (
-      insert into activities ${tx(rows)} returning organization_id, id, type, actor_kind, subjects
+      insert into activities (organization_id, id, type, occurred_at, actor_kind, actor_id, actor_name, actor_version,
+        on_behalf_of, reason, run_id, approval_id, subjects, record_version, data, salt, payload_hash)
+      select organization_id, id, type, occurred_at, actor_kind, actor_id, actor_name, actor_version,
+        on_behalf_of, reason, run_id, approval_id, subjects, record_version, data, salt, payload_hash
+      from json_populate_recordset(null::activities, ${JSON.stringify(rows)}::text::json)
+      returning organization_id, id, type, actor_kind, subjects
     )
     insert into activity_subjects (organization_id, activity_id, kind, subject_id, type, actor_kind)
     select added.organization_id, added.id, subject.kind, subject.id, added.type, added.actor_kind
@@ -166,7 +171,7 @@ export const recordActivities = (ctx: TxCtx, activities: readonly NewActivity[])
 
 const rowOf = (ctx: TxCtx, activity: NewActivity) => {
   const { id = uuidv7(), occurred_at = new Date() } = activity
-  const { actor, tx, recording } = ctx
+  const { actor, recording } = ctx
   const data = storableJson({ ...activity.data, ...recording?.data }) as Record<string, unknown>
   const salt = randomBytes(16).toString('base64url')
   const reason = activity.reason ?? recording?.reason ?? null
@@ -180,13 +185,13 @@ const rowOf = (ctx: TxCtx, activity: NewActivity) => {
     actor_id: actor.id,
     actor_name: actor.name,
     actor_version: actor.version ?? null,
-    on_behalf_of: ctx.on_behalf_of ? tx.json(ctx.on_behalf_of) : null,
+    on_behalf_of: ctx.on_behalf_of ?? null,
     reason,
     run_id: ctx.run_id ?? null,
     approval_id: ctx.approval_id ?? null,
-    subjects: tx.json(activity.subjects),
+    subjects: activity.subjects,
     record_version: activity.record_version ?? null,
-    data: tx.json(data as never),
+    data,
     salt,
     payload_hash: hashPayload(salt, { data, reason }),
   }

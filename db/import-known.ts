@@ -231,6 +231,9 @@ export const matchLabel = (by: string): string =>
 /** What is kept of how a row was recognised. */
 export const matchName = (by: string): string => by.replace(OF_LEADS, '')
 
+/** So many earlier imports of a row are looked at. */
+const EARLIER = 20
+
 /** An imported row that said the same, and its record. */
 export type SaidBefore = { file_name: string; line: number; record_id: string }
 
@@ -245,13 +248,22 @@ export const readFingerprints = async (
 ): Promise<Map<string, SaidBefore>> => {
   const wanted = drafts.map(({ fingerprint }) => fingerprint).filter((one) => one !== '')
   if (wanted.length === 0) return new Map()
+  // Each is looked up by itself: until statistics tell of an import, the planner would read all there is.
+  const prints = await tx<{ fingerprint: string; import_id: string; line: number; record_id: string }[]>`
+    select r.* from unnest(${wanted}::uuid[]) as w (fingerprint)
+    cross join lateral (
+      select s.fingerprint, s.import_id, s.line, s.record_id from import_rows s
+      where s.organization_id = ${organization_id} and s.fingerprint = w.fingerprint and s.record_id is not null
+      limit ${EARLIER}
+    ) as r`
+  if (prints.length === 0) return new Map()
   const rows = await tx<(SaidBefore & { fingerprint: string })[]>`
-    select r.fingerprint, i.file_name, r.line, r.record_id from import_rows r
-    join imports i on i.organization_id = r.organization_id and i.id = r.import_id
-    join ${tx(tableOf[kind])} o on o.organization_id = r.organization_id and o.id = r.record_id
+    select r.fingerprint, i.file_name, r.line, r.record_id
+    from jsonb_to_recordset(${tx.json(prints)}) as r (fingerprint uuid, import_id uuid, line int, record_id uuid)
+    join imports i on i.organization_id = ${organization_id} and i.id = r.import_id
+    join ${tx(tableOf[kind])} o on o.organization_id = i.organization_id and o.id = r.record_id
     ${kind === 'lead' ? tx`left join conversions c on c.organization_id = o.organization_id and c.lead_id = o.id and c.reversed_at is null` : tx``}
-    where r.organization_id = ${organization_id} and r.fingerprint = any(${wanted}::uuid[])
-      and (o.archived_at is null ${kind === 'lead' ? tx`or o.merged_into is not null or c.id is not null` : tx``})
+    where (o.archived_at is null ${kind === 'lead' ? tx`or o.merged_into is not null or c.id is not null` : tx``})
       ${flagging ? tx`and r.import_id <> ${import_id} and i.request ->> 'mode' = 'create_and_flag'` : tx``}`
   return new Map(rows.map(({ fingerprint, ...row }) => [fingerprint, row]))
 }

@@ -3,6 +3,7 @@ import type { Database } from './client.ts'
 import { type Ctx, inTx, sendStatement, type TxCtx } from './context.ts'
 import { type CsvRow, readRows } from './csv-rows.ts'
 import { DomainError } from './errors.ts'
+import { freshPlans } from './fresh-plans.ts'
 import { readDirectory } from './import-directory.ts'
 import { type RowTerms, rowTerms } from './import-drafts.ts'
 import { type Foresight, openForesight } from './import-foresight.ts'
@@ -14,6 +15,7 @@ import { countsOf, endImport, importLeases, importWork, NO_ROWS, releaseImport }
 import { listTargets } from './import-surveys.ts'
 import { importFiles, type ImportCounts, type ImportJob } from './imports.ts'
 import { beginPiece, holdJob, persistently, workLeased } from './leased-jobs.ts'
+import { tableOf } from './records.ts'
 import { insertRows } from './row-sets.ts'
 import { readSettings } from './settings.ts'
 import { readBytes } from './stored-bytes.ts'
@@ -123,6 +125,7 @@ const runPiece = (
   inTx(ctx, async (ctx) => {
     const { cancelled } = await beginPiece(importLeases, ctx, job)
     if (cancelled) return stop(ctx, job, at)
+    await freshPlans(ctx, tableOf[job.record_kind])
     const terms = await readTerms(ctx, job)
     const planned = await planRows(ctx, terms, rows, openForesight(), {
       import_id: job.id,

@@ -94,22 +94,25 @@ const lockKeys = (ctx: TxCtx, keys: readonly LeadKey[]): void => {
 /**
  * Writes what leads are recognised by and what near matches are found by, in place of what it was: after their fields
  * changed.
+ * @param made whether the leads were made in this transaction: they were known by nothing before
  */
 export const writeKeys = (
   ctx: TxCtx,
   leads: readonly (Identifiable & Comparable & { id: string })[],
+  { made = false }: { made?: boolean } = {},
 ): void => {
   if (leads.length === 0) return
   const { tx, organization_id } = ctx
   const ids = leads.map(({ id }) => id)
-  sendStatement(
-    ctx,
-    tx`
+  if (!made)
+    sendStatement(
+      ctx,
+      tx`
       with old_hints as (
         delete from lead_hints where organization_id = ${organization_id} and opportunity_id = any(${ids}::uuid[])
       )
       delete from opportunity_keys where organization_id = ${organization_id} and opportunity_id = any(${ids}::uuid[])`,
-  )
+    )
   const keys = leads.flatMap((lead) => keysOf(lead).map((key) => ({ ...key, id: lead.id })))
   const hints = leads.flatMap((lead) => hintsOf(traitsOf(lead)).map((hint) => ({ hint, id: lead.id })))
   if (keys.length > 0)

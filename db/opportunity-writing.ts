@@ -129,6 +129,7 @@ export const createOpportunities = (
       writeKeys(
         ctx,
         made.map(({ id, values }) => ({ ...values, id })),
+        { made: true },
       )
       saveNewScores(ctx, ids, scored)
     }

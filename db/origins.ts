@@ -1,6 +1,5 @@
 import type { Subject } from './activities.ts'
-import { inTx, type Ctx, type TxCtx } from './context.ts'
-import { insertRows } from './row-sets.ts'
+import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
 
 /** Where a field's present value came from. */
 export type Origin = {
@@ -30,24 +29,40 @@ export type GivenFields = { record: Subject; fields: readonly string[]; origin: 
 export const writeOrigins = (ctx: TxCtx, record: Subject, fields: string[], origin: Origin): void =>
   writeOriginsOf(ctx, [{ record, fields, origin }])
 
-/** The same for many records, each once. */
-export const writeOriginsOf = (ctx: TxCtx, given: readonly GivenFields[]): void =>
-  insertRows(
-    ctx,
-    'record_origins',
-    given.flatMap(({ record, fields, origin }) =>
-      fields.map((field) => ({
-        record_kind: record.kind,
-        record_id: record.id,
-        field,
-        origin,
-        tainted: OUTSIDE.has(origin.kind),
-      })),
-    ),
-    ctx.tx`
-      on conflict (organization_id, record_kind, record_id, field)
-      do update set origin = excluded.origin, tainted = excluded.tainted, set_at = now()`,
-  )
+/**
+ * The same for many records, each once.
+ * @param made whether the records were made in this transaction: nothing was noted of them then
+ */
+export const writeOriginsOf = (
+  ctx: TxCtx,
+  given: readonly GivenFields[],
+  { made = false }: { made?: boolean } = {},
+): void => {
+  const { tx, organization_id } = ctx
+  // What came by one hand is written by one statement that says so once.
+  for (const records of Map.groupBy(
+    given,
+    ({ record, origin }) => `${record.kind} ${JSON.stringify(origin)}`,
+  ).values()) {
+    const [first] = records
+    const rows = records.flatMap(({ record, fields }) => fields.map((field) => ({ id: record.id, field })))
+    if (!first || rows.length === 0) continue
+    const { record, origin } = first
+    sendStatement(
+      ctx,
+      tx`
+        insert into record_origins (organization_id, record_kind, record_id, field, origin, tainted)
+        select ${organization_id}::uuid, ${record.kind}::text, r.id, r.field, ${tx.json(origin)}::jsonb, ${OUTSIDE.has(origin.kind)}::boolean
+        from unnest(${rows.map(({ id }) => id)}::uuid[], ${rows.map(({ field }) => field)}::text[]) as r (id, field)
+        ${
+          made
+            ? tx``
+            : tx`on conflict (organization_id, record_kind, record_id, field)
+                do update set origin = excluded.origin, tainted = excluded.tainted, set_at = now()`
+        }`,
+    )
+  }
+}
 
 /** Where each field of a record came from. */
 export const listOrigins = (ctx: Ctx, record: Subject): Promise<FieldOrigin[]> =>

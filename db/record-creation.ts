@@ -51,6 +51,7 @@ export const insertRecords = async (
       fields: [...given, ...(custom[n] ?? [])],
       origin,
     })),
+    { made: true },
   )
   return records.map(({ id }) => id)
 }

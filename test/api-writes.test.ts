@@ -56,8 +56,11 @@ const CHANGES_NOTHING = new Set([
   'POST /api/runs/{id}/undo',
 ])
 
+/** Acts may say it; what they do with it is told with them. */
+const ACTS = new Set(['POST /api/leads/{id}/merge', 'POST /api/leads/{id}/unmerge'])
+
 test('F71: every change of what may be changed by others, too, says which version it was made upon', async () => {
-  const versioned = operations.filter((one) => one.versioned)
+  const versioned = operations.filter((one) => one.versioned && !ACTS.has(one.name))
   expect(versioned.length).toBeGreaterThan(15)
   await each(versioned, async (operation) => {
     const { name, path: address } = operation

@@ -152,6 +152,14 @@ const BEFORE: Record<string, (before: Before) => Promise<Instead | void>> = {
   'POST /api/leads/{id}/unmerge': async ({ made, first }) => {
     await first('POST', `/api/leads/${made.lead}/merge`, { duplicate_id: made.duplicate })
   },
+  'POST /api/leads/{id}/convert/reverse': async ({ made, first }) => {
+    await first('POST', `/api/leads/${made.lead}/convert`, {})
+  },
+  'POST /api/imports/{id}/cancel': async ({ made, first }) => {
+    const request = { mapping: { Name: 'contact_name' }, mode: 'skip' }
+    await first('POST', `/api/imports/${made.waiting_import}/run`, request)
+    return { ids: { import: made.waiting_import } }
+  },
   'POST /api/leads/{id}/enrich': cancelRun,
   'POST /api/leads/{id}/suggest': cancelRun,
   'POST /api/leads/{id}/work': cancelRun,

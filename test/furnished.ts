@@ -16,6 +16,11 @@ import { setExchangeRate } from '../db/exchange-rates.ts'
 import { createField } from '../db/fields.ts'
 import { addFile } from '../db/files.ts'
 import { createApiKey } from '../db/identity.ts'
+import { startImport } from '../db/import-acts.ts'
+import { createMapping } from '../db/import-mappings.ts'
+import { ImportRequest } from '../db/import-request.ts'
+import { createImport } from '../db/import-surveys.ts'
+import { workImport } from '../db/import-work.ts'
 import { createSource, openSource } from '../db/intake-sources.ts'
 import { createLead } from '../db/leads.ts'
 import { saveEnrichment } from '../db/lead-enrichment.ts'
@@ -69,6 +74,9 @@ export type Furnished = Record<
   | 'entry'
   | 'file'
   | 'bulk'
+  | 'import'
+  | 'waiting_import'
+  | 'import_mapping'
   | 'score_formula'
   | 'active_formula'
   | 'routing_rule'
@@ -205,7 +213,7 @@ export const furnish = async (ctx: Ctx, user_id: string): Promise<Furnished> => 
     closed_lead: closed.id,
     duplicate: duplicate.id,
     discard_reason: reason.id,
-    campaign: (await createCampaign(ctx, { name: 'Spring fair' })).id,
+    campaign: (await createCampaign(ctx, { name: 'Autumn letter' })).id,
     note: (await addNote(ctx, { subject, body: 'Prefers calls' })).id,
     task: (
       await createTask(ctx, {
@@ -233,25 +241,56 @@ export const furnish = async (ctx: Ctx, user_id: string): Promise<Furnished> => 
     bulk: await doneBulk(ctx, lead.id),
     ...(await furnishRouting(ctx, user_id)),
     ...(await putFormulas(ctx)),
+    ...(await putImports(ctx)),
     view: (await createView(ctx, { name: 'Large teams', record_kind: 'lead', sort: '-custom.team_size' })).id,
   }
 }
 
-const putFile = async (ctx: Ctx, lead_id: string): Promise<string> => {
+/** Something that comes as an upload: `take` is told where it lies. */
+const upload = async <T>(
+  name: string,
+  text: string,
+  take: (file: { name: string; path: string; size: number; sha256: string }) => Promise<T>,
+): Promise<T> => {
   const folder = await mkdtemp(path.join(tmpdir(), 'leadhand-file-'))
-  const text = 'Offer for 40 seats\n'
   try {
-    await writeFile(path.join(folder, 'offer'), text)
-    const { id } = await addFile(ctx, {
-      subject: { kind: 'lead', id: lead_id },
-      name: 'offer.txt',
-      path: path.join(folder, 'offer'),
+    const file = path.join(folder, name)
+    await writeFile(file, text)
+    return await take({
+      name,
+      path: file,
       size: Buffer.byteLength(text),
       sha256: createHash('sha256').update(text).digest('hex'),
     })
-    return id
   } finally {
     await rm(folder, { recursive: true })
+  }
+}
+
+const putFile = (ctx: Ctx, lead_id: string): Promise<string> =>
+  upload('offer.txt', 'Offer for 40 seats\n', async (file) => {
+    const { id } = await addFile(ctx, { subject: { kind: 'lead', id: lead_id }, ...file })
+    return id
+  })
+
+/** An import that ran, one row of which could not be taken; one that waits for what is said of it; how both are read. */
+export const putImports = async (
+  ctx: Ctx,
+): Promise<Pick<Furnished, 'import' | 'waiting_import' | 'import_mapping'>> => {
+  // Of each organization another list: columns and rows are known by what they say.
+  const own = ctx.organization_id.slice(-6)
+  const columns = ['Name', 'E-mail', 'Firma', 'Stage', `Note ${own}`]
+  const text = `${columns.join(',')}\nDee Holt,,Holt,New lead,${own}\nEli Marsh,,Marsh,Nowhere,${own}\n`
+  const mapping = { Name: 'contact_name', Firma: 'company_name', Stage: 'stage', [`Note ${own}`]: 'message' }
+  const bring = () => upload('leads.csv', text, (file) => createImport(ctx, { kind: 'lead', ...file }))
+  const { id } = await bring()
+  await startImport(ctx, id, 'run', ImportRequest.parse({ mapping, mode: 'skip' }))
+  await workImport(ctx.db, ctx.organization_id, id)
+  const saved = { name: 'Our list', kind: 'lead' as const, columns, mapping }
+  return {
+    import: id,
+    waiting_import: (await bring()).id,
+    import_mapping: (await createMapping(ctx, saved)).id,
   }
 }
 

@@ -111,6 +111,7 @@ test('what is answered is what the document says, without a member that it does 
 test('every list has something in it, so that the check above checks something', async () => {
   const empty: string[] = []
   for (const operation of operations.filter((one) => isRead(one) && !one.path.includes('{'))) {
+    if (operation.path.startsWith('/api/exports/')) continue
     const { body } = await api.json('GET', placed(operation, ours).path)
     if (body.data?.length === 0) empty.push(operation.path)
   }

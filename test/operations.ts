@@ -100,7 +100,7 @@ export const setAt = (body: any, [step = '', ...rest]: string[], value: unknown)
 
 /** A request as it goes out: JSON, or a form with a small file. */
 export const requestOf = (
-  { method, is_form }: Described,
+  { method, path, is_form }: Described,
   body: any,
   headers: Record<string, string> = {},
 ): RequestInit => {
@@ -113,9 +113,12 @@ export const requestOf = (
     }
   const form = new FormData()
   for (const [name, value] of Object.entries(body)) form.set(name, String(value))
-  form.set('file', new File(['Offer for 40 seats'], 'offer.txt'))
+  form.set('file', isTable(path) ? TABLE : new File(['Offer for 40 seats'], 'offer.txt'))
   return { method, headers, body: form }
 }
+
+const isTable = (path: string): boolean => path === '/api/imports'
+const TABLE = new File(['Name,E-mail\nFay Dunn,fay@holt.example\n'], 'leads.csv')
 
 /** What stands in a path, by the name of its place. */
 export const valuesOf = (operation: Described, made: Furnished): Record<string, string> =>
@@ -157,6 +160,8 @@ const NOUNS: Record<string, string> = {
   bulk: 'bulk',
   fields: 'field',
   views: 'view',
+  imports: 'import',
+  'import-mappings': 'import_mapping',
   'score-formulas': 'score_formula',
   members: 'user',
   'routing-rules': 'routing_rule',
@@ -172,6 +177,9 @@ const OF_OPERATION: Record<string, string> = {
   'POST /api/score-formulas/{id}/recompute': 'active_formula',
   'POST /api/score-formulas/{id}/recompute/cancel': 'active_formula',
   'POST /api/runs/{id}/undo': 'failed_run',
+  'POST /api/imports/{id}/survey': 'waiting_import',
+  'POST /api/imports/{id}/dry-run': 'waiting_import',
+  'POST /api/imports/{id}/run': 'waiting_import',
   'POST /api/approvals/{id}/restore': 'rejected',
   'PATCH /api/activities/{id}': 'entry',
   'DELETE /api/activities/{id}': 'entry',
@@ -189,7 +197,7 @@ const PLACES: Record<string, string> = {
   token: 'nobodys',
 }
 
-const QUERY: Record<string, string> = { q: 'Ana' }
+const QUERY: Record<string, string> = { q: 'Ana', kind: 'lead' }
 
 export const IDS: Record<string, keyof Furnished> = {
   stage_id: 'stage',
@@ -199,11 +207,14 @@ export const IDS: Record<string, keyof Furnished> = {
   contact_id: 'contact',
   account_id: 'account',
   lead_id: 'lead',
+  view_id: 'view',
   duplicate_id: 'duplicate',
   discard_reason_id: 'discard_reason',
   target_pipeline_id: 'pipeline',
   target_stage_id: 'stage',
   rule_id: 'routing_rule',
+  pool_id: 'routing_pool',
+  campaign_id: 'campaign',
   time_off_id: 'time_off',
 }
 

@@ -41,6 +41,7 @@ import { createView } from '../db/views.ts'
 import { executeApproval } from '../tools/approvals.ts'
 import { makeLead, nowhere, parkEmail, putToWork } from './worked-lead.ts'
 import { placeFile } from './documents.ts'
+import { putImports } from './furnished.ts'
 import type { World } from './world.ts'
 
 /** Uses the product until every table holds rows of the organization: what a test of tenants needs to mean something. */
@@ -114,6 +115,7 @@ export const fillTenant = async (world: World, ctx: Ctx): Promise<void> => {
   const formula = await createScoreFormula(ctx, { definition: raised })
   const tried = await startBackTest(ctx, formula.id)
   await workScoreJob(world.db, ctx.organization_id, tried.id)
+  await putImports(ctx)
   await createView(ctx, { name: 'Large teams', record_kind: 'lead', sort: '-custom.team_size' })
   await writePreference(ctx, 'view', 'list')
   const subject = { kind: 'lead' as const, id: lead.id }

@@ -35,7 +35,10 @@ export const lookAt = (column: string, all: string[]): Seen => {
 }
 
 export type Fit = { score: number; reason: string }
-const NONE: Fit = { score: 0, reason: '' }
+const NONE: Named = { score: 0, reason: '', same: false }
+
+/** How well a column's name fits; `same` when it is the field's own. */
+type Named = Fit & { same: boolean }
 
 /** How well a column fits a target, 0 to 1, and why. */
 export const fitOf = (one: Seen, target: ImportTarget, known: KnownNames): Fit => {
@@ -44,9 +47,15 @@ export const fitOf = (one: Seen, target: ImportTarget, known: KnownNames): Fit =
   if (named.score === 0) return partOfName(one.column) === undefined ? held.alone : NONE
   if (one.cells.length === 0)
     return { score: named.score * 0.9, reason: `${named.reason}; its first rows are empty` }
-  // A name that its cells contradict is worth half, and less where each of them would be an error.
-  if (held.share < 0.3)
-    return { score: named.score * (held.strict ? 0.3 : 0.6), reason: `${named.reason}, though ${held.but}` }
+  // A name that its cells contradict is worth half, and less where each of them would be an error: but for words that name
+  // nothing in a column that is called so, which are told of with the nearest, and never silently left out.
+  if (held.share < 0.3) {
+    const has_words = target.type === 'reference' || target.options !== undefined
+    return {
+      score: named.score * (named.same && has_words ? 0.75 : held.strict ? 0.3 : 0.6),
+      reason: `${named.reason}, though ${held.but}`,
+    }
+  }
   return { score: named.score * (0.9 + 0.1 * held.share), reason: named.reason }
 }
 
@@ -74,10 +83,11 @@ const conceptFields: Record<RecordKind, Record<string, Concept[]>> = {
 const QUALIFIERS =
   /^(?:(?:lead|deal|contact|person|company|organization|organisation|account|opportunity|customer|client|primary|main|work|business|current|associated|kontakt|kunden|firmen)\s)+|\s(?:\d|field|feld|value|text|column|api|c)$/g
 
-const byName = ({ column, name }: Seen, target: ImportTarget): Fit => {
+const byName = ({ column, name }: Seen, target: ImportTarget): Named => {
   // "Name" alone is a person's, unless another column is.
   const score = target.record_kind === 'lead' && target.field === 'name' ? 0.9 : 1
-  if (column.toLowerCase() === target.field) return { score, reason: `“${column}” is the name of the field` }
+  if (column.toLowerCase() === target.field)
+    return { score, reason: `“${column}” is the name of the field`, same: true }
   const key = target.field.replace(/^custom\./, '')
   const labels = [normaliseName(target.label), normaliseName(key.replaceAll('_', ' '))]
   const is_custom = key !== target.field
@@ -86,17 +96,24 @@ const byName = ({ column, name }: Seen, target: ImportTarget): Fit => {
     return {
       score: is_custom ? 1 : score * 0.98,
       reason: `“${column}” is called like the field “${target.label}”`,
+      same: true,
     }
   const concepts = conceptOf(target)
   const names = concepts.flatMap((concept) => synonyms.get(concept) ?? [])
-  const fit = (score: number): Fit => ({ score, reason: `“${column}” is another name for “${target.label}”` })
+  const fit = (score: number): Named => ({
+    score,
+    reason: `“${column}” is another name for “${target.label}”`,
+    same: false,
+  })
   const at = names.indexOf(name)
   // What is listed first is meant most often.
   if (at >= 0) return fit(0.96 - Math.min(at, 100) / 2_000)
   const bare = name.replaceAll(QUALIFIERS, '').trim()
   if (bare !== name && bare !== '' && (names.includes(bare) || labels.includes(bare))) return fit(0.75)
   const close = [...labels, ...names].find((other) => isMisspelled(name, other))
-  return close === undefined ? NONE : { score: 0.7, reason: `“${column}” is spelled almost like “${close}”` }
+  return close === undefined
+    ? NONE
+    : { score: 0.7, reason: `“${column}” is spelled almost like “${close}”`, same: false }
 }
 
 const isMisspelled = (name: string, other: string): boolean => {

@@ -1,6 +1,6 @@
 import { parse } from 'csv-parse/sync'
 import { workImport } from '../db/import-work.ts'
-import type { ImportRow } from '../db/imports.ts'
+import type { ImportRow, RowProblem } from '../db/imports.ts'
 import type { RecordKind } from '../db/records.ts'
 import type { ApiWorld } from './api.ts'
 import { openTeam, type Team } from './team.ts'
@@ -120,3 +120,13 @@ const good = async (asked: Promise<Answer>, status: number): Promise<any> => {
   if (answer.status !== status) throw new Error(`${answer.status}: ${JSON.stringify(answer.body)}`)
   return answer.body
 }
+
+/** The records that rows made or are about, in the order of the file; undefined for none. */
+export const recordsOf = async (own: Importing, { rows }: Worked, noun = 'leads'): Promise<any[]> =>
+  Promise.all(
+    rows.map(async ({ record }) => record && (await own.ask('GET', `/api/${noun}/${record.id}`)).body),
+  )
+
+/** What is wrong with each row first. */
+export const problemsOf = ({ rows }: Worked): (RowProblem | undefined)[] =>
+  rows.map(({ problems }) => problems[0])

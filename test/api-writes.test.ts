@@ -53,6 +53,7 @@ const CHANGES_NOTHING = new Set([
   'POST /api/routing-rules/dry-run',
   'POST /api/score-formulas/preview',
   'POST /api/pipelines/{id}/preview',
+  'POST /api/leads/{id}/convert/preview',
   'POST /api/runs/{id}/undo',
 ])
 

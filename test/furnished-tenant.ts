@@ -147,8 +147,11 @@ const BEFORE: Record<string, (before: Before) => Promise<Instead | void>> = {
     Promise.resolve({ asked: { body: { role: 'Buyer' } } }),
   'POST /api/leads/duplicates/dismiss': ({ made }) =>
     Promise.resolve({ asked: { body: { lead_ids: [made.lead, made.duplicate] } } }),
-  'POST /api/leads/duplicates/restore': ({ made }) =>
-    Promise.resolve({ asked: { body: { lead_ids: [made.lead, made.duplicate] } } }),
+  'POST /api/leads/duplicates/restore': async ({ made, first }) => {
+    const body = { lead_ids: [made.lead, made.duplicate] }
+    await first('POST', '/api/leads/duplicates/dismiss', body)
+    return { asked: { body } }
+  },
   'POST /api/leads/{id}/unmerge': async ({ made, first }) => {
     await first('POST', `/api/leads/${made.lead}/merge`, { duplicate_id: made.duplicate })
   },

@@ -288,6 +288,7 @@ const candidatesFor = (place: string[], operation: Described): [kind: string | u
   const { made } = theirs
   if (last === 'ids' || last === 'subject_id' || /^subjects?$/.test(before))
     return RECORDS.map((kind) => [kind, made[kind]])
+  if (last === 'id' && before === 'rules') return [[undefined, made.routing_rule]]
   if (last === '*' || before === 'stages') return [[undefined, made.stage]]
   if (last === 'before_id' || last === 'after_id' || (last === 'id' && before === 'items'))
     return [[undefined, made[kindIn(operation, made)]]]

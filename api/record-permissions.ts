@@ -1,3 +1,4 @@
+import type { BulkKind } from '../db/bulk-kinds.ts'
 import { type Filter, linksOf } from '../db/filters.ts'
 import type { RecordKind } from '../db/records.ts'
 import type { Permission } from './permissions.ts'
@@ -9,6 +10,13 @@ export const recordPermissions: Record<RecordKind, { read: Permission; write: Pe
   deal: { read: 'leads:read', write: 'leads:write' },
   account: { read: 'accounts:read', write: 'accounts:write' },
   contact: { read: 'contacts:read', write: 'contacts:write' },
+}
+
+/** The same for what is acted on in bulk. */
+export const bulkPermissions: Record<BulkKind, { read: Permission; write: Permission }> = {
+  ...recordPermissions,
+  opportunity: recordPermissions.lead,
+  task: { read: 'tasks:read', write: 'tasks:write' },
 }
 
 /** What it takes to ask about linked records: whether one is there is as good as reading it. */

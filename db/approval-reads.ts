@@ -3,6 +3,7 @@ import canonicalize from 'canonicalize'
 import type { PendingQuery, Row } from 'postgres'
 import { recordActivity, type Subject } from './activities.ts'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
+import { gathered } from './together.ts'
 import { tableOf } from './record-tables.ts'
 
 /**
@@ -106,7 +107,7 @@ const idsPairedWith = ({ tx, organization_id }: TxCtx, id: string) => tx`
     union all select lead_id from duplicate_pairs where organization_id = ${organization_id} and other_id = ${id})`
 
 /** The same for many records, of which few have an open approval. */
-export const recheckApprovalsOf = async (ctx: TxCtx, subjects: readonly Subject[]): Promise<void> => {
+export const recheckApprovalsOf = gathered<Subject>(async (ctx, subjects) => {
   const { tx, organization_id } = ctx
   const asked = await tx<Subject[]>`
     with changed as (
@@ -120,7 +121,7 @@ export const recheckApprovalsOf = async (ctx: TxCtx, subjects: readonly Subject[
     join about s on s.kind = a.subject_kind and s.id = a.subject_id
     where a.organization_id = ${organization_id} and a.status in ('pending', 'stale') order by id`
   for (const subject of asked) await recheckApprovals(ctx, subject)
-}
+})
 
 /** Sets an approval aside until a person has read it again. */
 export const markStale = async (

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import type { Ctx, TxCtx } from './context.ts'
+import { type BulkKind, bulkKinds, type BulkRecord, bulkTables } from './bulk-kinds.ts'
+import { type Ctx, inTx, type TxCtx } from './context.ts'
 import { DomainError, invalid } from './errors.ts'
 import { requireMember } from './identity.ts'
 import { CloseOpportunity, closeOpportunity } from './opportunity-closings.ts'
@@ -8,32 +9,28 @@ import { moveOpportunity } from './opportunity-moves.ts'
 import { ReopenOpportunity, reopenOpportunity } from './opportunity-reopenings.ts'
 import { getPipeline, getStage, type Pipeline } from './pipelines.ts'
 import { changeOfKind, updateRecord } from './record-updates.ts'
-import {
-  archiveRecord,
-  type RecordKind,
-  recordKinds,
-  type RecordRef,
-  restoreRecord,
-  tableOf,
-} from './records.ts'
+import { archiveRecord, recordKinds, restoreRecord } from './records.ts'
 import { Tags } from './record-fields.ts'
+import { requireAssignee } from './task-assignees.ts'
+import { archiveTask, completeTask, reopenTask, restoreTask } from './task-states.ts'
+import { TaskChange, updateTask } from './tasks.ts'
 
 /** What can be done to many records: each record goes through the same function as when it is done to one. */
 type BulkAct = {
-  kinds: readonly RecordKind[]
-  input: (kind: RecordKind) => z.ZodType
+  kinds: readonly BulkKind[]
+  input: (kind: BulkKind) => z.ZodType
   /** What is wrong with the input whatever the record: said once, before any record is touched. */
-  check?: ((ctx: Ctx, kind: RecordKind, input: unknown) => Promise<unknown>) | undefined
-  apply: (ctx: TxCtx, record: RecordRef, input: unknown) => Promise<unknown>
+  check?: ((ctx: Ctx, kind: BulkKind, input: unknown) => Promise<unknown>) | undefined
+  apply: (ctx: TxCtx, record: BulkRecord, input: unknown) => Promise<unknown>
 }
 
 const bulkAct = <Input extends z.ZodType>(declared: {
-  kinds?: readonly RecordKind[]
-  input: (kind: RecordKind) => Input
-  check?: (ctx: Ctx, kind: RecordKind, input: z.infer<Input>) => Promise<unknown>
-  apply: (ctx: TxCtx, record: RecordRef, input: z.infer<Input>) => Promise<unknown>
+  kinds?: readonly BulkKind[]
+  input: (kind: BulkKind) => Input
+  check?: (ctx: Ctx, kind: BulkKind, input: z.infer<Input>) => Promise<unknown>
+  apply: (ctx: TxCtx, record: BulkRecord, input: z.infer<Input>) => Promise<unknown>
 }): BulkAct => {
-  const { input, check, apply, kinds = recordKinds } = declared
+  const { input, check, apply, kinds = bulkKinds } = declared
   return {
     kinds,
     input,
@@ -42,9 +39,14 @@ const bulkAct = <Input extends z.ZodType>(declared: {
   }
 }
 
-const cards = ['lead', 'deal'] as const
+const cards = ['lead', 'deal', 'opportunity'] as const
+const records = [...recordKinds, 'opportunity'] as const
 const Reason = z.string().trim().min(1).max(2_000).optional()
 const JustReason = z.object({ reason: Reason }).strict()
+const OwnedBy = z.object({ owner_id: z.uuid().nullable(), reason: Reason }).strict()
+const TaskUpdate = TaskChange.extend({ reason: Reason }).strict()
+const TakenBy = TaskUpdate.pick({ assignee: true, reason: true }).required({ assignee: true }).strict()
+const Reopening = ReopenOpportunity.omit({ version: true }).strict()
 const Tagging = z
   .object({ tags: Tags.refine((tags) => tags.length > 0, 'at least one tag'), reason: Reason })
   .strict()
@@ -61,6 +63,7 @@ const ChangePipeline = z
 export const BulkActName = z.enum([
   'update',
   'assign',
+  'complete',
   'add_tags',
   'remove_tags',
   'move',
@@ -76,21 +79,32 @@ export type BulkActName = z.infer<typeof BulkActName>
 export const bulkActs: Readonly<Record<BulkActName, BulkAct>> = {
   /** The fields of the record, as in a change of one. */
   update: bulkAct<z.ZodType<Record<string, unknown>>>({
-    input: (kind) => changeOfKind(kind),
-    check: (ctx, _kind, input) => requireOwner(ctx, input['owner_id']),
-    apply: updateRecord,
+    // Leads and deals take the same.
+    input: (kind) => (kind === 'task' ? TaskUpdate : changeOfKind(kind === 'opportunity' ? 'lead' : kind)),
+    check: (ctx, kind, input) =>
+      kind === 'task' ? requireTaker(ctx, TaskUpdate.parse(input)) : requireOwner(ctx, input['owner_id']),
+    apply: change,
   }),
-  assign: bulkAct({
-    input: () => z.object({ owner_id: z.uuid().nullable(), reason: Reason }).strict(),
-    check: (ctx, _kind, { owner_id }) => requireOwner(ctx, owner_id),
-    apply: updateRecord,
+  /** Gives a record to a member, a task to a member or an agent. */
+  assign: bulkAct<z.ZodType<Record<string, unknown>>>({
+    input: (kind) => (kind === 'task' ? TakenBy : OwnedBy),
+    check: (ctx, kind, input) =>
+      kind === 'task' ? requireTaker(ctx, TakenBy.parse(input)) : requireOwner(ctx, input['owner_id']),
+    apply: change,
+  }),
+  complete: bulkAct({
+    kinds: ['task'],
+    input: () => JustReason,
+    apply: (ctx, { id }, { reason }) => completeTask(ctx, id, reason),
   }),
   add_tags: bulkAct({
+    kinds: records,
     input: () => Tagging,
     apply: (ctx, record, { tags, reason }) =>
       changeTags(ctx, record, (had) => [...new Set([...had, ...tags])], reason),
   }),
   remove_tags: bulkAct({
+    kinds: records,
     input: () => Tagging,
     apply: (ctx, record, { tags, reason }) => changeTags(ctx, record, (had) => without(had, tags), reason),
   }),
@@ -105,18 +119,13 @@ export const bulkActs: Readonly<Record<BulkActName, BulkAct>> = {
     input: () => ChangePipeline,
     check: async (ctx, kind, { pipeline_id, stage_map }) => {
       const pipeline = await getPipeline(ctx, pipeline_id)
-      if (pipeline.record_kind !== kind) {
-        throw invalid(
-          'pipeline_of_other_kind',
-          '/pipeline_id',
-          `“${pipeline.name}” is for ${pipeline.record_kind}s.`,
-        )
-      }
+      if (kind !== 'opportunity') requireKind(pipeline, kind)
       for (const [from, to] of Object.entries(stage_map)) requireStageOf(pipeline, to, `/stage_map/${from}`)
     },
     apply: async (ctx, { id }, { pipeline_id, stage_map, reason }) => {
       const [card, pipeline] = await Promise.all([lockOpportunity(ctx, id), getPipeline(ctx, pipeline_id)])
       if (card.pipeline_id === pipeline_id) return
+      requireKind(pipeline, card.kind)
       const { stage } = card
       const target =
         stage_map[stage.id] ??
@@ -139,18 +148,21 @@ export const bulkActs: Readonly<Record<BulkActName, BulkAct>> = {
     input: () => CloseOpportunity.omit({ version: true }).strict(),
     apply: (ctx, { id }, input) => closeOpportunity(ctx, id, input),
   }),
-  reopen: bulkAct({
-    kinds: cards,
-    input: () => ReopenOpportunity.omit({ version: true }).strict(),
-    apply: (ctx, { id }, input) => reopenOpportunity(ctx, id, input),
+  reopen: bulkAct<z.ZodType<z.infer<typeof Reopening>>>({
+    kinds: [...cards, 'task'],
+    input: (kind) => (kind === 'task' ? JustReason : Reopening),
+    apply: (ctx, { kind, id }, input) =>
+      kind === 'task' ? reopenTask(ctx, id, input.reason) : reopenOpportunity(ctx, id, input),
   }),
   archive: bulkAct({
     input: () => JustReason,
-    apply: (ctx, record, { reason }) => archiveRecord(ctx, record, reason),
+    apply: (ctx, record, { reason }) =>
+      isTask(record) ? archiveTask(ctx, record.id, reason) : archiveRecord(ctx, record, reason),
   }),
   restore: bulkAct({
     input: () => JustReason,
-    apply: (ctx, record, { reason }) => restoreRecord(ctx, record, reason),
+    apply: (ctx, record, { reason }): Promise<unknown> =>
+      isTask(record) ? restoreTask(ctx, record.id, reason) : restoreRecord(ctx, record, reason),
   }),
 }
 
@@ -160,7 +172,7 @@ export const bulkActs: Readonly<Record<BulkActName, BulkAct>> = {
  */
 export const parseAct = async (
   ctx: Ctx,
-  kind: RecordKind,
+  kind: BulkKind,
   name: BulkActName,
   input: Record<string, unknown>,
 ): Promise<Record<string, unknown>> => {
@@ -169,7 +181,7 @@ export const parseAct = async (
     throw invalid(
       'act_of_other_kind',
       '/act',
-      `${name} is for ${kinds.join('s and ')}s, not for ${kind}s.`,
+      `${name} is for ${new Intl.ListFormat('en').format(kinds)}, not for ${kind}.`,
       kinds,
     )
   }
@@ -184,6 +196,28 @@ export const parseAct = async (
   }
   await check?.(ctx, kind, parsed.data)
   return parsed.data as Record<string, unknown>
+}
+
+/** A change of fields by the function that changes one. */
+function change(ctx: TxCtx, record: BulkRecord, input: Record<string, unknown>): Promise<unknown> {
+  if (!isTask(record)) return updateRecord(ctx, record, input)
+  const { reason, ...changes } = TaskUpdate.parse(input)
+  return updateTask(ctx, record.id, { changes, ...(reason === undefined ? {} : { reason }) })
+}
+
+const isTask = (record: BulkRecord): record is { kind: 'task'; id: string } => record.kind === 'task'
+
+const requireTaker = async (ctx: Ctx, { assignee }: z.infer<typeof TaskUpdate>): Promise<void> => {
+  if (assignee) await inTx(ctx, (ctx) => requireAssignee(ctx, assignee))
+}
+
+const requireKind = ({ name, record_kind }: Pipeline, kind: string): void => {
+  if (record_kind === kind) return
+  throw invalid(
+    'pipeline_of_other_kind',
+    '/pipeline_id',
+    `“${name}” is for ${record_kind}s; this is a ${kind}.`,
+  )
 }
 
 const requireOwner = async (ctx: Ctx, owner_id: unknown): Promise<void> => {
@@ -207,12 +241,12 @@ const without = (had: string[], tags: string[]): string[] => {
 
 const changeTags = async (
   ctx: TxCtx,
-  record: RecordRef,
-  change: (tags: string[]) => string[],
+  record: BulkRecord,
+  changed: (tags: string[]) => string[],
   reason: string | undefined,
 ): Promise<void> => {
   const { tx, organization_id } = ctx
   const [row] = await tx<{ tags: string[] }[]>`
-    select tags from ${tx(tableOf[record.kind])} where organization_id = ${organization_id} and id = ${record.id} for update`
-  if (row) await updateRecord(ctx, record, { tags: change(row.tags), reason })
+    select tags from ${tx(bulkTables[record.kind])} where organization_id = ${organization_id} and id = ${record.id} for update`
+  if (row) await change(ctx, record, { tags: changed(row.tags), reason })
 }

@@ -2,10 +2,11 @@ import { log } from '../log.ts'
 import type { Change } from './activities.ts'
 import type { BulkJobRow, BulkResult } from './bulk.ts'
 import { BulkActName, bulkActs } from './bulk-acts.ts'
-import { inSavepoint, type Recorded, recordingOf, type TxCtx } from './context.ts'
+import { type BulkLabel, requireLabel } from './bulk-kinds.ts'
+import { type Recorded, recordingOf, type TxCtx } from './context.ts'
 import { DomainError } from './errors.ts'
 import { changesOf } from './inverse.ts'
-import { type RecordRef, requireRecord } from './records.ts'
+import { doTogether } from './together.ts'
 import { isPassing } from './transaction.ts'
 import { takeBack } from './undo.ts'
 
@@ -19,30 +20,63 @@ export type RowOutcome = {
 }
 
 type Problem = { code: string; message: string }
-type Row = { n: number; record_id: string; undoes: string[] | null }
 
-/** Does a job's act to one record, alone: when it fails, nothing of it stands, and the next one goes on. */
-export const workRow = async (ctx: TxCtx, job: BulkJobRow, row: Row): Promise<RowOutcome> => {
-  const { n } = row
-  try {
-    return { n, ...(await inSavepoint(ctx, (ctx) => tryRow(ctx, job, row))) }
-  } catch (error) {
-    if (error instanceof OnlyTried) return { n, ...error.outcome }
-    const nothing = { n, changes: [], activity_ids: [] }
-    if (error instanceof DomainError) {
-      const { code, message } = error
-      return { ...nothing, result: OUT_OF_PLACE[code] ?? 'failed', problem: { code, message } }
-    }
-    if (isPassing(error)) throw error
-    log.error({ err: error, bulk_id: job.id, record_id: row.record_id }, 'a record of a bulk act failed')
-    const message = 'It failed for a reason of ours; the log says more.'
-    return { ...nothing, result: 'failed', problem: { code: 'unexpected', message } }
+/** A record that is to be acted on, as it is when it is its turn; of an undo, with what the act on it recorded. */
+export type Row = { n: number; record_id: string; label: BulkLabel | undefined; undoes: string[] | null }
+
+/** So many at once keep the database busy: each sends a few statements ahead of an answer. */
+const AT_ONCE = 20
+
+/** The transaction cannot stand, because some of its rows were refused: what came of each, and whether it would have gone well. */
+export class SomeRefused extends Error {
+  readonly outcomes: readonly RowOutcome[]
+  readonly refused: ReadonlySet<number>
+  constructor(outcomes: readonly RowOutcome[], refused: ReadonlySet<number>) {
+    super(`${refused.size} of ${outcomes.length} rows were refused`)
+    this.outcomes = outcomes
+    this.refused = refused
   }
 }
+
+/**
+ * Does a job's act to some records, side by side in the caller's transaction.
+ * @throws {SomeRefused} when a rule refuses one of them: the transaction has to end without a trace then
+ */
+export const workRows = async (ctx: TxCtx, job: BulkJobRow, rows: readonly Row[]): Promise<RowOutcome[]> => {
+  const results = await doTogether(ctx, rows, AT_ONCE, (ctx, row) => workRow(ctx, job, row))
+  const refused = new Set<number>()
+  const outcomes = results.map((result, at): RowOutcome => {
+    if (result.status === 'fulfilled') return result.value
+    const { n = -1 } = rows[at] ?? {}
+    if (!(result.reason instanceof DomainError)) throw result.reason
+    refused.add(n)
+    return refusalOf(n, result.reason)
+  })
+  if (refused.size > 0) throw new SomeRefused(outcomes, refused)
+  return outcomes
+}
+
+/** What a record comes to whose act failed for a reason of ours; @throws what may go well another time */
+export const failureOf = (job: BulkJobRow, { n, record_id }: Row, error: unknown): RowOutcome => {
+  if (isPassing(error)) throw error
+  log.error({ err: error, bulk_id: job.id, record_id }, 'a record of a bulk act failed')
+  const message = 'It failed for a reason of ours; the log says more.'
+  return { n, result: 'failed', problem: { code: 'unexpected', message }, changes: [], activity_ids: [] }
+}
+
+const refusalOf = (n: number, { code, message }: DomainError): RowOutcome => ({
+  n,
+  result: OUT_OF_PLACE[code] ?? 'failed',
+  problem: { code, message },
+  changes: [],
+  activity_ids: [],
+})
 
 /** Refusals that say that the act is not for this record as it is, rather than that something is wrong. */
 const OUT_OF_PLACE: Record<string, 'skipped' | 'unchanged'> = {
   record_archived: 'skipped',
+  task_archived: 'skipped',
+  task_cancelled: 'skipped',
   opportunity_closed: 'skipped',
   opportunity_open: 'skipped',
   changed_since: 'skipped',
@@ -50,42 +84,28 @@ const OUT_OF_PLACE: Record<string, 'skipped' | 'unchanged'> = {
   already_undone: 'unchanged',
 }
 
-type Outcome = Omit<RowOutcome, 'n'>
-
-/** A dry run goes all the way, and is rolled back by this. */
-class OnlyTried extends Error {
-  readonly outcome: Outcome
-  constructor(outcome: Outcome) {
-    super('only tried')
-    this.outcome = outcome
-  }
-}
-
-const tryRow = async (ctx: TxCtx, job: BulkJobRow, row: Row): Promise<Outcome> => {
-  const record = { kind: job.record_kind, id: row.record_id }
+const workRow = async (ctx: TxCtx, job: BulkJobRow, row: Row): Promise<RowOutcome> => {
   const { recorded, result: problem } = await recordingOf(
     ctx,
     { data: { bulk_id: job.id }, reason: 'bulk' },
-    (ctx) => (row.undoes ? takeRowBack(ctx, row.undoes) : act(ctx, job, record)),
+    (ctx) => (row.undoes ? takeRowBack(ctx, row.undoes) : act(ctx, job, row)),
   )
-  const outcome: Outcome = {
+  return {
+    n: row.n,
     result: recorded.length > 0 ? 'changed' : 'unchanged',
     problem: problem ?? null,
     changes: recorded.filter(({ type }) => type !== 'undone').flatMap(({ data }) => changesOf(data)),
     activity_ids: job.dry_run ? [] : recorded.filter(isUndone).map(({ id }) => id),
   }
-  if (job.dry_run) throw new OnlyTried(outcome)
-  return outcome
 }
 
 /** What an undo of the row takes back; what an undo did is taken back by the undo's own line. */
 const isUndone = ({ data }: Recorded): boolean => data['undo'] !== undefined && data['undoes'] === undefined
 
-const act = async (ctx: TxCtx, job: BulkJobRow, record: RecordRef): Promise<undefined> => {
-  const { name, archived_at } = await requireRecord(ctx, record)
-  if (archived_at !== null && job.act !== 'restore')
-    throw new DomainError('conflict', 'record_archived', `“${name}” is archived.`)
-  await bulkActs[BulkActName.parse(job.act)].apply(ctx, record, job.input)
+const act = async (ctx: TxCtx, job: BulkJobRow, { record_id, label }: Row): Promise<undefined> => {
+  const name = BulkActName.parse(job.act)
+  const record = requireLabel(job.record_kind, record_id, label, name === 'restore')
+  await bulkActs[name].apply(ctx, record, job.input)
 }
 
 /** Newest act first; what somebody changed since is kept, and named. */

@@ -2,6 +2,7 @@ import { v7 as uuidv7 } from 'uuid'
 import { z } from 'zod'
 import type { Change } from './activities.ts'
 import { BulkActName, parseAct } from './bulk-acts.ts'
+import { type BulkKind, bulkKinds, meantBy, readLabels } from './bulk-kinds.ts'
 import { inTx, type Actor, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, invalid, notFound } from './errors.ts'
 import { Filter } from './filters.ts'
@@ -9,7 +10,6 @@ import { type JobTable, requestCancel } from './leased-jobs.ts'
 import { matching } from './listing.ts'
 import { page, type Page } from './page.ts'
 import { enqueue } from './queue.ts'
-import { labelRecords, recordKinds, type RecordKind } from './records.ts'
 import { undoLimits } from './undo.ts'
 
 /** How many records may be chosen one by one; what matches a filter has no limit. */
@@ -18,7 +18,7 @@ export const bulkLimits = { chosen: 10_000 }
 /** One act on many records: those that are chosen, or all that match. */
 export const NewBulk = z
   .object({
-    kind: z.enum(recordKinds),
+    kind: z.enum(bulkKinds),
     ids: z.array(z.uuid()).min(1).optional(),
     filter: Filter.optional(),
     q: z.string().trim().min(1).max(200).optional(),
@@ -42,7 +42,7 @@ export type BulkCounts = Record<Exclude<BulkResult, 'waiting'>, number>
 /** An act on many records, and how far it has come. */
 export type Bulk = {
   id: string
-  kind: RecordKind
+  kind: BulkKind
   /** `undo` takes back what `undo_of` did. */
   act: string
   input: Record<string, unknown>
@@ -64,7 +64,8 @@ export type Bulk = {
 /** What one record came to. */
 export type BulkRow = {
   n: number
-  record: { kind: RecordKind; id: string; name: string | null }
+  /** Of a list of both kinds of card, which one it is. */
+  record: { kind: BulkKind; id: string; name: string | null }
   result: BulkResult
   problem: { code: string; message: string } | null
   /** Before and after; of a dry run, what it would be. */
@@ -85,7 +86,7 @@ export const startBulk = (ctx: Ctx, input: NewBulk): Promise<Bulk> =>
     if (ids)
       return queueBulk(ctx, { kind, act, input: parsed, dry_run, selection: { ids_given: ids.length } }, ids)
     // Whatever is wrong with the filter is said now, not by the job.
-    await matching(ctx, kind, { filter, q })
+    await matching(ctx, kind, { filter: meantBy(kind, filter), q })
     return queueBulk(ctx, {
       kind,
       act,
@@ -190,16 +191,16 @@ export const listBulkRows = (
         ${filter.result ? tx`and result = ${filter.result}` : tx``}
         ${filter.cursor === undefined ? tx`` : tx`and n > ${filter.cursor}`}
       order by n limit ${filter.limit + 1}`
-    const names = await labelRecords(
+    const labels = await readLabels(
       ctx,
-      rows.map(({ record_id }) => ({ kind, id: record_id })),
+      kind,
+      rows.map(({ record_id }) => record_id),
     )
     return page(
-      rows.map(({ record_id, changes, ...row }) => ({
-        ...row,
-        record: { kind, id: record_id, name: names.get(record_id) ?? null },
-        changes: changes ?? [],
-      })),
+      rows.map(({ record_id, changes, ...row }) => {
+        const { kind: own = kind, name = null } = labels.get(record_id) ?? {}
+        return { ...row, record: { kind: own, id: record_id, name }, changes: changes ?? [] }
+      }),
       filter.limit,
       ({ n }) => String(n),
     )
@@ -260,7 +261,7 @@ export const bulkSummary = (
   { act, record_kind }: Pick<BulkJobRow, 'act' | 'record_kind'>,
   counts: BulkCounts,
 ): string =>
-  `${act.replaceAll('_', ' ')}, ${record_kind}s: ${
+  `${act.replaceAll('_', ' ')}, ${record_kind === 'opportunity' ? 'opportunities' : `${record_kind}s`}: ${
     Object.entries(counts)
       .filter(([, n]) => n > 0)
       .map(([result, n]) => `${n} ${result}`)
@@ -269,7 +270,7 @@ export const bulkSummary = (
 
 /** A row of `bulk_jobs`. */
 export type BulkJobRow = Omit<Bulk, 'kind' | 'progress' | 'counts'> & {
-  record_kind: RecordKind
+  record_kind: BulkKind
   done: number
   total: number
   counts: BulkCounts

@@ -1,5 +1,6 @@
 import type { TransactionSql } from 'postgres'
 import type { Database } from './client.ts'
+import type { Together } from './together.ts'
 import { transact } from './transaction.ts'
 
 /** Who acts. `agent` carries its version, `visitor` is somebody outside. */
@@ -38,6 +39,8 @@ export type Ctx = {
   readonly tx?: TransactionSql
   readonly unanswered?: Promise<unknown>[]
   readonly closing?: Closing
+  /** Set while several acts are done side by side. */
+  readonly together?: Together
 }
 
 /** What is done once at the end of a transaction, by name. */

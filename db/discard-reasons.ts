@@ -6,6 +6,7 @@ import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, invalid, notFound, staleVersion } from './errors.ts'
 import { Line, Lines } from './lead-fields.ts'
 import { Place, positionAt } from './positions.ts'
+import { once } from './together.ts'
 
 /** Why cards are lost: what people choose from when they close one as lost. */
 export type DiscardReason = {
@@ -187,28 +188,26 @@ const setRetired = (ctx: Ctx, id: string, retired: boolean): Promise<void> =>
  * @param required whether the pipeline, or the one who acts, must give one
  * @throws {DomainError} `discard_reason_required`, `discard_reason_unknown`, `discard_reason_retired`: each lists what is accepted
  */
-export const requireDiscardReason = async (
-  ctx: TxCtx,
-  id: string | undefined,
-  required: boolean,
-): Promise<DiscardReason | undefined> => {
-  if (id === undefined && !required) return undefined
-  const reasons = await listDiscardReasons(ctx, { retired: true })
-  const found = reasons.find((reason) => reason.id === id)
-  if (found?.retired_at === null) return found
-  const accepted = reasons
-    .filter(({ retired_at }) => retired_at === null)
-    .map(({ id, label }) => ({ id, label }))
-  const refuse = (code: string, message: string) => invalid(code, '/discard_reason_id', message, accepted)
-  if (found) {
-    throw refuse(
-      'discard_reason_retired',
-      `“${found.label}” is not used any more. Choose another discard reason.`,
-    )
-  }
-  if (id !== undefined) throw refuse('discard_reason_unknown', 'There is no such discard reason.')
-  throw refuse('discard_reason_required', 'Say why it was lost: choose a discard reason.')
-}
+export const requireDiscardReason = once(
+  async (ctx: TxCtx, id: string | undefined, required: boolean): Promise<DiscardReason | undefined> => {
+    if (id === undefined && !required) return undefined
+    const reasons = await listDiscardReasons(ctx, { retired: true })
+    const found = reasons.find((reason) => reason.id === id)
+    if (found?.retired_at === null) return found
+    const accepted = reasons
+      .filter(({ retired_at }) => retired_at === null)
+      .map(({ id, label }) => ({ id, label }))
+    const refuse = (code: string, message: string) => invalid(code, '/discard_reason_id', message, accepted)
+    if (found) {
+      throw refuse(
+        'discard_reason_retired',
+        `“${found.label}” is not used any more. Choose another discard reason.`,
+      )
+    }
+    if (id !== undefined) throw refuse('discard_reason_unknown', 'There is no such discard reason.')
+    throw refuse('discard_reason_required', 'Say why it was lost: choose a discard reason.')
+  },
+)
 
 const lockReason = async (ctx: TxCtx, id: string): Promise<DiscardReason> => {
   const { tx, organization_id } = ctx

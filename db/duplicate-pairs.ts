@@ -3,6 +3,7 @@ import { inTx, sendStatement, systemCtx, type TxCtx } from './context.ts'
 import { FIELDS_COMPARED, findMatches, type Match, type Sought } from './lead-matching.ts'
 import { enqueue } from './queue.ts'
 import { insertRows } from './row-sets.ts'
+import { gathered } from './together.ts'
 
 /** So many leads are compared in the transaction that wrote them; of more, a job sees to it. */
 const AT_ONCE = 20
@@ -11,10 +12,10 @@ const AT_ONCE = 20
  * Looks for duplicates of leads that were made or changed, and keeps what it finds for people to look through, in place of
  * what was found before. What somebody said is not the same stays said.
  */
-export const pairLeads = async (ctx: TxCtx, ids: readonly string[]): Promise<void> => {
+export const pairLeads = gathered<string>(async (ctx, ids) => {
   if (ids.length > AT_ONCE) await enqueue(ctx, 'leads.written', { lead_ids: [...ids] })
   else if (ids.length > 0) await pairNow(ctx, ids)
-}
+})
 
 /** The same for the many that were written together, some at a time; twice is once. */
 export const pairWritten = async (

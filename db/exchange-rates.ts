@@ -3,6 +3,7 @@ import { recordActivity } from './activities.ts'
 import { inTx, type Actor, type Ctx, type TxCtx } from './context.ts'
 import { invalid, notFound } from './errors.ts'
 import { Currency } from './lead-fields.ts'
+import { once } from './together.ts'
 
 /** What one unit of a currency is worth in units of the organization's own. */
 export type ExchangeRate = {
@@ -172,18 +173,18 @@ const decimalOf = (number: number): { digits: bigint; exponent: number } => {
 
 const divideRounding = (value: bigint, by: bigint): bigint => (value * 2n + by) / (by * 2n)
 
-const baseCurrency = async ({ tx, organization_id }: TxCtx): Promise<string> => {
+const baseCurrency = once(async ({ tx, organization_id }: TxCtx): Promise<string> => {
   const [row] = await tx<{ currency: string }[]>`
     select currency from settings where organization_id = ${organization_id}`
   if (!row) throw notFound('organization', organization_id)
   return row.currency
-}
+})
 
-const findRate = async ({ tx, organization_id }: TxCtx, currency: string): Promise<number | null> => {
+const findRate = once(async ({ tx, organization_id }: TxCtx, currency: string): Promise<number | null> => {
   const [row] = await tx<{ rate: number }[]>`
     select rate from exchange_rates where organization_id = ${organization_id} and currency = ${currency}`
   return row?.rate ?? null
-}
+})
 
 const recordRate = (
   ctx: TxCtx,

@@ -8,6 +8,7 @@ import { identityStorage } from './identity-storage.ts'
 import { hashToken, newToken } from './keys.ts'
 import { createFirstPipelines } from './pipeline-creation.ts'
 import { OFFICE_HOURS } from './settings.ts'
+import { once } from './together.ts'
 
 /** What a member may do; from most to least. */
 export const roles = ['owner', 'admin', 'manager', 'rep', 'viewer'] as const
@@ -106,15 +107,16 @@ export const listMembers = (ctx: Ctx): Promise<Member[]> =>
 export const requireMember = (ctx: Ctx, user_id: string): Promise<void> => requireMembers(ctx, [user_id])
 
 /** The same for many. @throws {DomainError} `owner_unknown` when one of them is no member */
-export const requireMembers = (ctx: Ctx, user_ids: readonly string[]): Promise<void> =>
+export const requireMembers = once((ctx: Ctx, user_ids: readonly string[]): Promise<void> =>
   inTx(ctx, async ({ tx, organization_id }) => {
     const wanted = [...new Set(user_ids)]
     if (wanted.length === 0) return
     const rows = await tx`
-      select 1 from identity.members where organization_id = ${organization_id} and user_id = any(${wanted}::uuid[])`
+        select 1 from identity.members where organization_id = ${organization_id} and user_id = any(${wanted}::uuid[])`
     if (rows.length < wanted.length)
       throw invalid('owner_unknown', '/owner_id', 'An owner is a member of this organization.')
-  })
+  }),
+)
 
 /** The organizations that a signed-in person belongs to, with the role in each. */
 export const membershipsOf = async (

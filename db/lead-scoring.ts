@@ -6,6 +6,7 @@ import { insertRows } from './row-sets.ts'
 import { FormulaDefinition } from './score-definition.ts'
 import { CUSTOM } from './score-factors.ts'
 import { blankLead, countKey, type InputNeed } from './score-inputs.ts'
+import { gathered } from './together.ts'
 import { fieldsInUse, isCounted, readScorable, type Scorable, type Standing } from './score-reading.ts'
 
 /** The formula that scores the organization's leads: its active one, or the built-in one. Read once per transaction. */
@@ -160,14 +161,14 @@ export const scoreRead = (
 const inOrder = ({ factor, points, reason }: LeadScore['reasons'][number]) => [factor, points, reason]
 
 /** Scores leads anew after something changed, in the transaction of the change. Cards that are no leads have no score. */
-export const rescoreLeads = async (ctx: TxCtx, ids: readonly string[]): Promise<void> => {
+export const rescoreLeads = gathered<string>(async (ctx, ids) => {
   if (ids.length === 0) return
   const formula = await activeFormula(ctx)
   const now = new Date()
   const leads = await readScorable(ctx, formula.needs, leadsNamed(ctx, ids), now)
   const rows = scoreRead(formula, leads, now).map(({ standing: _, ...row }) => row)
   if (rows.length > 0) saveScores(ctx, formula.label, rows)
-}
+})
 
 /** The same for leads of which something changed that the formula looks at: fields by their names, `custom.<key>` too. */
 export const rescoreChanged = async (

@@ -8,6 +8,7 @@ import type { forecastCategories } from './opportunity-fields.ts'
 import type { TouchBrief } from './lead-attribution.ts'
 import type { StageKind } from './pipelines.ts'
 import { positionsAtEnd } from './positions.ts'
+import { loaded } from './together.ts'
 
 export type ScoreReason = { factor: string; points: number; reason: string }
 export type Fact = { key: string; value: string; source_url: string; snippet: string }
@@ -110,24 +111,49 @@ export type Opportunity = {
 
 /** One card; of another kind than asked for is not there. */
 export const getOpportunity = (ctx: Ctx, id: string, kind?: 'lead' | 'deal'): Promise<Opportunity> =>
-  inTx(ctx, async (ctx) => {
-    const { tx, organization_id } = ctx
-    await settleDeals(ctx)
-    const [row] = await tx<Opportunity[]>`
-      ${selectOpportunity(tx)} where o.organization_id = ${organization_id} and o.id = ${id}
-        ${kind ? tx`and o.kind = ${kind}` : tx``}`
-    if (!row) throw notFound(kind ?? 'opportunity', id)
-    return row
-  })
+  inTx(ctx, async (ctx) => requireCard(await cardOf(ctx, id), id, kind))
 
 /** One card that nobody else changes until the transaction ends. */
-export const lockOpportunity = (ctx: TxCtx, id: string, kind?: 'lead' | 'deal'): Promise<Opportunity> => {
+export const lockOpportunity = async (ctx: TxCtx, id: string, kind?: 'lead' | 'deal'): Promise<Opportunity> =>
+  requireCard(await lockedCard(ctx, id), id, kind)
+
+const requireCard = (
+  card: Opportunity | undefined,
+  id: string,
+  kind: 'lead' | 'deal' | undefined,
+): Opportunity => {
+  if (card && (kind === undefined || card.kind === kind)) return card
+  throw notFound(kind ?? 'opportunity', id)
+}
+
+const readCards = async (ctx: TxCtx, ids: readonly string[]): Promise<Map<string, Opportunity>> => {
+  const { tx, organization_id } = ctx
+  // Of acts side by side nobody reads the risk, which is assessed at their end.
+  if (!ctx.together) await settleDeals(ctx)
+  const cards = await tx<Opportunity[]>`
+    ${selectOpportunity(tx)} where o.organization_id = ${organization_id} and ${named(tx, 'o.id', ids)}`
+  return new Map(cards.map((card) => [card.id, card]))
+}
+
+const cardOf = loaded(readCards)
+
+const lockedCard = loaded((ctx, ids) => {
   const { tx, organization_id } = ctx
   sendStatement(
     ctx,
-    tx`select 1 from opportunities where organization_id = ${organization_id} and id = ${id} for update`,
+    tx`
+      select 1 from opportunities where organization_id = ${organization_id} and ${named(tx, 'id', ids)}
+      order by id for update`,
   )
-  return getOpportunity(ctx, id, kind)
+  return readCards(ctx, ids)
+})
+
+/** Of one id, as of several, the plan is the best there is. */
+const named = (tx: TxCtx['tx'], column: string, ids: readonly string[]): SqlPart => {
+  const [only, ...others] = ids
+  return only !== undefined && others.length === 0
+    ? tx`${tx(column)} = ${only}`
+    : tx`${tx(column)} = any(${[...ids]}::uuid[])`
 }
 
 /** The cards that a column of the board shows, as rows that have a place among each other. */

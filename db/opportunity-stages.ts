@@ -1,13 +1,21 @@
 import { recordActivity, type Change, type Inverse, type NewActivity } from './activities.ts'
-import { recheckApprovals } from './approval-reads.ts'
+import { recheckApprovalsOf } from './approval-reads.ts'
 import { sendStatement, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, invalid, notFound, staleVersion } from './errors.ts'
 import { refreshAttributions } from './lead-attribution.ts'
 import { activeFormula, rescoreLead } from './lead-scoring.ts'
 import { columnOf, getOpportunity, type Opportunity } from './opportunities.ts'
 import { readPipeline, requirePipelineInUse, type StageKind } from './pipelines.ts'
-import { type FormerPlace, type Place, placeAmong, positionAgain, positionAt } from './positions.ts'
+import {
+  type FormerPlace,
+  type Place,
+  placeAmong,
+  positionAfter,
+  positionAgain,
+  positionAt,
+} from './positions.ts'
 import { requireRecordInUse } from './records.ts'
+import { loaded, once } from './together.ts'
 
 /** A stage that a card is about to enter, with what its pipeline says. */
 export type Lane = {
@@ -27,7 +35,7 @@ type Which = { id: string } | { pipeline_id: string; kind: 'won' | 'lost' }
  * A stage to enter: nobody deletes it, or its pipeline, until the transaction ends.
  * @throws {DomainError} `stage_not_found`, `pipeline_archived`
  */
-export const readLane = async (ctx: TxCtx, which: Which): Promise<Lane> => {
+export const readLane = once(async (ctx: TxCtx, which: Which): Promise<Lane> => {
   const { tx, organization_id } = ctx
   const named =
     'id' in which
@@ -46,7 +54,7 @@ export const readLane = async (ctx: TxCtx, which: Which): Promise<Lane> => {
   const { archived_at, ...lane } = found
   requirePipelineInUse({ id: lane.pipeline_id, name: lane.pipeline, archived_at })
   return lane
-}
+})
 
 /**
  * Cards stay among their kind: a lead does not become a deal by being moved.
@@ -116,7 +124,7 @@ export const enterStage = async (
   const is_lead = before.kind === 'lead'
   const [{ position, at_end }, left, from] = await Promise.all([
     positionEntering(ctx, lane.id, place),
-    placeAmong(tx, columnOf(ctx, before.stage_id), before.id),
+    placeLeft(ctx, before),
     moved ? pipelineName(ctx, before.pipeline_id) : lane.pipeline,
     // Asked for with the rest, so that scoring again waits for nothing.
     is_lead ? activeFormula(ctx) : undefined,
@@ -141,7 +149,7 @@ export const enterStage = async (
   )
   if (is_lead) await rescoreLead(ctx, before.id, ['stage', 'stage_entered_at'])
   const [, after] = await Promise.all([
-    recheckApprovals(ctx, { kind: before.kind, id: before.id }),
+    recheckApprovalsOf(ctx, [{ kind: before.kind, id: before.id }]),
     getOpportunity(ctx, before.id),
   ])
   return after
@@ -210,12 +218,51 @@ const positionEntering = async (
 }
 
 /** The position of a place in a column of the board. */
-export const positionIn = (ctx: TxCtx, stage_id: string, place?: Place): Promise<string> =>
-  positionAt(ctx.tx, columnOf(ctx, stage_id), place)
+export const positionIn = (ctx: TxCtx, stage_id: string, place?: Place): Promise<string> => {
+  const { before_id, after_id } = place ?? {}
+  if (ctx.together && before_id === undefined && after_id === undefined) return nextAtEnd(ctx, stage_id)
+  return positionAt(ctx.tx, columnOf(ctx, stage_id), place)
+}
 
-const pipelineName = async ({ tx, organization_id }: TxCtx, id: string): Promise<string> => {
+/**
+ * Where a card stands that leaves its column. Of cards that leave side by side without their neighbours of then: those go
+ * as well, and looking for the next one would pass over all that have gone.
+ */
+const placeLeft = async (
+  ctx: TxCtx,
+  { id, stage_id }: Pick<Opportunity, 'id' | 'stage_id'>,
+): Promise<FormerPlace | undefined> => {
+  if (!ctx.together) return placeAmong(ctx.tx, columnOf(ctx, stage_id), id)
+  const position = await positionOf(ctx, id)
+  return position === undefined ? undefined : { position, after_id: null, before_id: null }
+}
+
+const positionOf = loaded(async ({ tx, organization_id }, ids) => {
+  const cards = await tx<{ id: string; position: string }[]>`
+    select id, position from opportunities
+    where organization_id = ${organization_id} and id = any(${[...ids]}::uuid[])`
+  return new Map(cards.map(({ id, position }) => [id, position]))
+})
+
+/** Below whoever came in side by side with this one, as if they had come one after the other. */
+const nextAtEnd = async (ctx: TxCtx, stage_id: string): Promise<string> =>
+  (await endOfColumn(ctx, stage_id)).next()
+
+const endOfColumn = once(async (ctx: TxCtx, stage_id: string): Promise<{ next: () => string }> => {
+  let first: string | null = await positionAt(ctx.tx, columnOf(ctx, stage_id))
+  let last = ''
+  return {
+    next: () => {
+      last = first ?? positionAfter(last)
+      first = null
+      return last
+    },
+  }
+})
+
+const pipelineName = once(async ({ tx, organization_id }: TxCtx, id: string): Promise<string> => {
   const [row] = await tx<{ name: string }[]>`
     select name from pipelines where organization_id = ${organization_id} and id = ${id}`
   if (!row) throw notFound('pipeline', id)
   return row.name
-}
+})

@@ -1,6 +1,7 @@
 import type { PendingQuery, Row } from 'postgres'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, invalid, notFound } from './errors.ts'
+import { once } from './together.ts'
 import { readStageTotals } from './stage-totals.ts'
 
 export type StageKind = 'open' | 'won' | 'lost'
@@ -70,11 +71,11 @@ export const readPipeline = (ctx: Ctx, id: string, { counts = false } = {}): Pro
  * One pipeline that is in use, with its stages.
  * @throws {DomainError} `pipeline_not_found`, `pipeline_archived`
  */
-export const getPipeline = async (ctx: Ctx, id: string): Promise<Pipeline> => {
+export const getPipeline = once(async (ctx: Ctx, id: string): Promise<Pipeline> => {
   const pipeline = await readPipeline(ctx, id)
   requirePipelineInUse(pipeline)
   return pipeline
-}
+})
 
 /**
  * Nothing enters a pipeline that is archived.

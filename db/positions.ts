@@ -71,14 +71,19 @@ export const positionAgain = async (
   rows: PendingQuery<Row[]>,
   { position, after_id, before_id }: FormerPlace,
 ): Promise<string | undefined> => {
-  const [now] = await tx<{ stands: boolean; taken: boolean; previous: string | null }[]>`
+  const [now] = await tx<{ stands: boolean; taken: boolean }[]>`
     select coalesce((select position < ${position} ${rows} and id = ${after_id}), true)
         and coalesce((select position > ${position} ${rows} and id = ${before_id}), true) as stands,
-      exists (select ${rows} and position = ${position}) as taken,
-      (select position ${rows} and position < ${position} order by position desc limit 1) as previous`
+      exists (select ${rows} and position = ${position}) as taken`
   if (!now?.stands) return undefined
-  return now.taken ? generateKeyBetween(now.previous, position) : position
+  if (!now.taken) return position
+  const [previous] = await tx<{ position: string }[]>`
+    select position ${rows} and position < ${position} order by position desc limit 1`
+  return generateKeyBetween(previous?.position ?? null, position)
 }
+
+/** The position right behind the last one. */
+export const positionAfter = (last: string): string => generateKeyBetween(last, null)
 
 /** Positions for so many newcomers at the end of `rows`, one after the other. */
 export const positionsAtEnd = async (

@@ -32,6 +32,7 @@ export const updateRows = (ctx: TxCtx, table: string, rows: readonly { id: strin
   const [first] = rows
   if (!first) return
   const { tx, organization_id } = ctx
+  // The ids are said once more for the index: how many rows are given is unknown to a plan.
   const set = Object.keys(first)
     .filter((name) => name !== 'id')
     .map((name, n) => tx`${n > 0 ? tx`,` : tx``} ${tx(name)} = given.${tx(name)}`)
@@ -40,6 +41,6 @@ export const updateRows = (ctx: TxCtx, table: string, rows: readonly { id: strin
     tx`
       update ${tx(table)} as r set ${set}
       from json_populate_recordset(null::${tx(table)}, ${JSON.stringify(rows)}::text::json) as given
-      where r.organization_id = ${organization_id} and r.id = given.id`,
+      where r.organization_id = ${organization_id} and r.id = given.id and r.id = any(${rows.map(({ id }) => id)}::uuid[])`,
   )
 }

@@ -5,6 +5,7 @@ import { notFound, staleVersion } from './errors.ts'
 import { rebaseRates } from './exchange-rates.ts'
 import { Currency } from './lead-fields.ts'
 import { resumeStoppedRuns } from './runs.ts'
+import { once } from './together.ts'
 
 const HourOfDay = z.string().regex(/^([01]\d|2[0-4]):[0-5]\d$/, 'a time of day as HH:MM')
 
@@ -57,15 +58,16 @@ export const OFFICE_HOURS: BusinessHours = Object.fromEntries(
 )
 
 /** The organization's settings with its name. */
-export const readSettings = (ctx: Ctx): Promise<Settings> =>
+export const readSettings = once((ctx: Ctx): Promise<Settings> =>
   inTx(ctx, async ({ tx, organization_id }) => {
     const [row] = await tx<Settings[]>`
-      select s.*, o.name as organization_name from settings s
-      join identity.organizations o on o.id = s.organization_id
-      where s.organization_id = ${organization_id}`
+        select s.*, o.name as organization_name from settings s
+        join identity.organizations o on o.id = s.organization_id
+        where s.organization_id = ${organization_id}`
     if (!row) throw notFound('organization', organization_id)
     return row
-  })
+  }),
+)
 
 /**
  * Changes settings; the off switch for agents takes effect before their next act, and what it stopped is started anew

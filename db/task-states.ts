@@ -69,12 +69,13 @@ export const cancelTask = (ctx: Ctx, id: string, reason?: string): Promise<Task>
 const actOf = { done: completeTask, open: reopenTask, cancelled: cancelTask } as const
 
 /** Takes a task off every list. Twice is once. */
-export const archiveTask = (ctx: Ctx, id: string): Promise<void> => setArchived(ctx, id, true)
+export const archiveTask = (ctx: Ctx, id: string, reason?: string): Promise<void> =>
+  setArchived(ctx, id, true, reason)
 
 /** Puts an archived task back on the lists. Twice is once. */
-export const restoreTask = async (ctx: Ctx, id: string): Promise<Task> =>
+export const restoreTask = async (ctx: Ctx, id: string, reason?: string): Promise<Task> =>
   inTx(ctx, async (ctx) => {
-    await setArchived(ctx, id, false)
+    await setArchived(ctx, id, false, reason)
     return getTask(ctx, id)
   })
 
@@ -131,7 +132,7 @@ const setStatus = async ({ tx, organization_id }: TxCtx, { id }: Task, status: T
     where organization_id = ${organization_id} and id = ${id}`
 }
 
-const setArchived = (ctx: Ctx, id: string, archived: boolean): Promise<void> =>
+const setArchived = (ctx: Ctx, id: string, archived: boolean, reason?: string): Promise<void> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
     const task = await lockTask(ctx, id)
@@ -143,6 +144,7 @@ const setArchived = (ctx: Ctx, id: string, archived: boolean): Promise<void> =>
     await recordActivity(ctx, {
       type: archived ? 'record_archived' : 'record_restored',
       subjects: subjectsOf(task),
+      reason,
       record_version: task.version + 1,
       data: {
         kind: 'task',

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { recordActivity, type Change, type Subject } from './activities.ts'
 import { inTx, type Actor, type Ctx, type TxCtx } from './context.ts'
 import { notFound, staleVersion } from './errors.ts'
-import { comparisonsOf } from './filters.ts'
+import { comparisonsOf, type Filter } from './filters.ts'
 import { Line, Lines } from './lead-fields.ts'
 import { listRecords, type ListQuery } from './listing.ts'
 import type { Page } from './page.ts'
@@ -212,7 +212,7 @@ export type ListTasks = ListQuery & {
 
 /** Tasks, newest first unless sorted; closed and archived ones only where they are asked for. */
 export const listTasks = (ctx: Ctx, query: ListTasks): Promise<Page<Task>> => {
-  const { status = speaksOfState(query) ? 'any' : 'open', priority, overdue } = query
+  const { status = speaksOfState(query.filter) ? 'any' : 'open', priority, overdue } = query
   const { assignee_kind, assignee_id, subject_kind, subject_id, due_from, due_to } = query
   return listRecords<Task>(
     ctx,
@@ -244,7 +244,8 @@ export const listTasks = (ctx: Ctx, query: ListTasks): Promise<Page<Task>> => {
 const everySubject = (before: Task, after: Task): Subject[] =>
   distinctSubjects([...after.subjects, ...before.subjects, { kind: 'task', id: after.id }])
 
-const speaksOfState = ({ filter }: ListTasks): boolean =>
+/** Whether a filter says itself which tasks are wanted: else the open ones are. */
+export const speaksOfState = (filter: Filter | undefined): boolean =>
   filter !== undefined && comparisonsOf(filter).some(({ field }) => STATE_FIELDS.has(field))
 
 const STATE_FIELDS = new Set(['status', 'is_open', 'completed_at'])

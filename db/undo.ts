@@ -8,10 +8,11 @@ import {
   recordActivity,
   toActivity,
 } from './activities.ts'
-import { inTx, recordingOf, type Ctx, type Recorded, type TxCtx } from './context.ts'
+import { inTx, recordingOf, sendStatement, type Ctx, type Recorded, type TxCtx } from './context.ts'
 import { DomainError, notFound } from './errors.ts'
 import { changesOf, inverse, type Verb } from './inverse.ts'
 import { type InverseName, inverses } from './inverses.ts'
+import { loaded } from './together.ts'
 import { storableJson } from './text.ts'
 
 /** How long an act can be taken back by one click; later it is corrected by another act. */
@@ -76,7 +77,10 @@ export const takeBack = (
         ...(redo ? { undo: redo } : {}),
       },
     })
-    await tx`update activities set undone_by = ${undone} where organization_id = ${organization_id} and id = ${id}`
+    sendStatement(
+      ctx,
+      tx`update activities set undone_by = ${undone} where organization_id = ${organization_id} and id = ${id}`,
+    )
     return { activity: await lockActivity(ctx, undone), kept }
   })
 
@@ -230,9 +234,15 @@ const isInverse = (name: unknown): name is InverseName =>
   typeof name === 'string' && Object.hasOwn(inverses, name)
 
 /** One activity, which nobody else takes back until the transaction ends. */
-const lockActivity = async ({ tx, organization_id }: TxCtx, id: string): Promise<Activity> => {
-  const [row] = await tx<ActivityRow[]>`
-    select * from activities where organization_id = ${organization_id} and id = ${id} for update`
-  if (!row) throw notFound('activity', id)
-  return toActivity(row)
+const lockActivity = async (ctx: TxCtx, id: string): Promise<Activity> => {
+  const activity = await lockedActivity(ctx, id)
+  if (!activity) throw notFound('activity', id)
+  return activity
 }
+
+const lockedActivity = loaded(async ({ tx, organization_id }, ids) => {
+  const rows = await tx<ActivityRow[]>`
+    select * from activities where organization_id = ${organization_id} and id = any(${[...ids]}::uuid[])
+    order by id for update`
+  return new Map(rows.map((row) => [row.id, toActivity(row)]))
+})

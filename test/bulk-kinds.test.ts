@@ -8,7 +8,12 @@ import { createField } from '../db/fields.ts'
 import { getOpportunity } from '../db/opportunities.ts'
 import { createPipeline } from '../db/pipeline-creation.ts'
 import { defaultPipeline } from '../db/pipelines.ts'
+import { archiveRecord } from '../db/records.ts'
+import { cancelTask } from '../db/task-states.ts'
+import { createTask, getTask } from '../db/tasks.ts'
+import { listTimeline } from '../db/timeline.ts'
 import { makeDeal, stageIn, stageOf } from './cards.ts'
+import { makeLead } from './worked-lead.ts'
 import { openWorld, type World } from './world.ts'
 
 let world: World
@@ -168,4 +173,126 @@ test('F20: a record of another kind is not there', async () => {
   const { rows } = await act({ kind: 'lead', ids: [deal.id], act: 'archive' })
   expect(rows).toMatchObject([{ result: 'failed', problem: { code: 'lead_not_found' } }])
   expect((await getOpportunity(ctx, deal.id)).archived_at).toBeNull()
+})
+
+test('F20: leads and deals in one list: what each allows is done, what is not for one of them fails alone, and all is taken back', async () => {
+  const [lead, deal] = [await makeLead(ctx, { city: 'Berlin' }), await makeDeal(ctx, { city: 'Berlin' })]
+  const gone = await makeDeal(ctx)
+  await archiveRecord(ctx, { kind: 'deal', id: gone.id })
+  const ids = [lead.id, deal.id, gone.id]
+  const updated = await act({ kind: 'opportunity', ids, act: 'update', input: { city: 'Kiel' } })
+  expect(updated.rows).toMatchObject([
+    { record: { kind: 'lead', id: lead.id, name: lead.name }, result: 'changed' },
+    { record: { kind: 'deal', id: deal.id, name: deal.name }, result: 'changed' },
+    { record: { kind: 'deal', id: gone.id }, result: 'skipped', problem: { code: 'record_archived' } },
+  ])
+  const to = await stageOf(ctx, 'deal', 2)
+  const moved = await act({ kind: 'opportunity', ids, act: 'move', input: { stage_id: to.id } })
+  expect(moved.rows.map(({ result, problem }) => problem?.code ?? result)).toEqual([
+    'stage_of_other_kind',
+    'changed',
+    'record_archived',
+  ])
+  const target = await createPipeline(ctx, { template: 'sales' })
+  const into = await act({
+    kind: 'opportunity',
+    ids,
+    act: 'change_pipeline',
+    input: { pipeline_id: target.id, stage_map: { [to.id]: stageIn(target, 0).id } },
+  })
+  expect(into.rows.map(({ result, problem }) => problem?.code ?? result)).toEqual([
+    'pipeline_of_other_kind',
+    'changed',
+    'record_archived',
+  ])
+  const closed = await act({ kind: 'opportunity', ids, act: 'close', input: { outcome: 'won' } })
+  expect(closed.counts).toEqual({ changed: 2, unchanged: 0, skipped: 1, failed: 0 })
+  for (const { id } of [closed, into, moved, updated]) await takeBack(id)
+  for (const card of [lead, deal])
+    expect(await getOpportunity(ctx, card.id)).toMatchObject({
+      city: 'Berlin',
+      stage_id: card.stage_id,
+      won_at: null,
+    })
+
+  const tagged = await act({
+    kind: 'opportunity',
+    filter: { field: 'city', op: 'eq', value: 'Berlin' },
+    act: 'add_tags',
+    input: { tags: ['fair'] },
+  })
+  expect(tagged.rows.map(({ record }) => record.id).toSorted()).toEqual([lead.id, deal.id].toSorted())
+  expect((await takeBack(tagged.id)).counts.changed).toBe(2)
+})
+
+test('F20: tasks are completed, changed, assigned and archived in bulk, and taken back; a filter means the open ones', async () => {
+  const { id } = await makeLead(ctx)
+  const subjects = [{ kind: 'lead' as const, id }]
+  const tasks = [
+    await createTask(ctx, { title: 'Call', priority: 'normal', subjects }),
+    await createTask(ctx, { title: 'Visit', priority: 'high', subjects }),
+    await createTask(ctx, { title: 'Write', priority: 'low', subjects: [] }),
+  ]
+  const [call, visit, write] = tasks.map((task) => task.id) as [string, string, string]
+  await cancelTask(ctx, write)
+  const statuses = async () =>
+    Promise.all([call, visit, write].map(async (id) => (await getTask(ctx, id)).status))
+  const completed = await act({ kind: 'task', ids: [call, visit, write], act: 'complete' })
+  expect(completed.rows).toMatchObject([
+    { record: { kind: 'task', id: call, name: 'Call' }, result: 'changed' },
+    { result: 'changed', changes: [{ field: 'status', before: 'open', after: 'done' }] },
+    { result: 'skipped', problem: { code: 'task_cancelled' } },
+  ])
+  expect(await statuses()).toEqual(['done', 'done', 'cancelled'])
+  const { data } = await listTimeline(ctx, { kind: 'lead', id }, { limit: 2 })
+  expect(data.map(({ type, reason }) => [type, reason])).toEqual([
+    ['task_completed', 'bulk'],
+    ['task_completed', 'bulk'],
+  ])
+  await takeBack(completed.id)
+  expect(await statuses()).toEqual(['open', 'open', 'cancelled'])
+
+  const about = { field: 'title', op: 'in' as const, value: ['Call', 'Visit', 'Write'] }
+  const assignee = { kind: 'user' as const, id: world.owner.user_id }
+  const assigned = await act({ kind: 'task', filter: about, act: 'assign', input: { assignee } })
+  expect(assigned.counts.changed).toBe(2)
+  expect((await getTask(ctx, call)).assignee).toEqual(assignee)
+  expect((await getTask(ctx, write)).assignee).toBeNull()
+  await takeBack(assigned.id)
+  expect((await getTask(ctx, call)).assignee).toBeNull()
+
+  const all = { and: [about, { field: 'status', op: 'in' as const, value: ['open', 'cancelled'] }] }
+  const updated = await act({
+    kind: 'task',
+    filter: all,
+    act: 'update',
+    input: { priority: 'urgent', reason: 'The fair is next week' },
+  })
+  expect(updated.counts.changed).toBe(3)
+  await takeBack(updated.id)
+  expect((await getTask(ctx, visit)).priority).toBe('high')
+
+  const archived = await act({ kind: 'task', ids: [call, visit], act: 'archive' })
+  expect(archived.counts.changed).toBe(2)
+  const late = await act({ kind: 'task', ids: [call, visit], act: 'complete', dry_run: true })
+  expect(late.rows.map(({ problem }) => problem?.code)).toEqual(['task_archived', 'task_archived'])
+  expect((await act({ kind: 'task', ids: [call, visit], act: 'restore' })).counts.changed).toBe(2)
+  expect((await act({ kind: 'task', ids: [write], act: 'reopen' })).counts.changed).toBe(1)
+  expect(await statuses()).toEqual(['open', 'open', 'open'])
+
+  for (const [name, input, code] of [
+    ['add_tags', { tags: ['x'] }, 'act_of_other_kind'],
+    ['close', { outcome: 'won' }, 'act_of_other_kind'],
+    ['update', { status: 'done' }, 'invalid_input'],
+    ['assign', {}, 'invalid_input'],
+    ['assign', { assignee: { kind: 'user', id: write } }, 'assignee_unknown'],
+  ] as const)
+    await expect(startBulk(ctx, { kind: 'task', ids: [call], act: name, input }), name).rejects.toMatchObject(
+      {
+        code,
+      },
+    )
+  await expect(startBulk(ctx, { kind: 'lead', ids: [id], act: 'complete' })).rejects.toMatchObject({
+    code: 'act_of_other_kind',
+  })
 })

@@ -10,9 +10,9 @@ import {
   startBulk,
   undoBulk,
 } from '../../db/bulk.ts'
-import { recordKinds } from '../../db/records.ts'
+import { bulkKinds } from '../../db/bulk-kinds.ts'
 import { requirePermission } from '../principal.ts'
-import { recordPermissions, requireLinks } from '../record-permissions.ts'
+import { bulkPermissions, requireLinks } from '../record-permissions.ts'
 import { ById, Limit, Paged, route } from '../route.ts'
 import { Actor, Anything, Id, listOf, Text, Time } from '../shapes.ts'
 
@@ -22,7 +22,7 @@ const Count = z.int()
 export const BulkShape = z
   .object({
     id: Id,
-    kind: z.enum(recordKinds),
+    kind: z.enum(bulkKinds),
     act: z.string().describe('`undo` takes back what `undo_of` did.'),
     input: Anything,
     selection: z.object({
@@ -47,7 +47,7 @@ export const BulkShape = z
 const BulkRowShape = z
   .object({
     n: Count,
-    record: z.object({ kind: z.enum(recordKinds), id: Id, name: Text }),
+    record: z.object({ kind: z.enum(bulkKinds), id: Id, name: Text }),
     result: z.enum(bulkResults),
     problem: z.object({ code: z.string(), message: z.string() }).nullable(),
     changes: z.array(z.object({ field: z.string(), before: z.unknown(), after: z.unknown() })),
@@ -64,7 +64,7 @@ export const bulk = [
       permission: 'bulk:write',
       summary: 'Do one act to many records',
       description:
-        'Up to 10,000 `ids`, or everything that matches `filter` and `q` when it begins. Each record goes through the same checks as the single act and gets its own line on its timeline; `dry_run` does all of it and keeps nothing. Acts: `update` (the fields of a change), `assign` {owner_id}, `add_tags` and `remove_tags` {tags}, `move` {stage_id}, `change_pipeline` {pipeline_id, stage_map}, `close`, `reopen`, `archive`, `restore`. Progress comes as `bulk_progress` on `/api/events`, at most once a second; the end as `bulk_finished`.',
+        'Up to 10,000 `ids`, or everything that matches `filter` and `q` when it begins. `kind` is a kind of record, `opportunity` for leads and deals in one list, or `task` (open ones, unless the filter speaks of their state). Each goes through the same checks as the single act and gets its own line on its timeline; `dry_run` does all of it and keeps nothing. Acts: `update` (the fields of a change), `assign` {owner_id; of a task: assignee}, `add_tags` and `remove_tags` {tags}, `move` {stage_id}, `change_pipeline` {pipeline_id, stage_map}, `close`, `reopen`, `complete` (tasks), `archive`, `restore`. What is archived is skipped. Whoever asks must still be a member with that right while it is done: else it ends as `failed` with the reason. Progress comes as `bulk_progress` on `/api/events`, at most once a second; the end as `bulk_finished`.',
       body: NewBulk,
       example: {
         kind: 'lead',
@@ -77,7 +77,7 @@ export const bulk = [
       status: 202,
     },
     ({ ctx, body, principal }) => {
-      requirePermission(principal, recordPermissions[body.kind].write)
+      requirePermission(principal, bulkPermissions[body.kind].write)
       requireLinks(principal, body.filter)
       return startBulk(ctx, body)
     },
@@ -124,7 +124,7 @@ export const bulk = [
       response: listOf(BulkRowShape),
     },
     async ({ ctx, params, query, principal }) => {
-      requirePermission(principal, recordPermissions[(await getBulk(ctx, params.id)).kind].read)
+      requirePermission(principal, bulkPermissions[(await getBulk(ctx, params.id)).kind].read)
       return listBulkRows(ctx, params.id, query)
     },
   ),
@@ -138,7 +138,7 @@ export const bulk = [
       response: BulkShape,
     },
     async ({ ctx, params, principal }) => {
-      requirePermission(principal, recordPermissions[(await getBulk(ctx, params.id)).kind].write)
+      requirePermission(principal, bulkPermissions[(await getBulk(ctx, params.id)).kind].write)
       return cancelBulk(ctx, params.id)
     },
   ),
@@ -155,7 +155,7 @@ export const bulk = [
       status: 202,
     },
     async ({ ctx, params, principal }) => {
-      requirePermission(principal, recordPermissions[(await getBulk(ctx, params.id)).kind].write)
+      requirePermission(principal, bulkPermissions[(await getBulk(ctx, params.id)).kind].write)
       return undoBulk(ctx, params.id)
     },
   ),

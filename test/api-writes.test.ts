@@ -19,7 +19,7 @@ const LEFT_BEHIND = ['public.idempotency_keys']
 test('F71: every write happens once under its Idempotency-Key, and is answered the same again', async () => {
   await each(operations, async (operation) => {
     const { name, status } = operation
-    const tenant = await openTenant(surface)
+    const tenant = await openTenant(surface, operation.path)
     const { path, body, version } = await tenant.ready(operation)
     const before = await surface.rowsOf(tenant.organization_id)
     const headers = {
@@ -65,7 +65,7 @@ test('F71: every change of what may be changed by others, too, says which versio
   expect(versioned.length).toBeGreaterThan(15)
   await each(versioned, async (operation) => {
     const { name, path: address } = operation
-    const tenant = await openTenant(surface)
+    const tenant = await openTenant(surface, operation.path)
     const { path, body, version = 0 } = await tenant.ready(operation)
     expect.soft(version, name).toBeGreaterThan(0)
     const before = await surface.rowsOf(tenant.organization_id)

@@ -48,10 +48,10 @@ export type Tenant = {
   ready(operation: Described): Promise<{ path: string; body: any; version: number | undefined }>
 }
 
-/** Opens one more organization of a world. */
-export const openTenant = async ({ api, owner }: Surface): Promise<Tenant> => {
+/** Opens one more organization of a world; of the one operation that it is asked, where `path` says so. */
+export const openTenant = async ({ api, owner }: Surface, path?: string): Promise<Tenant> => {
   const { ctx, owner: member } = await api.other()
-  const made = await furnish(ctx, member.user_id)
+  const made = await furnish(ctx, member.user_id, path)
   const { key } = await createApiKey(ctx, { name: 'Owner’s', scopes: ['*'], user_id: member.user_id })
 
   const ask: Tenant['ask'] = async (operation, path, body, headers = {}) => {

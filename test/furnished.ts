@@ -44,6 +44,7 @@ import { addTimeOff } from '../db/time-off.ts'
 import { listTimeline } from '../db/timeline.ts'
 import { createView } from '../db/views.ts'
 import { tools } from '../tools/index.ts'
+import { NOBODYS } from './operations.ts'
 
 /** One of everything that an organization can have, by what it is. */
 export type Furnished = Record<
@@ -85,8 +86,15 @@ export type Furnished = Record<
   string
 >
 
-/** Puts one of everything into an organization. */
-export const furnish = async (ctx: Ctx, user_id: string): Promise<Furnished> => {
+const NO_FORMULAS = { score_formula: NOBODYS, active_formula: NOBODYS }
+const NO_IMPORTS = { import: NOBODYS, waiting_import: NOBODYS, import_mapping: NOBODYS }
+
+/**
+ * Puts one of everything into an organization.
+ * @param path of the one operation that will be asked: what takes long and it is not about is left out
+ */
+export const furnish = async (ctx: Ctx, user_id: string, path?: string): Promise<Furnished> => {
+  const isAbout = (noun: string): boolean => path === undefined || path.includes(noun)
   const email = `ana@${ctx.organization_id.slice(-8)}.example`
   const lead = await createLead(
     ctx,
@@ -240,8 +248,8 @@ export const furnish = async (ctx: Ctx, user_id: string): Promise<Furnished> => 
     activity: (await listTimeline(ctx, subject, { limit: 1 })).data[0]?.id ?? '',
     bulk: await doneBulk(ctx, lead.id),
     ...(await furnishRouting(ctx, user_id)),
-    ...(await putFormulas(ctx)),
-    ...(await putImports(ctx)),
+    ...(isAbout('score-formulas') ? await putFormulas(ctx) : NO_FORMULAS),
+    ...(isAbout('import') ? await putImports(ctx) : NO_IMPORTS),
     view: (await createView(ctx, { name: 'Large teams', record_kind: 'lead', sort: '-custom.team_size' })).id,
   }
 }

@@ -60,7 +60,7 @@ test('F85: every cell is what the operation really answers: refused before anyth
   const keys = await keysOf(shared)
   await each(operations.filter(isRead), (operation) => look(shared, keys, operation))
   await each(operations.filter(isWrite), async (operation) => {
-    const tenant = await openTenant(surface)
+    const tenant = await openTenant(surface, operation.path)
     await look(tenant, await keysOf(tenant), operation)
   })
   // The stream never ends: who is let in hears its beginning.

@@ -1,4 +1,5 @@
-import { eventBounds, listEventsAfter, type Event, type Subject } from '../db/activities.ts'
+import type { Subject } from '../db/activities.ts'
+import { eventBounds, listEventsAfter, type Event } from '../db/activity-events.ts'
 import { listenEvents } from '../db/audit.ts'
 import type { Database } from '../db/client.ts'
 import { systemCtx, type Ctx } from '../db/context.ts'

@@ -1,7 +1,7 @@
 import type { TransactionSql } from 'postgres'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { openFeed } from '../api/event-feed.ts'
-import { eventBounds, type Event } from '../db/activities.ts'
+import { eventBounds, type Event } from '../db/activity-events.ts'
 import { startSequencer } from '../db/audit.ts'
 import type { Bulk } from '../db/bulk.ts'
 import { bulkWork, findOverdueBulks, workBulk } from '../db/bulk-work.ts'

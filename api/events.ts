@@ -1,4 +1,4 @@
-import type { Event } from '../db/activities.ts'
+import type { Event } from '../db/activity-events.ts'
 import { startOf } from './event-feed.ts'
 import { ctxOf, requirePermission, type Principal } from './principal.ts'
 import { Problem } from './problem.ts'

@@ -117,6 +117,8 @@ const settings = (fast: boolean): Record<string, string> => ({
   max_connections: '100',
   shared_buffers: '128MB',
   jit: 'off',
+  // a first import fills tables of which no statistics tell yet: plans for empty ones get slower with every row
+  autovacuum_naptime: '5s',
   timezone: 'UTC',
   wal_level: 'minimal',
   max_wal_senders: '0',

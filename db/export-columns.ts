@@ -89,6 +89,7 @@ const specialColumns = (
 ): Record<string, Omit<ExportColumn, 'name'>> => {
   const sql = (text: string): Fragment => sqlText(tx, text)
   const own = (text: string) => ({ sql: sql(text), text: cellText })
+  const named = (text: string) => ({ sql: sql(text), text: oneOfList })
   const money = (column: string) => ({
     sql: sql(`jsonb_build_array(${a}.${column}, ${a}.currency)`),
     text: majorUnits,
@@ -97,7 +98,7 @@ const specialColumns = (
   const phone = own(`coalesce(${a}.phone, ${a}.phone_original)`)
   if (kind === 'account') return { owner, phone, revenue: money('revenue_minor') }
   if (kind === 'contact')
-    return { owner, phone, account: own(primary(a, 'account', 'account_contacts', 'contact_id')) }
+    return { owner, phone, account: named(primary(a, 'account', 'account_contacts', 'contact_id')) }
   if (kind !== 'lead' && kind !== 'deal' && kind !== 'opportunity') return {}
   return {
     owner,
@@ -112,8 +113,8 @@ const specialColumns = (
     discard_reason: own(
       `(select d.label from discard_reasons d where d.organization_id = ${a}.organization_id and d.id = ${a}.discard_reason_id)`,
     ),
-    account: own(primary(a, 'account', 'opportunity_accounts', 'opportunity_id')),
-    contact: own(primary(a, 'contact', 'opportunity_contacts', 'opportunity_id')),
+    account: named(primary(a, 'account', 'opportunity_accounts', 'opportunity_id')),
+    contact: named(primary(a, 'contact', 'opportunity_contacts', 'opportunity_id')),
   }
 }
 
@@ -132,6 +133,12 @@ export const cellText = (value: unknown): string => {
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
   if (Array.isArray(value)) return joinList(value.map((one) => cellText(one)))
   return JSON.stringify(value)
+}
+
+/** One name in a cell where several could stand: in quotes when it would be read as several, or as a quoted one. */
+const oneOfList = (value: unknown): string => {
+  const name = cellText(value)
+  return /;|^\s*"/.test(name) ? joinList([name]) : name
 }
 
 /** Minor units of a currency as an amount: 125050 EUR is `1250.50`. */

@@ -36,7 +36,7 @@ const ITEMS = /\s*"((?:[^"]|"")*)"\s*(?=;|$)|([^;]+)/g
 export const referencesIn = (kind: AssociatedKind, text: string | undefined): Reference[] => {
   if (text === undefined) return []
   const { whole, parts } = mentionsIn(kind, text)
-  return [whole, ...(parts.length > 1 ? parts : [])].flatMap(({ references }) => references)
+  return [whole, ...parts.filter((part) => part.text !== whole.text)].flatMap(({ references }) => references)
 }
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
@@ -85,15 +85,9 @@ export const resolveAssociations = (
   const resolve = (kind: AssociatedKind): Linked[] => {
     if (spelled[kind] === undefined) return []
     const { whole, parts } = mentionsIn(kind, spelled[kind])
-    const mentions = parts.length > 1 && !isThere(whole, associates) ? parts : [whole]
+    const mentions = parts.length === 0 || isThere(whole, associates) ? [whole] : parts
     return mentions.flatMap((mention) => {
-      const linked = resolveOne(
-        terms,
-        kind,
-        parts.length === 1 ? (parts[0] ?? mention) : mention,
-        associates,
-        foresight,
-      )
+      const linked = resolveOne(terms, kind, mention, associates, foresight)
       if (!('problem' in linked)) return [linked]
       problems.push({ ...linked.problem, ...at(terms, kind) })
       return []

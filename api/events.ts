@@ -19,7 +19,7 @@ export const eventsOperation = {
   permission: 'activities:read',
   summary: 'Follow what happens, live',
   description:
-    'Server-sent events: `event: change` with `{id, type, subject{kind,id}, version, run_id, approval_id}`. Send the last id you saw as `Last-Event-ID` (or `?last_event_id=`) to resume without a gap for 7 days; older than that, `event: reset` asks you to read everything again. `bulk_progress` says, at most once a second, that an act on many records has come further; it is told once and not kept.',
+    'Server-sent events: `event: change` with `{id, type, subject{kind,id}, version, run_id, approval_id}`. Send the last id you saw as `Last-Event-ID` (or `?last_event_id=`) to resume without a gap for 7 days; older than that, `event: reset` asks you to read everything again. `bulk_progress` and `import_progress` say, at most once a second, that an act on many records or an import has come further; they are told once and not kept.',
 } as const
 
 /**

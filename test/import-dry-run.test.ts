@@ -235,7 +235,7 @@ test(
           expect(again.body.counts.create, JSON.stringify(again.rows)).toBe(0)
         },
       ),
-      { numRuns: 25 },
+      { numRuns: 20 },
     )
     process.stdout.write(
       `dry run: ${files} files came to what was foreseen (${JSON.stringify(seen)}), and to nothing new again\n`,

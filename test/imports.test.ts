@@ -1,7 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { serveApi } from '../api/server.ts'
+import { startSequencer } from '../db/audit.ts'
 import { inTx } from '../db/context.ts'
 import { workImport } from '../db/import-work.ts'
+import { startImportWork } from '../tools/imports.ts'
 import { openApi, type ApiWorld } from './api.ts'
+import { eventually } from './eventually.ts'
 import { type Importing, nothing, openImporting } from './import-world.ts'
 
 let api: ApiWorld
@@ -125,16 +129,16 @@ describe('F68: a file is brought', () => {
     expect(await org.list('leads')).toHaveLength(1)
   })
 
-  test('a file of 1,201 rows goes through in pieces, each row once', async () => {
+  test('a file of 701 rows goes through in pieces, each row once', async () => {
     const big = await openImporting(api)
-    const lines = Array.from({ length: 1_201 }, (_, n) => `Person ${n},p${n}@many.example`)
+    const lines = Array.from({ length: 701 }, (_, n) => `Person ${n},p${n}@many.example`)
     const { body, rows } = await big.run(`Name,E-mail\n${lines.join('\n')}\n`)
     expect(body).toMatchObject({
-      progress: { done: 1_201, total: 1_201 },
-      counts: { ...nothing, create: 1_201 },
+      progress: { done: 701, total: 701 },
+      counts: { ...nothing, create: 701 },
     })
     expect(rows.map(({ n }) => n)).toEqual(lines.map((_, n) => n + 1))
-    expect(new Set((await big.list('leads')).map(({ email }) => email)).size).toBe(1_201)
+    expect(new Set((await big.list('leads')).map(({ email }) => email)).size).toBe(701)
   })
 
   test('what does not fit is refused by name and the nearest, and nothing is queued', async () => {
@@ -163,6 +167,41 @@ describe('F68: a file is brought', () => {
     expect((await org.ask('GET', `/api/imports/${org.organization_id}`)).status).toBe(404)
     expect((await org.ask('POST', `/api/imports/${body.id}/undo`)).body.code).toBe('import_changed_nothing')
   })
+})
+
+test('F68: a worker takes it up by itself; progress and end are heard on the events', async () => {
+  const working = await openApi({ works: true })
+  const own = await openImporting(working)
+  const served = await serveApi(working.app, { host: '127.0.0.1', port: 0 })
+  const sequencer = startSequencer(working.db, `${working.folder}/heads.jsonl`)
+  const jobs = await startImportWork(working.db)
+  const listening = new AbortController()
+  try {
+    const events = await fetch(`${served.url}/api/events`, {
+      headers: { authorization: `Bearer ${own.key}` },
+      signal: listening.signal,
+    })
+    let heard = ''
+    const reading = (async () => {
+      for await (const text of events.body!.pipeThrough(new TextDecoderStream())) heard += text
+    })().catch(() => {})
+    const { body } = await own.queue('run', 'Name,E-mail\nAna,ana@worked.example\n')
+    const said = (type: string) =>
+      heard.split('\n').some((line) => line.includes(`"type":"${type}"`) && line.includes(body.id))
+    await eventually(() => said('import_progress') && said('import_finished'))
+    expect((await own.ask('GET', `/api/imports/${body.id}`)).body).toMatchObject({
+      status: 'done',
+      counts: { create: 1 },
+    })
+    listening.abort()
+    await reading
+  } finally {
+    listening.abort()
+    await jobs.stop()
+    await served.close()
+    await sequencer.stop()
+    await working.stop()
+  }
 })
 
 describe('F68: the file of errors', () => {
@@ -225,7 +264,7 @@ describe('F68: stopping an import', () => {
 
   test('in its midst, what was done stays and is taken back whole', async () => {
     const own = await openImporting(api)
-    const lines = Array.from({ length: 1_600 }, (_, n) => `Person ${n},p${n}@midst.example`)
+    const lines = Array.from({ length: 1_100 }, (_, n) => `Person ${n},p${n}@midst.example`)
     const { body } = await own.queue('run', `Name,E-mail\n${lines.join('\n')}\n`)
     const working = workImport(api.db, own.organization_id, body.id)
     let done = 0
@@ -236,7 +275,7 @@ describe('F68: stopping an import', () => {
     expect(stopped.body.status).toBe('cancelled')
     const { create } = stopped.body.counts
     expect(create).toBeGreaterThanOrEqual(done)
-    expect(create).toBeLessThan(1_600)
+    expect(create).toBeLessThan(1_100)
     expect(await own.list('leads')).toHaveLength(create)
     const { body: undone } = await own.undo(body.id)
     expect(undone).toMatchObject({ status: 'undone', undo: { restored: create, kept_records: 0 } })

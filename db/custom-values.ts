@@ -41,15 +41,7 @@ export const selectCustom = (
     ) as each
   ), '{}')`
 
-/** The custom values of one record, by key; those of archived fields too when `archived`. */
-export const readCustomValues = async (
-  ctx: TxCtx,
-  record_id: string,
-  options: { archived?: boolean } = {},
-): Promise<Record<string, CustomValue>> =>
-  (await readCustomValuesOf(ctx, [record_id], options)).get(record_id) ?? {}
-
-/** The same of many records. */
+/** The custom values of records, by record and key; those of archived fields too when `archived`. */
 const readCustomValuesOf = async (
   { tx, organization_id }: TxCtx,
   ids: readonly string[],

@@ -44,7 +44,7 @@ export const startImport = (
     await queueTask(ctx, row, {
       task,
       done: 0,
-      request: tx.json(ready as never),
+      request: tx.json(ready),
       ...(task === 'dry_run' ? { dry_run_counts: tx.json(counts) } : { counts: tx.json(counts) }),
     })
     // Of an earlier dry run.

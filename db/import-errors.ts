@@ -45,11 +45,11 @@ const NAMED = 12
 const wordsOf = (problems: readonly RowProblem[]): string =>
   problems
     .map(({ column, message, nearest, accepted }) => {
-      const choices = Array.isArray(accepted) ? accepted.slice(0, NAMED).join(', ') : accepted
+      const choices = typeof accepted === 'string' ? accepted : (accepted ?? []).slice(0, NAMED).join(', ')
       return [
         `${column === undefined ? '' : `${column}: `}${message.replace(/\.$/, '')}.`,
         ...(nearest === undefined ? [] : [`Nearest: ${nearest}.`]),
-        ...(choices === undefined || choices === '' ? [] : [`Accepted: ${choices}.`]),
+        ...(choices === '' ? [] : [`Accepted: ${choices}.`]),
       ].join(' ')
     })
     .join(' ')

@@ -33,7 +33,7 @@ export const candidateOf = ({ ref, record }: Foreseen): Candidate => {
   const { name, email, contact_name, domain } = record()
   return {
     id: ref,
-    name: String(name ?? ''),
+    name: typeof name === 'string' ? name : '',
     archived: false,
     email: (email ?? null) as string | null,
     contact_name: (contact_name ?? null) as string | null,

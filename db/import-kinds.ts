@@ -7,7 +7,6 @@ import { invalid } from './errors.ts'
 import { createLeads, nameOfLead, requireIdentity } from './leads.ts'
 import { type Opportunity, selectOpportunity } from './opportunities.ts'
 import { refrozen, writeOpportunities } from './opportunity-changes.ts'
-import type { NewOpportunity } from './opportunity-fields.ts'
 import type { NewCard } from './opportunity-writing.ts'
 import type { Origin } from './origins.ts'
 import { type ValuesSet, writeChangesOf, type Written } from './record-changes.ts'
@@ -47,7 +46,7 @@ type KindOfImport = {
 }
 
 const cardOf = ({ input, ready: { values, warnings }, extra, from }: NewImported): NewCard => ({
-  input: input as NewOpportunity,
+  input,
   ready: { values, warnings },
   origin: { ...from, extra },
 })

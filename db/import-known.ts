@@ -52,7 +52,7 @@ export const keysOfRow = (
 const chosenValue = (match_by: string, values: Record<string, unknown>): string | undefined => {
   const value =
     match_by === 'domain' ? companyDomain({ website: textOf(values['website']) }) : values[match_by]
-  return value === undefined || value === null || value === '' ? undefined : String(value)
+  return typeof value === 'number' ? String(value) : textOf(value)
 }
 
 const externalKey = (values: Record<string, unknown>): RowKey[] => {
@@ -120,7 +120,7 @@ export const readKnown = async (
       return by.startsWith(CUSTOM) ? readByCustom(ctx, kind, by, values) : readByColumn(ctx, kind, by, values)
     }),
   )
-  return Map.groupBy(found.flat(), ({ key }) => key) as Map<string, (Candidate & { key: string })[]>
+  return Map.groupBy(found.flat(), ({ key }) => key)
 }
 
 type Found = Candidate & { key: string }

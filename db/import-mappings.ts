@@ -98,7 +98,7 @@ export const updateMapping = (
     const { name, columns, mapping, options } = { ...before, ...given(input) }
     await tx`
       update import_mappings set name = ${name}, header_hash = ${headerHash(columns)}, columns = ${tx.json(columns)},
-        mapping = ${tx.json(mapping)}, options = ${tx.json(options as never)}, version = version + 1, updated_at = now()
+        mapping = ${tx.json(mapping)}, options = ${tx.json(options)}, version = version + 1, updated_at = now()
       where organization_id = ${organization_id} and id = ${id}`
     return getMapping(ctx, id)
   })

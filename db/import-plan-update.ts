@@ -2,6 +2,7 @@ import { domainOf } from './accounts.ts'
 import { type Linked, resolveAssociations } from './import-associations.ts'
 import { type Place, placeNamed } from './import-directory.ts'
 import { at, CUSTOM, type Draft, type RowTerms, shapes, spell, type Spelled } from './import-drafts.ts'
+import { candidateOf } from './import-foresight.ts'
 import type { StandingRecord } from './import-kinds.ts'
 import { keyOf, keysOfRecord } from './import-known.ts'
 import type { LookedUp, PlannedRow, ReadRow } from './import-plan.ts'
@@ -41,7 +42,7 @@ export const planUpdate = (
 ): Pick<PlannedRow, 'result' | 'problems' | 'update'> => {
   const foreseen = found.foresight.of(ref)
   const standing = found.standing.get(ref)
-  const record = (foreseen?.record() ?? standing) as Record<string, unknown> | undefined
+  const record: Record<string, unknown> | undefined = foreseen?.record() ?? standing
   if (!record) throw new Error(`record ${ref} was found and cannot be read`)
   const spelled = spell(terms, draft.own)
   const problems: RowProblem[] = []
@@ -204,7 +205,7 @@ const takenId = (
   if (typeof value !== 'string' || value === record['external_id']) return undefined
   const key = keyOf({ by: 'external_id', value })
   const holders = [
-    ...foresight.withKey(key).map((one) => ({ id: one.ref, name: String(one.record()['name'] ?? '') })),
+    ...foresight.withKey(key).map((one) => candidateOf(one)),
     ...(candidates.get(key) ?? []).filter(({ id }) => foresight.of(id) === undefined),
   ]
   const holder = holders.find(({ id }) => id !== ref)

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { CsvChoices, type CsvDialect } from './csv-dialect.ts'
 import { cellReader } from './csv-values.ts'
 import { DomainError, type Fault, invalid } from './errors.ts'
-import { type Mapping, rowReader } from './import-columns.ts'
+import { rowReader } from './import-columns.ts'
 import type { ImportTarget } from './import-targets.ts'
 import { nearestName } from './csv-options.ts'
 
@@ -120,8 +120,3 @@ export const readDefaults = (
   if (first) throw new DomainError('invalid', 'defaults_invalid', first.message, { errors: faults })
   return Object.fromEntries(values)
 }
-
-/** The fields that columns go to. */
-export const mappedFields = (mapping: Mapping): string[] => [
-  ...new Set(Object.values(mapping).filter((field): field is string => !!field)),
-]

@@ -54,7 +54,7 @@ export const NewScoreFormula = z.object({
 })
 export type NewScoreFormula = z.infer<typeof NewScoreFormula>
 
-export const ScoreFormulaChange = NewScoreFormula
+export const ScoreFormulaChange = NewScoreFormula.partial()
 export type ScoreFormulaChange = z.infer<typeof ScoreFormulaChange>
 
 /** How an act on a formula is told apart from the same one upon another version, and why it is done. */

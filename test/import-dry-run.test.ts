@@ -138,7 +138,7 @@ const row = fc
   )
   .map(([...parts]): string[] => {
     const said = parts.pop() as number[]
-    const [stage = '', reason = ''] = parts.pop() as string[]
+    const [stage = '', reason = ''] = parts.pop() as unknown as string[]
     const cells = (parts as string[]).map((cell, n) => (n < 2 || said.includes(n) ? cell : ''))
     return [...cells, stage, reason]
   })

@@ -26,11 +26,6 @@ export const lead_hints = pgTable(
   (t) => [
     primaryKey({ columns: [t.organization_id, t.hint, t.opportunity_id] }),
     index('lead_hints_lead').on(t.organization_id, t.opportunity_id),
-    foreignKey({
-      name: 'lead_hints_owner',
-      columns: [t.organization_id, t.opportunity_id],
-      foreignColumns: [opportunities.organization_id, opportunities.id],
-    }).onDelete('cascade'),
   ],
 )
 

@@ -1,15 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openApi, type ApiWorld } from './api.ts'
-import { type Importing, nothing, openImporting } from './import-world.ts'
+import { nothing, leadOf, openImporting } from './import-world.ts'
 
 let api: ApiWorld
 beforeAll(async () => {
   api = await openApi()
 })
 afterAll(() => api.stop())
-
-const leadOf = async (own: Importing, email: string): Promise<any> =>
-  (await own.list('leads')).find((lead) => lead.email === email)
 
 describe('F70: rows of people who are there already', () => {
   test('are recognised by e-mail, telephone, external id, and company domain with name, and passed by', async () => {

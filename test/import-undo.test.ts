@@ -1,15 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openApi, type ApiWorld } from './api.ts'
-import { type Importing, nothing, openImporting } from './import-world.ts'
+import { type Importing, nothing, leadOf, openImporting } from './import-world.ts'
 
 let api: ApiWorld
 beforeAll(async () => {
   api = await openApi()
 })
 afterAll(() => api.stop())
-
-const leadOf = async (own: Importing, email: string): Promise<any> =>
-  (await own.list('leads')).find((lead) => lead.email === email)
 
 /** What of a lead an undo puts back: not when and how often it was written, nor that its close was put off. */
 const lasting = (lead: Record<string, unknown>): Record<string, unknown> =>

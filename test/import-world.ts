@@ -130,3 +130,7 @@ export const recordsOf = async (own: Importing, { rows }: Worked, noun = 'leads'
 /** What is wrong with each row first. */
 export const problemsOf = ({ rows }: Worked): (RowProblem | undefined)[] =>
   rows.map(({ problems }) => problems[0])
+
+/** The lead with this address. */
+export const leadOf = async (own: Importing, email: string): Promise<any> =>
+  (await own.list('leads')).find((lead) => lead.email === email)

@@ -9,7 +9,7 @@ import { readPipeline, requirePipelineInUse, type StageKind } from './pipelines.
 import {
   type FormerPlace,
   type Place,
-  placeAmong,
+  placeAndEnd,
   positionAfter,
   positionAgain,
   positionAt,
@@ -122,9 +122,8 @@ export const enterStage = async (
   const { tx, organization_id } = ctx
   const moved = lane.pipeline_id !== before.pipeline_id
   const is_lead = before.kind === 'lead'
-  const [{ position, at_end }, left, from] = await Promise.all([
-    positionEntering(ctx, lane.id, place),
-    placeLeft(ctx, before),
+  const [{ position, left, at_end }, from] = await Promise.all([
+    placesOf(ctx, before, lane.id, place),
     moved ? pipelineName(ctx, before.pipeline_id) : lane.pipeline,
     // Asked for with the rest, so that scoring again waits for nothing.
     is_lead ? activeFormula(ctx) : undefined,
@@ -206,33 +205,39 @@ export const stageChange = (
   },
 })
 
-/** Where a card goes in the column that it enters; `at_end` says that its former place there is gone. */
-const positionEntering = async (
+/** Where a card stood in the column that it leaves, and where it goes in the one that it enters. */
+type Places = {
+  position: string
+  left: FormerPlace | undefined
+  /** Its former place there is gone. */
+  at_end?: true
+}
+
+const placesOf = async (
   ctx: TxCtx,
-  stage_id: string,
-  place: Place | Back | undefined,
-): Promise<{ position: string; at_end?: true }> => {
-  if (!place || !('back' in place)) return { position: await positionIn(ctx, stage_id, place) }
-  const position = await positionAgain(ctx.tx, columnOf(ctx, stage_id), place.back)
-  return position === undefined ? { position: await positionIn(ctx, stage_id), at_end: true } : { position }
+  { id, stage_id }: Pick<Opportunity, 'id' | 'stage_id'>,
+  to: string,
+  place: Place | Back = {},
+): Promise<Places> => {
+  const { tx } = ctx
+  // Of cards that leave side by side without their neighbours of then: those go as well, and looking for the next one
+  // would pass over all that have gone.
+  const [{ left, end }, back, wanted] = await Promise.all([
+    ctx.together
+      ? { left: await placeOfMany(ctx, id), end: undefined }
+      : placeAndEnd(tx, columnOf(ctx, stage_id), id, columnOf(ctx, to)),
+    'back' in place ? positionAgain(tx, columnOf(ctx, to), place.back) : undefined,
+    'back' in place || !(place.before_id ?? place.after_id) ? undefined : positionIn(ctx, to, place),
+  ])
+  const position = back ?? wanted ?? end ?? (await nextAtEnd(ctx, to))
+  return { position, left, ...('back' in place && back === undefined ? { at_end: true } : {}) }
 }
 
 /** The position of a place in a column of the board. */
-export const positionIn = (ctx: TxCtx, stage_id: string, place?: Place): Promise<string> => {
-  const { before_id, after_id } = place ?? {}
-  if (ctx.together && before_id === undefined && after_id === undefined) return nextAtEnd(ctx, stage_id)
-  return positionAt(ctx.tx, columnOf(ctx, stage_id), place)
-}
+export const positionIn = (ctx: TxCtx, stage_id: string, place: Place): Promise<string> =>
+  positionAt(ctx.tx, columnOf(ctx, stage_id), place)
 
-/**
- * Where a card stands that leaves its column. Of cards that leave side by side without their neighbours of then: those go
- * as well, and looking for the next one would pass over all that have gone.
- */
-const placeLeft = async (
-  ctx: TxCtx,
-  { id, stage_id }: Pick<Opportunity, 'id' | 'stage_id'>,
-): Promise<FormerPlace | undefined> => {
-  if (!ctx.together) return placeAmong(ctx.tx, columnOf(ctx, stage_id), id)
+const placeOfMany = async (ctx: TxCtx, id: string): Promise<FormerPlace | undefined> => {
   const position = await positionOf(ctx, id)
   return position === undefined ? undefined : { position, after_id: null, before_id: null }
 }

@@ -48,18 +48,29 @@ export const FormerPlace = z.object({
 })
 export type FormerPlace = z.infer<typeof FormerPlace>
 
-/** Where a row of `rows` stands; nothing when it is not among them. */
-export const placeAmong = async (
+/**
+ * Where a row of `rows` stands, as long as it is among them, and the position behind the last one of `others`: what a move
+ * to their end asks for, in one look.
+ */
+export const placeAndEnd = async (
   tx: TransactionSql,
   rows: PendingQuery<Row[]>,
   id: string,
-): Promise<FormerPlace | undefined> => {
-  const [place] = await tx<FormerPlace[]>`
+  others: PendingQuery<Row[]>,
+): Promise<{ left: FormerPlace | undefined; end: string }> => {
+  const [found] = await tx<
+    (Omit<FormerPlace, 'position'> & { position: string | null; last: string | null })[]
+  >`
     select n.position,
       (select id ${rows} and position < n.position order by position desc limit 1) as after_id,
-      (select id ${rows} and position > n.position order by position limit 1) as before_id
-    from (select position ${rows} and id = ${id}) as n`
-  return place
+      (select id ${rows} and position > n.position order by position limit 1) as before_id,
+      (select position ${others} order by position desc limit 1) as last
+    from (values (1)) as one left join lateral (select position ${rows} and id = ${id}) as n on true`
+  const { position = null, after_id = null, before_id = null, last = null } = found ?? {}
+  return {
+    left: position === null ? undefined : { position, after_id, before_id },
+    end: generateKeyBetween(last, null),
+  }
 }
 
 /**

@@ -83,7 +83,7 @@ export const activities = [
         actor_id: z.string().max(100).optional().describe('Who did it.'),
         subject_kind: z.string().max(50).optional(),
         subject_id: z.uuid().optional(),
-        from: Moment.optional(),
+        from: Moment.optional().describe('By when it occurred, as it reads now.'),
         to: Moment.optional().describe('Not included.'),
       }),
       response: listOf(ActivityShape),

@@ -1,5 +1,6 @@
 import type { Database } from './client.ts'
 import { inTx, sendStatement, systemCtx, type TxCtx } from './context.ts'
+import { freshPlans } from './fresh-plans.ts'
 import { FIELDS_COMPARED, findMatches, type Match, type Sought } from './lead-matching.ts'
 import { enqueue } from './queue.ts'
 import { insertRows } from './row-sets.ts'
@@ -8,12 +9,15 @@ import { gathered } from './together.ts'
 /** So many leads are compared in the transaction that wrote them; of more, a job sees to it. */
 const AT_ONCE = 20
 
+/** Very many come from an import, whose rows go first. */
+const LATER_S = 60
+
 /**
  * Looks for duplicates of leads that were made or changed, and keeps what it finds for people to look through, in place of
  * what was found before. What somebody said is not the same stays said.
  */
 export const pairLeads = gathered<string>(async (ctx, ids) => {
-  if (ids.length > AT_ONCE) await enqueue(ctx, 'leads.written', { lead_ids: [...ids] })
+  if (ids.length > AT_ONCE) await enqueue(ctx, 'leads.written', { lead_ids: [...ids] }, LATER_S)
   else if (ids.length > 0) await pairNow(ctx, ids)
 })
 
@@ -25,7 +29,10 @@ export const pairWritten = async (
 ): Promise<void> => {
   const ctx = systemCtx(db, organization_id, 'duplicates')
   for (let n = 0; n < lead_ids.length; n += AT_ONCE)
-    await inTx(ctx, (ctx) => pairNow(ctx, lead_ids.slice(n, n + AT_ONCE)))
+    await inTx(ctx, async (ctx) => {
+      await freshPlans(ctx, 'opportunities')
+      await pairNow(ctx, lead_ids.slice(n, n + AT_ONCE))
+    })
 }
 
 const pairNow = async (ctx: TxCtx, ids: readonly string[]): Promise<void> => {

@@ -119,6 +119,8 @@ const settings = (fast: boolean): Record<string, string> => ({
   jit: 'off',
   // a first import fills tables of which no statistics tell yet: plans for empty ones get slower with every row
   autovacuum_naptime: '5s',
+  autovacuum_analyze_scale_factor: '0.3',
+  autovacuum_vacuum_insert_scale_factor: '0.5',
   timezone: 'UTC',
   wal_level: 'minimal',
   max_wal_senders: '0',

@@ -24,6 +24,8 @@ export type RowTerms = {
   country: string | null
   defaults: Record<string, unknown>
   columnOf: (field: string) => string | undefined
+  /** The same as long as rows would be read the same. */
+  version: string
   read: (cells: readonly string[]) => RowReading
 }
 
@@ -81,6 +83,7 @@ export const rowTerms = (
     targets: new Map(targets.map((target) => [target.field, target])),
     defaults: readDefaults(request.defaults, targets),
     columnOf: (field) => columns.get(field),
+    version: JSON.stringify([from, targets]),
     read: rowReader(request.dialect, request.mapping, targets),
   }
 }

@@ -65,7 +65,7 @@ export const planRows = async (
   foresight: Foresight,
   options: PlanOptions,
 ): Promise<PlannedRow[]> => {
-  const read = rows.map((row) => readRow(terms, row))
+  const read = readAhead(terms, rows)
   const { candidates, prints, associates, standing } = await lookUp(ctx, terms, read, options)
   const planned: PlannedRow[] = []
   let acts = 0
@@ -92,6 +92,18 @@ export type LookedUp = {
   standing: ReadonlyMap<string, StandingRecord>
   foresight: Foresight
 }
+
+const ahead = new WeakMap<CsvRow, { version: string; read: ReadRow }>()
+
+/** Reads rows, each once as long as the terms are the same: what is read while others are written is not read again. */
+export const readAhead = (terms: RowTerms, rows: readonly CsvRow[]): ReadRow[] =>
+  rows.map((row) => {
+    const known = ahead.get(row)
+    if (known?.version === terms.version) return known.read
+    const read = readRow(terms, row)
+    ahead.set(row, { version: terms.version, read })
+    return read
+  })
 
 const readRow = (terms: RowTerms, row: CsvRow): ReadRow => {
   const draft = readDraft(terms, row)

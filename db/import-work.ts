@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { tellPassing } from './audit.ts'
 import type { Database } from './client.ts'
 import { type Ctx, inTx, sendStatement, type TxCtx } from './context.ts'
@@ -7,7 +8,7 @@ import { freshPlans } from './fresh-plans.ts'
 import { readDirectory } from './import-directory.ts'
 import { type RowTerms, rowTerms } from './import-drafts.ts'
 import { type Foresight, openForesight } from './import-foresight.ts'
-import { type PlannedRow, planRows } from './import-plan.ts'
+import { type PlannedRow, planRows, readAhead } from './import-plan.ts'
 import type { ReadyRequest } from './import-request.ts'
 import { undoPieces } from './import-undo.ts'
 import { type RowOutcome, writePlanned, writeSingly } from './import-write.ts'
@@ -60,19 +61,31 @@ const workRows = async (ctx: Ctx, job: ImportJob, stopping?: AbortSignal): Promi
     batch_rows: importWork.piece,
     after: at.done,
   })
-  for await (const batch of rows) {
+  let next = rows.next()
+  for (;;) {
+    const { value: batch, done } = await next
+    if (done) break
+    // While these are written.
+    next = rows.next()
+    const following = next.then(({ value }) => value ?? [])
+    following.catch(() => {})
     for (let rest = batch; rest.length > 0 && !at.ended;) {
-      if (stopping?.aborted) return releaseImport(ctx, job)
+      if (stopping?.aborted) {
+        await rows.return(undefined)
+        return releaseImport(ctx, job)
+      }
       const tells = Date.now() - told >= importWork.tell_ms
       if (tells) told = Date.now()
       const before = at
       at = dry
         ? await tryPiece(ctx, job, rest, foresight, at, tells)
-        : await persistently(importLeases, () => workPiece(ctx, job, rest, before, tells))
+        : await persistently(importLeases, () => workPiece(ctx, job, rest, { at: before, tells, following }))
       rest = rest.slice(rest.findLastIndex(({ n }) => n <= at.done) + 1)
     }
-    if (at.ended) return
+    if (at.ended) break
   }
+  await rows.return(undefined)
+  if (at.ended) return
   await inTx(ctx, (ctx) =>
     endImport(ctx, job, dry ? 'dry_run_done' : 'done', { done: at.done, total: at.done, counts: at.counts }),
   )
@@ -98,20 +111,22 @@ const readTerms = async (ctx: TxCtx, job: ImportJob): Promise<RowTerms> => {
   })
 }
 
+/** Where a piece stands in its file, and the rows after it. */
+type Piece = { at: Standing; tells: boolean; following: Promise<readonly CsvRow[]> }
+
 /** One piece of a run: planned and written in one transaction, with what each row came to and how far it is. */
 const workPiece = async (
   ctx: Ctx,
   job: ImportJob,
   rows: readonly CsvRow[],
-  at: Standing,
-  tells: boolean,
+  piece: Piece,
 ): Promise<Standing> => {
   try {
-    return await runPiece(ctx, job, rows, at, { tells, singly: false })
+    return await runPiece(ctx, job, rows, piece, false)
   } catch (error) {
     if (!(error instanceof DomainError)) throw error
     // Somebody was faster with something that a row needed: it is found by going row by row.
-    return runPiece(ctx, job, rows, at, { tells, singly: true })
+    return runPiece(ctx, job, rows, piece, true)
   }
 }
 
@@ -119,8 +134,8 @@ const runPiece = (
   ctx: Ctx,
   job: ImportJob,
   rows: readonly CsvRow[],
-  at: Standing,
-  { tells, singly }: { tells: boolean; singly: boolean },
+  { at, tells, following }: Piece,
+  singly: boolean,
 ): Promise<Standing> =>
   inTx(ctx, async (ctx) => {
     const { cancelled } = await beginPiece(importLeases, ctx, job)
@@ -133,7 +148,12 @@ const runPiece = (
       cuts: true,
     })
     const outcomes = await (singly ? writeSingly : writePlanned)(ctx, terms, job, planned)
-    return keep(ctx, job, outcomes, at, tells)
+    const kept = keep(ctx, job, outcomes, at, tells)
+    kept.catch(() => {})
+    // The database is busy with what was sent: time to read the next rows.
+    await setImmediate()
+    readAhead(terms, await following.catch(() => []))
+    return kept
   })
 
 /** A dry run goes as far as planning, and is rolled back by this. */

@@ -114,7 +114,11 @@ export const writeKeys = (
       delete from opportunity_keys where organization_id = ${organization_id} and opportunity_id = any(${ids}::uuid[])`,
     )
   const keys = leads.flatMap((lead) => keysOf(lead).map((key) => ({ ...key, id: lead.id })))
-  const hints = leads.flatMap((lead) => hintsOf(traitsOf(lead)).map((hint) => ({ hint, id: lead.id })))
+  const hints = leads.flatMap((lead) =>
+    [...new Set(hintsOf(traitsOf(lead)))].map((hint) => ({ hint, id: lead.id })),
+  )
+  // Whoever changes the same lead at the same time writes the same.
+  const settled = made ? tx`` : tx`on conflict do nothing`
   if (keys.length > 0)
     sendStatement(
       ctx,
@@ -122,7 +126,7 @@ export const writeKeys = (
         insert into opportunity_keys (organization_id, opportunity_id, kind, value)
         select ${organization_id}::uuid, k.* from unnest(
           ${keys.map(({ id }) => id)}::uuid[], ${keys.map(({ kind }) => kind)}::text[], ${keys.map(({ value }) => value)}::text[]) as k
-        on conflict do nothing`,
+        ${settled}`,
     )
   if (hints.length > 0)
     sendStatement(
@@ -131,7 +135,7 @@ export const writeKeys = (
         insert into lead_hints (organization_id, opportunity_id, hint)
         select ${organization_id}::uuid, h.* from unnest(
           ${hints.map(({ id }) => id)}::uuid[], ${hints.map(({ hint }) => hint)}::int8[]) as h
-        on conflict do nothing`,
+        ${settled}`,
     )
 }
 

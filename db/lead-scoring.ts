@@ -100,7 +100,12 @@ export type ScoredLead = {
  * Writes scores beside their leads, in one statement: derived rows, so the leads' versions stay and nothing is said on a
  * timeline.
  */
-export const saveScores = (ctx: TxCtx, formula: string, rows: readonly ScoredLead[]): void => {
+export const saveScores = (
+  ctx: TxCtx,
+  formula: string,
+  rows: readonly ScoredLead[],
+  { made = false }: { made?: boolean } = {},
+): void => {
   const { tx } = ctx
   const guarded = rows.some(({ standing }) => standing !== undefined)
   const now = new Date().toISOString()
@@ -116,7 +121,9 @@ export const saveScores = (ctx: TxCtx, formula: string, rows: readonly ScoredLea
       verdict_reason: judged ? scored.verdict_reason : null,
       scored_at: standing?.scored_at ?? now,
     })),
-    tx`on conflict (organization_id, opportunity_id) do update set score = excluded.score, reasons = excluded.reasons,
+    made
+      ? tx``
+      : tx`on conflict (organization_id, opportunity_id) do update set score = excluded.score, reasons = excluded.reasons,
       formula = excluded.formula, verdict = coalesce(excluded.verdict, opportunity_scores.verdict),
       verdict_reason = coalesce(excluded.verdict_reason, opportunity_scores.verdict_reason), scored_at = clock_timestamp()
       ${guarded ? tx`where opportunity_scores.scored_at = excluded.scored_at` : tx``}`,
@@ -136,6 +143,7 @@ export const saveNewScores = (
       const lead_id = ids[n]
       return lead_id === undefined ? [] : [{ lead_id, scored }]
     }),
+    { made: true },
   )
 
 /**

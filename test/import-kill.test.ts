@@ -22,10 +22,10 @@ import { openWorld, type World } from './world.ts'
 const full = process.env['CHAOS'] === 'full'
 const scale = full
   ? { rows: 20_000, kills: 20, later_kills: 10, piece: 500, edits: 200 }
-  : { rows: 500, kills: 5, later_kills: 2, piece: 40, edits: 20 }
+  : { rows: 500, kills: 4, later_kills: 1, piece: 40, edits: 20 }
 const seed = Number(process.env['CHAOS_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const random = randomFrom(seed)
-const LEASE_MS = full ? 3_000 : 1_000
+const LEASE_MS = full ? 3_000 : 800
 const WORKER = path.join(import.meta.dirname, 'import-worker.ts')
 
 let world: World
@@ -73,7 +73,7 @@ const standing = (ctx: Ctx, id: string) => inTx(ctx, (ctx) => readImport(ctx, id
 /** Works an import in processes that are killed at random rows, and lets the last one finish. Answers how many were killed in its midst. */
 const workUnderFire = async (ctx: Ctx, id: string, kills: number): Promise<number> => {
   const { total } = await standing(ctx, id)
-  const at = Array.from({ length: kills }, () => Math.floor(random() * total * 0.95)).toSorted(
+  const at = Array.from({ length: kills }, () => Math.floor(random() * total * 0.85)).toSorted(
     (a, b) => a - b,
   )
   let interrupted = 0
@@ -220,7 +220,7 @@ test(
     process.stdout.write(
       `P7: ${scale.rows.toLocaleString('en')} rows, seed ${seed}: killed in its midst ${killed} times while importing, ${killed_later} while updating, ${killed_undoing} and ${killed_at_last} while undoing; equal to an uninterrupted run; imported again: ${again.counts.create} rows; undone but for ${edited.length} that somebody edited; ${seconds} s\n`,
     )
-    expect(killed).toBeGreaterThanOrEqual(Math.ceil(scale.kills * 0.8))
+    expect(killed).toBeGreaterThanOrEqual(Math.floor(scale.kills * 0.8))
     expect(kills.reduce((sum, n) => sum + n, 0)).toBeGreaterThanOrEqual(scale.kills)
   },
   full ? 3_600_000 : 120_000,

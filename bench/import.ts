@@ -155,7 +155,7 @@ try {
         unit: 'MB',
         more: false,
         target: { at_most: TARGET.growth_mb },
-        how: `by how much the resident memory of API and worker in one process grew at most in these imports, over what it was when the file was there. Limit: none is measured beside it`,
+        how: 'by how much the resident memory of API and worker in one process grew at most in these imports, over what it was when the file was there. Limit: none is measured beside it',
       },
       [{ value: growth, limit: growth }],
     ),

@@ -26,6 +26,7 @@ const benchmarks = [
   'first-call',
   'start-up',
   'memory',
+  'import',
   'bulk',
   ...onLargeDatabase,
 ] as const

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import canonicalize from 'canonicalize'
 import type { PendingQuery, Row, TransactionSql } from 'postgres'
 import { v7 as uuidv7 } from 'uuid'
@@ -145,7 +145,10 @@ export const recordActivity = async (ctx: TxCtx, activity: NewActivity): Promise
 export const recordActivities = (ctx: TxCtx, activities: readonly NewActivity[]): string[] => {
   if (activities.length === 0) return []
   const { tx } = ctx
-  const rows = activities.map((activity) => rowOf(ctx, activity))
+  const salts = randomBytes(SALT_BYTES * activities.length)
+  const rows = activities.map((activity, n) =>
+    rowOf(ctx, activity, salts.toString('base64url', n * SALT_BYTES, (n + 1) * SALT_BYTES)),
+  )
   sendStatement(
     ctx,
     tx`
@@ -169,11 +172,12 @@ export const recordActivities = (ctx: TxCtx, activities: readonly NewActivity[])
   return rows.map(({ id }) => id)
 }
 
-const rowOf = (ctx: TxCtx, activity: NewActivity) => {
+const SALT_BYTES = 16
+
+const rowOf = (ctx: TxCtx, activity: NewActivity, salt: string) => {
   const { id = uuidv7(), occurred_at = new Date() } = activity
   const { actor, recording } = ctx
   const data = storableJson({ ...activity.data, ...recording?.data }) as Record<string, unknown>
-  const salt = randomBytes(16).toString('base64url')
   const reason = activity.reason ?? recording?.reason ?? null
   recording?.recorded.push({ id, type: activity.type, data })
   return {
@@ -199,10 +203,7 @@ const rowOf = (ctx: TxCtx, activity: NewActivity) => {
 
 /** SHA-256 over salt and payload (RFC 8785 canonical JSON), hex: what the chain keeps of the payload. */
 export const hashPayload = (salt: string, payload: { data: unknown; reason: string | null }): string =>
-  createHash('sha256')
-    .update(salt)
-    .update(canonicalize(payload) ?? '')
-    .digest('hex')
+  hash('sha256', salt + (canonicalize(payload) ?? ''))
 
 export type TimelineFilter = {
   actor?: 'human' | 'agent' | 'system' | undefined

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { z } from 'zod'
 import { AccountFields } from './accounts.ts'
 import { ContactFields } from './contacts.ts'
@@ -130,10 +130,8 @@ export const readDraft = (terms: RowTerms, { n, line, cells, fault }: CsvRow): D
 }
 
 const fingerprintOf = (kind: RecordKind, said: readonly string[]): string => {
-  const hash = createHash('sha256')
-    .update(`${kind}\n${said.join('\n')}`)
-    .digest('hex')
-  return `${hash.slice(0, 8)}-${hash.slice(8, 12)}-${hash.slice(12, 16)}-${hash.slice(16, 20)}-${hash.slice(20, 32)}`
+  const digest = hash('sha256', `${kind}\n${said.join('\n')}`)
+  return `${digest.slice(0, 8)}-${digest.slice(8, 12)}-${digest.slice(12, 16)}-${digest.slice(16, 20)}-${digest.slice(20, 32)}`
 }
 
 /** Parts what a row says by what it means for a record, and looks up the words that name people and reasons. */

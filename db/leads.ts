@@ -3,7 +3,7 @@ import { recordActivities } from './activities.ts'
 import type { Ctx, TxCtx } from './context.ts'
 import { pairLeads } from './duplicate-pairs.ts'
 import { invalid } from './errors.ts'
-import { instructionIn, instructionWarning, recordInstruction } from './lead-injection.ts'
+import { type Instruction, instructionIn, instructionWarning, recordInstruction } from './lead-injection.ts'
 import { lockOpportunity, type Opportunity } from './opportunities.ts'
 import { updateOpportunity } from './opportunity-changes.ts'
 import { NewOpportunity, OpportunityChange } from './opportunity-fields.ts'
@@ -81,12 +81,22 @@ export const nameOfLead = (values: Record<string, unknown>): string => {
   return typeof name === 'string' && name !== '' ? name : calledBy(values)
 }
 
+/** Looked for once: a warning and a line on the timeline come of it. */
+const instructionOf = (values: Record<string, unknown>): Instruction | undefined => {
+  const known = instructions.get(values)
+  if (known) return known.found
+  const found = instructionIn(values)
+  instructions.set(values, { found })
+  return found
+}
+const instructions = new WeakMap<object, { found: Instruction | undefined }>()
+
 const rules: KindRules = {
   kind: 'lead',
   nameOf: nameOfLead,
   requireIdentity,
   warningsOf: (values) => {
-    const instruction = instructionIn(values)
+    const instruction = instructionOf(values)
     return instruction ? [instructionWarning(instruction)] : []
   },
   follow: async (ctx, made) => {
@@ -101,7 +111,7 @@ const rules: KindRules = {
       ),
     )
     for (const { id, values, from } of made) {
-      const instruction = instructionIn(values)
+      const instruction = instructionOf(values)
       if (instruction) await recordInstruction(ctx, id, instruction, from.submission_id)
     }
     await pairLeads(

@@ -45,15 +45,19 @@ export const writeOriginsOf = (
     ({ record, origin }) => `${record.kind} ${JSON.stringify(origin)}`,
   ).values()) {
     const [first] = records
-    const rows = records.flatMap(({ record, fields }) => fields.map((field) => ({ id: record.id, field })))
-    if (!first || rows.length === 0) continue
+    const given_fields = records
+      .filter(({ fields }) => fields.length > 0)
+      .map(({ record, fields }) => [record.id, fields])
+    if (!first || given_fields.length === 0) continue
     const { record, origin } = first
     sendStatement(
       ctx,
       tx`
         insert into record_origins (organization_id, record_kind, record_id, field, origin, tainted)
-        select ${organization_id}::uuid, ${record.kind}::text, r.id, r.field, ${tx.json(origin)}::jsonb, ${OUTSIDE.has(origin.kind)}::boolean
-        from unnest(${rows.map(({ id }) => id)}::uuid[], ${rows.map(({ field }) => field)}::text[]) as r (id, field)
+        select ${organization_id}::uuid, ${record.kind}::text, (r.given ->> 0)::uuid, f.field, ${tx.json(origin)}::jsonb,
+          ${OUTSIDE.has(origin.kind)}::boolean
+        from json_array_elements(${JSON.stringify(given_fields)}::text::json) as r (given)
+        cross join lateral json_array_elements_text(r.given -> 1) as f (field)
         ${
           made
             ? tx``

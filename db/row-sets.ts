@@ -15,9 +15,10 @@ export const insertRows = (
 ): void => {
   if (rows.length === 0) return
   const { tx, organization_id } = ctx
-  const names = [...new Set(rows.flatMap((row) => Object.keys(row)))]
+  const names = new Set<string>()
+  for (const row of rows) for (const name in row) names.add(name)
   // One by one: as a list, what stands before would decide how the driver writes them.
-  const columns = names.map((name) => tx`, ${tx(name)}`)
+  const columns = Array.from(names, (name) => tx`, ${tx(name)}`)
   sendStatement(
     ctx,
     tx`

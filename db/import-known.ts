@@ -231,7 +231,7 @@ export const matchLabel = (by: string): string =>
 /** What is kept of how a row was recognised. */
 export const matchName = (by: string): string => by.replace(OF_LEADS, '')
 
-/** So many earlier imports of a row are looked at. */
+/** So many earlier imports of a row are looked at, the latest ones: they name the record that is there now. */
 const EARLIER = 20
 
 /** An imported row that said the same, and its record. */
@@ -254,7 +254,7 @@ export const readFingerprints = async (
     cross join lateral (
       select s.fingerprint, s.import_id, s.line, s.record_id from import_rows s
       where s.organization_id = ${organization_id} and s.fingerprint = w.fingerprint and s.record_id is not null
-      limit ${EARLIER}
+      order by s.import_id desc limit ${EARLIER}
     ) as r`
   if (prints.length === 0) return new Map()
   const rows = await tx<(SaidBefore & { fingerprint: string })[]>`

@@ -12,8 +12,8 @@ const isolated = { setupFiles: 'test/environment.ts' }
 /** Three suites: `unit` and `e2e` are `npm test`, `evals` is `npm run evals`. */
 export default defineConfig({
   test: {
-    // Many tests wait, for a lease, a job or a mail server: three at a time keep two cores busy.
-    maxWorkers: 3,
+    // Many tests wait for a lease or a mail server: two at a time on two cores.
+    maxWorkers: 2,
     projects: [
       { test: { ...shared, ...isolated, name: 'unit', include: ['test/*.test.ts'], testTimeout: 30_000 } },
       {

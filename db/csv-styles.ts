@@ -104,20 +104,22 @@ const MOSTLY = 0.8
 const decide = (columns: readonly string[], seen: Seen[], hints: StyleHints): CellStyles => {
   const numeric = seen.filter(({ numbers, cells }) => numbers > 0 && numbers >= cells * MOSTLY)
   const decimal = decideDecimal(numeric, hints)
+  // A column of dates may have many that are none; whatever becomes of it, what it has are dates in one style.
   const dated = columns.flatMap((column, n) => {
     const one = seen[n]
-    return one && one.dates > 0 && one.dates >= one.cells * MOSTLY ? [{ column, seen: one }] : []
+    return one && one.dates > 0 && one.dates >= one.numbers ? [{ column, seen: one }] : []
   })
-  const sure = dated.map(({ seen }) => seen)
-  const date_reasons = dated.map(({ column, seen }) => ({
+  const sure = dated.map(({ seen }) => seen).filter(({ dates, cells }) => dates >= cells * MOSTLY)
+  const decided = dated.map(({ column, seen }) => ({
     column,
+    told: seen.dates >= seen.cells / 2,
     ...decideDate(seen, sure, decimal.decimal, hints),
   }))
   return {
     ...decimal,
     thousands: decideThousands(numeric, decimal.decimal),
-    dates: Object.fromEntries(date_reasons.map(({ column, style }) => [column, style])),
-    date_reasons,
+    dates: Object.fromEntries(decided.map(({ column, style }) => [column, style])),
+    date_reasons: decided.flatMap(({ told, ...reason }) => (told ? [reason] : [])),
   }
 }
 

@@ -4,6 +4,7 @@ import type { Foresight } from './import-foresight.ts'
 import type { RowProblem } from './imports.ts'
 import { companyDomain } from './lead-keys.ts'
 import { Email } from './lead-fields.ts'
+import { bestNamed, recordNameKey } from './name-keys.ts'
 import { clip } from './text.ts'
 
 type AssociatedKind = 'account' | 'contact'
@@ -17,7 +18,8 @@ export type Linked = { id: string } | { make: Reference; ref: string }
 /** What the references of a piece can mean, by `nameOf`. */
 export type Associates = Map<string, { id: string; name: string }[]>
 
-export const nameOf = ({ kind, by, value }: Reference): string => `${kind} ${by} ${value}`
+const nameOf = ({ kind, by, value }: Reference): string =>
+  `${kind} ${by} ${by === 'name' ? recordNameKey(value) : value}`
 
 /** Something that a cell names: what it can mean, the likeliest first. */
 type Mention = { text: string; references: Reference[] }
@@ -62,11 +64,12 @@ export const readAssociates = async (ctx: TxCtx, references: readonly Reference[
   const found = await Promise.all(
     groups.map(async (among) => {
       const [{ kind, by } = { kind: 'account', by: 'name' }] = among
-      const values = [...new Set(among.map(({ value }) => value))]
+      const column = by === 'name' ? 'name_key' : by
+      const values = [...new Set(among.map(({ value }) => (by === 'name' ? recordNameKey(value) : value)))]
       const rows = await tx<{ id: string; name: string; value: string }[]>`
-        select id, name, ${tx(by)}::text as value from ${tx(`${kind}s`)}
+        select id, name, ${tx(column)}::text as value from ${tx(`${kind}s`)}
         where organization_id = ${organization_id} and archived_at is null
-          and ${tx(by)} = any(${values}::${by === 'id' ? tx`uuid[]` : tx`text[]`})
+          and ${tx(column)} = any(${values}::${by === 'id' ? tx`uuid[]` : tx`text[]`})
         order by id`
       return rows.map(({ id, name, value }) => ({ id, name, key: `${kind} ${by} ${value}` }))
     }),
@@ -107,7 +110,7 @@ const resolveOne = (
   foresight: Foresight,
 ): Linked | { problem: RowProblem } => {
   for (const reference of references) {
-    const there = associates.get(nameOf(reference)) ?? []
+    const there = bestNamed(text, associates.get(nameOf(reference)) ?? [])
     const [first, second] = there
     if (first && second)
       return {
@@ -118,11 +121,11 @@ const resolveOne = (
         },
       }
     if (first) return { id: first.id }
-    const ref = foresight.association(nameOf(reference))
-    if (ref !== undefined) return { make: reference, ref }
+    const ref = refOfMade(reference)
+    if (foresight.isMade(ref)) return { make: reference, ref }
   }
   const [make] = references
-  if (make && make.by !== 'id' && request.create_associations) return { make, ref: `made:${nameOf(make)}` }
+  if (make && make.by !== 'id' && request.create_associations) return { make, ref: refOfMade(make) }
   return {
     problem: {
       code: `${kind}_unknown`,
@@ -134,6 +137,9 @@ const resolveOne = (
     },
   }
 }
+
+/** How a record is called that is made because rows name it. */
+const refOfMade = (make: Reference): string => `made:${nameOf(make)}`
 
 const distinct = (linked: readonly Linked[]): Linked[] => [
   ...new Map(linked.map((one) => ['id' in one ? one.id : one.ref, one])).values(),

@@ -13,9 +13,9 @@ export type Foresight = {
   /** The row that said the same, if one did. */
   saidBy: (fingerprint: string) => number | undefined
   say: (fingerprint: string, line: number) => void
-  /** What is made to be linked with, by how it was named. */
-  association: (name: string) => string | undefined
-  associate: (name: string, ref: string) => void
+  /** Whether an earlier row makes what this ref calls, to be linked with it. */
+  isMade: (ref: string) => boolean
+  make: (ref: string) => void
 }
 
 /** A record as an earlier row made or left it. */
@@ -45,7 +45,7 @@ export const openForesight = (): Foresight => {
   const records = new Map<string, Packed>()
   const keys = new Map<string, string[]>()
   const said = new Map<string, number>()
-  const associations = new Map<string, string>()
+  const made = new Set<string>()
   const of = (ref: string): Foreseen | undefined => {
     const packed = records.get(ref)
     return packed && { ...packed, ref, record: () => JSON.parse(packed.json) as Record<string, unknown> }
@@ -69,8 +69,8 @@ export const openForesight = (): Foresight => {
     say: (fingerprint, line) => {
       if (!said.has(fingerprint)) said.set(fingerprint, line)
     },
-    association: (name) => associations.get(name),
-    associate: (name, ref) => void associations.set(name, ref),
+    isMade: (ref) => made.has(ref),
+    make: (ref) => void made.add(ref),
   }
 }
 

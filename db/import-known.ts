@@ -2,7 +2,8 @@ import type { TxCtx } from './context.ts'
 import { type CustomField, customFields, valueColumns } from './fields.ts'
 import { CUSTOM, type Draft, type RowTerms } from './import-drafts.ts'
 import { readCandidates } from './lead-duplicates.ts'
-import { companyDomain, isSomebodyElse, keysOf, type LeadKey, normaliseName } from './lead-keys.ts'
+import { companyDomain, isSomebodyElse, keysOf, type LeadKey } from './lead-keys.ts'
+import { recordNameKey } from './name-keys.ts'
 import { type RecordKind, tableOf } from './records.ts'
 
 /** One way in which a row can name a record that is there. */
@@ -42,18 +43,27 @@ export const keysOfRow = (
   const id = textOf(own['id'])
   if (id !== undefined) return [{ by: 'id', value: id, single: true }]
   if (match_by !== undefined && match_by !== 'id') {
-    const chosen = chosenValue(match_by, { ...own, ...values })
+    const chosen = chosenValue(kind, match_by, { ...own, ...values })
     if (chosen !== undefined) return [{ by: match_by, value: chosen, single: true }]
   }
   return [...externalKey(values), ...naturalKeys[kind](values)]
 }
 
 /** What a record has for the field that it is found by; the domain of an account is that of its website. */
-const chosenValue = (match_by: string, values: Record<string, unknown>): string | undefined => {
+const chosenValue = (
+  kind: RecordKind,
+  match_by: string,
+  values: Record<string, unknown>,
+): string | undefined => {
   const value =
     match_by === 'domain' ? companyDomain({ website: textOf(values['website']) }) : values[match_by]
-  return typeof value === 'number' ? String(value) : textOf(value)
+  const text = typeof value === 'number' ? String(value) : textOf(value)
+  return text !== undefined && columnOf(kind, match_by) === 'name_key' ? recordNameKey(text) : text
 }
+
+/** The column that has what is looked for. */
+const columnOf = (kind: RecordKind, by: string): string =>
+  by === 'name' && (kind === 'account' || kind === 'contact') ? 'name_key' : by
 
 const externalKey = (values: Record<string, unknown>): RowKey[] => {
   const external_id = textOf(values['external_id'])
@@ -73,7 +83,7 @@ const naturalKeys: Record<RecordKind, (values: Record<string, unknown>) => RowKe
     const name = textOf(values['name'])
     return [
       ...(domain === null ? [] : [{ by: 'domain', value: domain, single: false }]),
-      ...(name === undefined ? [] : [{ by: 'name', value: name, single: false }]),
+      ...(name === undefined ? [] : [{ by: 'name', value: recordNameKey(name), single: false }]),
     ]
   },
   contact: (values) =>
@@ -94,7 +104,7 @@ export const keysOfRecord = (
   is_open: boolean,
 ): string[] => {
   const natural = kind === 'lead' && !is_open ? [] : naturalKeys[kind](values)
-  const chosen = match_by === undefined ? undefined : chosenValue(match_by, values)
+  const chosen = match_by === undefined ? undefined : chosenValue(kind, match_by, values)
   return [
     ...externalKey(values),
     ...natural,
@@ -160,9 +170,10 @@ const readByColumn = async (
   values: string[],
 ): Promise<Found[]> => {
   const table = tableOf[kind]
-  const compared = by === 'id' ? tx`id = any(${values}::uuid[])` : comparison(tx, by, values)
+  const column = columnOf(kind, by)
+  const compared = by === 'id' ? tx`id = any(${values}::uuid[])` : comparison(tx, column, values)
   const rows = await tx<(Candidate & { value: string })[]>`
-    select id, name, archived_at is not null as archived, ${tx(by)}::text as value
+    select id, name, archived_at is not null as archived, ${tx(column)}::text as value
       ${kind === 'account' ? tx`, domain` : kind === 'contact' ? tx`, email, name as contact_name` : tx`, email, contact_name`}
     from ${tx(table)}
     where organization_id = ${organization_id} and ${compared}
@@ -215,7 +226,7 @@ export const isMeant = (
   if (kind !== 'account' || (by !== 'domain' && by !== 'name')) return true
   // A company's branches share its website, and two companies a name.
   const domain = companyDomain({ website: textOf(values['website']) })
-  const same_name = normaliseName(candidate.name) === normaliseName(textOf(values['name']) ?? candidate.name)
+  const same_name = recordNameKey(candidate.name) === recordNameKey(textOf(values['name']) ?? candidate.name)
   return same_name && (domain === null || !candidate.domain || domain === candidate.domain)
 }
 
@@ -235,7 +246,7 @@ export const matchName = (by: string): string => by.replace(OF_LEADS, '')
 const EARLIER = 20
 
 /** An imported row that said the same, and its record. */
-export type SaidBefore = { file_name: string; line: number; record_id: string }
+export type SaidBefore = { file_name: string; line: number; record_id: string; same_import: boolean }
 
 /**
  * Which rows were imported before, by their fingerprints: whatever became of the record, short of being archived. One that
@@ -258,12 +269,14 @@ export const readFingerprints = async (
     ) as r`
   if (prints.length === 0) return new Map()
   const rows = await tx<(SaidBefore & { fingerprint: string })[]>`
-    select r.fingerprint, i.file_name, r.line, r.record_id
+    select r.fingerprint, i.file_name, r.line, r.record_id, r.import_id = ${import_id} as same_import
     from jsonb_to_recordset(${tx.json(prints)}) as r (fingerprint uuid, import_id uuid, line int, record_id uuid)
     join imports i on i.organization_id = ${organization_id} and i.id = r.import_id
     join ${tx(tableOf[kind])} o on o.organization_id = i.organization_id and o.id = r.record_id
     ${kind === 'lead' ? tx`left join conversions c on c.organization_id = o.organization_id and c.lead_id = o.id and c.reversed_at is null` : tx``}
     where (o.archived_at is null ${kind === 'lead' ? tx`or o.merged_into is not null or c.id is not null` : tx``})
-      ${flagging ? tx`and r.import_id <> ${import_id} and i.request ->> 'mode' = 'create_and_flag'` : tx``}`
+      ${flagging ? tx`and r.import_id <> ${import_id} and i.request ->> 'mode' = 'create_and_flag'` : tx``}
+    order by r.import_id, r.line desc`
+  // Of the latest import, its first line.
   return new Map(rows.map(({ fingerprint, ...row }) => [fingerprint, row]))
 }

@@ -1,21 +1,12 @@
 import type { TxCtx } from './context.ts'
 import type { CsvRow } from './csv-rows.ts'
-import {
-  type Associates,
-  nameOf,
-  readAssociates,
-  referencesIn,
-  resolveAssociations,
-} from './import-associations.ts'
+import { type Associates, readAssociates, referencesIn, resolveAssociations } from './import-associations.ts'
 import { placeNamed } from './import-directory.ts'
 import { type Draft, readDraft, type RowTerms, shapes, spell, type Spelled } from './import-drafts.ts'
-import { candidateOf, type Foresight, isUnwritten, refOfRow } from './import-foresight.ts'
+import { type Foresight, refOfRow } from './import-foresight.ts'
 import { readStanding, type StandingRecord } from './import-kinds.ts'
 import {
-  type Candidate,
   type Candidates,
-  isMeant,
-  keyOf,
   keysOfRow,
   matchLabel,
   matchName,
@@ -26,6 +17,7 @@ import {
 import { located, planCreation, type PlannedCreation } from './import-plan-creation.ts'
 import { planUpdate, type PlannedUpdate } from './import-plan-update.ts'
 import type { ImportResult, RowProblem } from './imports.ts'
+import { holderOfExternalId, recognise, saidBefore } from './import-recognition.ts'
 import { normaliseFields, type ReadyFields } from './record-fields.ts'
 
 /** What is to become of a row. */
@@ -134,7 +126,7 @@ const lookUp = async (
     ),
     readAssociates(
       ctx,
-      sound.flatMap(({ spelled }) =>
+      read.flatMap(({ spelled }) =>
         (['account', 'contact'] as const).flatMap((kind) => referencesIn(kind, spelled[kind])),
       ),
     ),
@@ -147,18 +139,23 @@ const lookUp = async (
 const planRow = (terms: RowTerms, row: ReadRow, found: LookedUp): PlannedRow => {
   const { draft, spelled } = row
   const base = { n: draft.n, line: draft.line, fingerprint: draft.fingerprint, ref: null, matched_by: null }
-  const problems = [...draft.problems, ...spelled.problems]
-  if (problems.length > 0) return { ...base, result: 'error', problems }
+  const wrong = (problems: readonly RowProblem[]): PlannedRow => ({
+    ...base,
+    result: 'error',
+    problems: [...problems, ...unknownNames(terms, spelled, found)],
+  })
+  // Who it is was not looked up.
+  const unsound = [...draft.problems, ...spelled.problems]
+  if (unsound.length > 0) return wrong(unsound)
   const known = recognise(terms, row, found)
-  if ('problem' in known) return { ...base, result: 'error', problems: [known.problem] }
+  if ('problem' in known) return wrong([known.problem])
   const { match } = known
   if (match && terms.request.mode !== 'create_and_flag') {
     const at = { ...base, ref: match.id, matched_by: matchName(match.by) }
     if (terms.request.mode === 'update') return { ...at, ...planUpdate(terms, row, match.id, found) }
     // Of whomever it speaks, a stage that there is not is told of.
-    const place = placeNamed(terms.directory, spelled, undefined)
-    if ('problem' in place && UNKNOWN.has(place.problem.code))
-      return { ...at, result: 'error', problems: [located(terms, place.problem)] }
+    const unplaced = unknownPlace(terms, spelled)
+    if (unplaced.length > 0) return { ...at, result: 'error', problems: unplaced }
     const message = `“${match.name}” is there already: same ${matchLabel(match.by)}.`
     return { ...at, result: 'skip', problems: [{ code: 'known', message }] }
   }
@@ -180,99 +177,16 @@ const planRow = (terms: RowTerms, row: ReadRow, found: LookedUp): PlannedRow => 
 
 const UNKNOWN = new Set(['pipeline_unknown', 'stage_unknown'])
 
-type Match = { id: string; name: string; by: string }
-
-/** Who a row is: the record that its strongest key means. */
-const recognise = (
-  { kind }: RowTerms,
-  { ready, keys }: ReadRow,
-  { candidates, foresight }: LookedUp,
-): { match: Match | undefined } | { problem: RowProblem } => {
-  for (const key of keys) {
-    const there = (candidates.get(keyOf(key)) ?? []).filter(({ id }) => foresight.of(id) === undefined)
-    const foreseen =
-      key.by === 'id'
-        ? [foresight.of(key.value)].filter((one) => one !== undefined)
-        : foresight.withKey(keyOf(key))
-    const meant = [...there, ...foreseen.map(candidateOf)].filter(
-      (candidate) => key.single || isMeant(kind, key.by, candidate, ready.values),
-    )
-    const [first, second] = meant.toSorted(byAge)
-    if (key.by === 'id') return first ? theOne(kind, key, first) : { problem: noSuchId(kind, key) }
-    if (first && second && key.single) return { problem: severalAre(kind, key, meant) }
-    if (first) return { match: { id: first.id, name: first.name, by: key.by } }
-  }
-  return { match: undefined }
+const unknownPlace = (terms: RowTerms, spelled: Spelled): RowProblem[] => {
+  const place = placeNamed(terms.directory, spelled, undefined)
+  return 'problem' in place && UNKNOWN.has(place.problem.code) ? [located(terms, place.problem)] : []
 }
 
-const byAge = (a: Candidate, b: Candidate): number =>
-  Number(isUnwritten(a.id)) - Number(isUnwritten(b.id)) || (a.id < b.id ? -1 : 1)
-
-const theOne = (
-  kind: string,
-  { by }: RowKey,
-  { id, name, archived }: Candidate,
-): { match: Match } | { problem: RowProblem } =>
-  archived
-    ? {
-        problem: {
-          field: 'id',
-          code: 'record_archived',
-          message: `“${name}” is archived. Restore that ${kind} first, or leave its row out`,
-        },
-      }
-    : { match: { id, name, by } }
-
-const noSuchId = (kind: string, { value }: RowKey): RowProblem => ({
-  field: 'id',
-  code: 'id_unknown',
-  message: `There is no ${kind} ${value}`,
-  accepted: `the id of a ${kind}, or nothing for a new one`,
-})
-
-const severalAre = (kind: string, { by, value }: RowKey, meant: readonly Candidate[]): RowProblem => ({
-  field: by,
-  code: 'match_ambiguous',
-  message: `${meant.length} ${kind}s have the ${matchLabel(by)} “${value}”. Say which by its id`,
-  accepted: meant.slice(0, 10).map(({ id, name }) => `${id} (${name})`),
-})
-
-/** A row that said the same before is passed by, also when its record is closed or archived by now. */
-const saidBefore = (
-  { request }: RowTerms,
-  { fingerprint }: Draft,
-  { prints, foresight }: LookedUp,
-): Pick<PlannedRow, 'ref' | 'problems'> | undefined => {
-  const line = request.mode === 'create_and_flag' ? undefined : foresight.saidBy(fingerprint)
-  if (line !== undefined)
-    return { ref: null, problems: [{ code: 'row_repeated', message: `Line ${line} says the same.` }] }
-  const before = prints.get(fingerprint)
-  return (
-    before && {
-      ref: before.record_id,
-      problems: [
-        {
-          code: 'imported_before',
-          message: `The same row was imported before (“${before.file_name}”, line ${before.line}).`,
-        },
-      ],
-    }
-  )
-}
-
-/** Who has the external id that a row brings. */
-const holderOfExternalId = (
-  { ready }: ReadRow,
-  { candidates, foresight }: LookedUp,
-): Candidate | undefined => {
-  const value = ready.values['external_id']
-  if (typeof value !== 'string') return undefined
-  const key = keyOf({ by: 'external_id', value })
-  const [foreseen] = foresight.withKey(key)
-  return foreseen
-    ? candidateOf(foreseen)
-    : candidates.get(key)?.find(({ id }) => foresight.of(id) === undefined)
-}
+/** What a row names that there is not, so that a row that is wrong already is told everything at once. */
+const unknownNames = (terms: RowTerms, spelled: Spelled, found: LookedUp): RowProblem[] => [
+  ...unknownPlace(terms, spelled),
+  ...resolveAssociations(terms, spelled, found.associates, found.foresight).problems,
+]
 
 /** Lets the later rows know what this one makes or changes. */
 const foresee = (
@@ -284,8 +198,7 @@ const foresee = (
   if (fingerprint !== '') foresight.say(fingerprint, line)
   const done = create ?? update
   if (!done || ref === null) return
-  for (const linked of [...done.accounts, ...done.contacts])
-    if ('make' in linked) foresight.associate(nameOf(linked.make), linked.ref)
+  for (const linked of [...done.accounts, ...done.contacts]) if ('make' in linked) foresight.make(linked.ref)
   const { record, is_open, keys } = done.after(terms)
   foresight.note({ ref, is_open, keys, record: () => record })
 }

@@ -5,13 +5,13 @@ import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { fitsCustomField } from './custom-values.ts'
 import { DomainError, invalid } from './errors.ts'
 import { customFields } from './fields.ts'
-import { companyDomain, normaliseName } from './lead-keys.ts'
+import { companyDomain } from './lead-keys.ts'
+import { recordNameKey } from './name-keys.ts'
 import { getOpportunity, requireOpen, type Opportunity } from './opportunities.ts'
 import { OpportunityFields } from './opportunity-fields.ts'
 import { defaultPipeline, entryStage, getPipeline, getStage } from './pipelines.ts'
 import { CustomValues } from './record-fields.ts'
 import { requireRecord } from './records.ts'
-import { search } from './search.ts'
 
 /** Which account or contact the deal is to have: the one with this id, a new one, or none. */
 const Choice = z
@@ -304,13 +304,15 @@ const accountsOf = async (ctx: TxCtx, lead: Opportunity): Promise<Candidate[]> =
     tx<{ id: string; name: string }[]>`
       select id, name from accounts where organization_id = ${organization_id} and domain = ${domain} and archived_at is null
       order by id limit ${OFFERED}`,
-    company_name ? search(ctx, { q: company_name, kinds: ['account'], limit: OFFERED * 2 }) : [],
+    tx<{ id: string; name: string; domain: string | null }[]>`
+      select id, name, domain from accounts
+      where organization_id = ${organization_id} and name_key = ${recordNameKey(company_name ?? '')} and archived_at is null
+      order by id limit ${OFFERED * 2}`,
   ])
-  const same = named.filter(({ name }) => company_name && normaliseName(name) === normaliseName(company_name))
   // One of the same name with another domain is another company until a person says otherwise.
   const [clear, doubtful] = [
-    same.filter(({ detail }) => detail === null || domain === null || detail === domain),
-    same.filter(({ detail }) => detail !== null && domain !== null && detail !== domain),
+    named.filter((account) => account.domain === null || domain === null || account.domain === domain),
+    named.filter((account) => account.domain !== null && domain !== null && account.domain !== domain),
   ]
   return distinct([
     ...linked.map((one) => candidate(one, 'linked')),
@@ -335,12 +337,12 @@ const contactsOf = async ({ tx, organization_id }: TxCtx, lead: Opportunity): Pr
       where organization_id = ${organization_id} and phone = ${lead.phone} and archived_at is null
       order by id limit ${OFFERED})
     order by rank`
-  const named = lead.contact_name && normaliseName(lead.contact_name)
+  const named = lead.contact_name && recordNameKey(lead.contact_name)
   return distinct(
     rows.map((row) =>
       candidate(
         row,
-        row.because === 'same_phone' && named === normaliseName(row.name)
+        row.because === 'same_phone' && named === recordNameKey(row.name)
           ? 'same_phone_and_name'
           : row.because,
       ),

@@ -62,6 +62,68 @@ describe('F68: associations', () => {
   })
 })
 
+describe('F68: names are found whatever their case, accents and punctuation', () => {
+  test('accounts and contacts that a row names, there or made by a row before', async () => {
+    const own = await openImporting(api)
+    const cafe = await createAccount(own.ctx, { name: 'Café Núñez, Inc.' })
+    const [upper, lower] = [
+      await createAccount(own.ctx, { name: 'TWINS' }),
+      await createAccount(own.ctx, { name: 'Twins' }),
+    ]
+    const jose = await createContact(own.ctx, { name: 'José Ruiz' })
+    const file =
+      'Name,E-mail,Account,Contact\n' +
+      'A,a@spelt.example,CAFE NUNEZ INC,jose  ruiz\n' +
+      'B,b@spelt.example,Twins,\n' +
+      'C,c@spelt.example,twins,\n' +
+      'D,d@spelt.example,Smith & Sons,\n' +
+      'E,e@spelt.example,"SMITH, SONS",\n'
+    const tried = await own.dryRun(file)
+    const worked = await own.run(file)
+    expect(worked.body.counts).toEqual(tried.body.counts)
+    const leads = await recordsOf(own, worked)
+    const smith = (await own.list('accounts')).filter(({ name }) => /smith/i.test(name))
+    expect(smith.map(({ name }) => name)).toEqual(['Smith & Sons'])
+    expect(leads.map((lead) => lead?.account_ids)).toEqual([
+      [cafe.id],
+      [lower.id],
+      undefined,
+      [smith[0].id],
+      [smith[0].id],
+    ])
+    expect(leads[0].contact_ids).toEqual([jose.id])
+    expect(problemsOf(worked)[2]).toMatchObject({
+      code: 'account_ambiguous',
+      accepted: [`${upper.id} (TWINS)`, `${lower.id} (Twins)`],
+    })
+  })
+
+  test('F70: accounts are recognised so, by nature and where the name was picked', async () => {
+    const own = await openImporting(api)
+    const account = await createAccount(own.ctx, { name: 'Café Núñez' })
+    for (const match_by of [undefined, 'name']) {
+      const city = `City of ${match_by}`
+      const worked = await own.run(`Name,City\nCAFE NUNEZ,${city}\n`, {
+        kind: 'account',
+        mode: 'update',
+        ...(match_by ? { match_by } : {}),
+      })
+      expect(worked.body.counts, String(match_by)).toEqual({ ...nothing, update: 1 })
+      expect((await own.ask('GET', `/api/accounts/${account.id}`)).body).toMatchObject({ city })
+      // Of two, the one that is written so.
+      const other = await createAccount(own.ctx, { name: `TWINS ${match_by}` })
+      const written = await createAccount(own.ctx, { name: `Twins ${match_by}` })
+      const twins = await own.run(`Name,City\nTwins ${match_by},Bern\n`, {
+        kind: 'account',
+        mode: 'update',
+        ...(match_by ? { match_by } : {}),
+      })
+      expect(twins.rows[0]?.record?.id).toBe(written.id)
+      expect((await own.ask('GET', `/api/accounts/${other.id}`)).body.city).toBeNull()
+    }
+  })
+})
+
 describe('F68: other kinds of records', () => {
   test('deals enter their own pipeline, with what they are worth', async () => {
     const own = await openImporting(api)

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { importWork } from '../db/import-leases.ts'
 import { openApi, type ApiWorld } from './api.ts'
-import { nothing, leadOf, openImporting } from './import-world.ts'
+import { nothing, leadOf, openImporting, problemsOf } from './import-world.ts'
 
 let api: ApiWorld
 beforeAll(async () => {
@@ -53,6 +54,28 @@ describe('F70: rows of people who are there already', () => {
     expect(run.body.counts).toEqual({ ...nothing, create: 2, update: 2 })
     expect(await own.list('leads')).toHaveLength(2)
     expect(await leadOf(own, 'ana@twice.example')).toMatchObject({ city: 'Bern' })
+  })
+
+  test('a row that says the same as one before is told its line, whichever piece that was in', async () => {
+    const own = await openImporting(api)
+    const file = `Name,City\n${'Ana,Rome\n'.repeat(3)}`
+    const tried = await own.dryRun(file)
+    const piece = importWork.piece
+    importWork.piece = 1
+    const worked = await own.run(file).finally(() => (importWork.piece = piece))
+    for (const { body, rows } of [tried, worked]) {
+      expect(body.counts).toEqual({ ...nothing, create: 1, skip: 2 })
+      expect(rows.map(({ problems }) => problems)).toEqual([
+        [],
+        ...[1, 2].map(() => [{ code: 'row_repeated', message: 'Line 2 says the same.' }]),
+      ])
+    }
+    const again = await own.run(file)
+    expect(problemsOf(again).map((problem) => problem?.code)).toEqual([
+      'imported_before',
+      'row_repeated',
+      'row_repeated',
+    ])
   })
 
   test('create_and_flag makes them and says of whom they may be a duplicate', async () => {

@@ -160,6 +160,39 @@ describe('F89: what the cells of a lead say', () => {
     }
   })
 
+  test('a row that is wrong in several ways is told all of them at once', async () => {
+    const worked = await org.run(
+      'Name,E-mail,Value,Expected close,Stage,Owner,Account\n' +
+        'A,a@,12k?,31.02.2027,Qualifed,Rosaa,Nowhere Ltd\n' +
+        'B,b@several.example,,,Qualifed,,Nowhere Ltd\n' +
+        'C,c@several.example,12.5,28.02.2027,Qualified,Rosa,\n',
+      { create_associations: false },
+    )
+    expect(worked.body.counts, JSON.stringify(worked.rows)).toEqual({ ...nothing, create: 1, error: 2 })
+    expect(worked.rows[0]?.problems.map(({ column }) => column).toSorted()).toEqual(
+      ['Account', 'E-mail', 'Expected close', 'Owner', 'Stage', 'Value'].toSorted(),
+    )
+    expect(worked.rows[1]?.problems.map(({ code }) => code).toSorted()).toEqual([
+      'account_unknown',
+      'stage_unknown',
+    ])
+    const unknown = await org.run(`Id,Name,Stage\n${org.organization_id},A,Qualifed\n`, {
+      mapping: { Id: 'id', Name: 'name', Stage: 'stage' },
+      mode: 'update',
+    })
+    expect(unknown.rows[0]?.problems.map(({ code }) => code)).toEqual(['id_unknown', 'stage_unknown'])
+  })
+
+  test('dates are read in the style of their column, however many of its cells are none', async () => {
+    const worked = await org.run(
+      'Name,E-mail,Expected close\nA,a@dates.example,soon\nB,b@dates.example,28.02.2027\nC,c@dates.example,tba\nD,d@dates.example,31.02.2027\n',
+      { mapping: { Name: 'name', 'E-mail': 'email', 'Expected close': 'expected_close_on' } },
+    )
+    expect(worked.body.counts, JSON.stringify(worked.rows)).toEqual({ ...nothing, create: 1, error: 3 })
+    expect((await recordsOf(org, worked))[1].expected_close_on).toBe('2027-02-28')
+    expect(problemsOf(worked)[3]).toMatchObject({ nearest: '2027-02-28' })
+  })
+
   test('a stage by its name or id, in whichever pipeline has it; one that several have needs its pipeline', async () => {
     const own = await openImporting(api)
     const ladder = (name: string, stages: string[]) =>

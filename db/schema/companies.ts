@@ -12,6 +12,7 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core'
+import { NAME_KEY } from '../name-keys.ts'
 import { at, stamps, tenant } from './columns.ts'
 import { opportunities } from './record.ts'
 
@@ -47,12 +48,15 @@ export const accounts = pgTable(
     search_text: text().generatedAlwaysAs(
       sql`lower(' ' || name || ' ' || coalesce(domain, '') || ' ' || coalesce(website, '') || ' ' || coalesce(phone, ''))`,
     ),
+    /** What it is found by when somebody writes its name. */
+    name_key: text().generatedAlwaysAs(sql.raw(NAME_KEY)),
     ...stamps,
   },
   (t) => [
     primaryKey({ columns: [t.organization_id, t.id] }),
     index('accounts_created').on(t.organization_id, t.created_at, t.id),
     index('accounts_name').on(t.organization_id, t.name, t.id),
+    index('accounts_name_key').on(t.organization_id, t.name_key),
     index('accounts_owner').on(t.organization_id, t.owner_id, t.created_at, t.id),
     index('accounts_domain')
       .on(t.organization_id, t.domain)
@@ -93,12 +97,15 @@ export const contacts = pgTable(
     search_text: text().generatedAlwaysAs(
       sql`lower(' ' || name || ' ' || coalesce(email, '') || ' ' || coalesce(phone, ''))`,
     ),
+    /** What the person is found by when somebody writes the name. */
+    name_key: text().generatedAlwaysAs(sql.raw(NAME_KEY)),
     ...stamps,
   },
   (t) => [
     primaryKey({ columns: [t.organization_id, t.id] }),
     index('contacts_created').on(t.organization_id, t.created_at, t.id),
     index('contacts_name').on(t.organization_id, t.name, t.id),
+    index('contacts_name_key').on(t.organization_id, t.name_key),
     index('contacts_owner').on(t.organization_id, t.owner_id, t.created_at, t.id),
     index('contacts_email')
       .on(t.organization_id, t.email)

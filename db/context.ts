@@ -19,6 +19,8 @@ export type Recording = {
   readonly data: Record<string, unknown>
   /** Said where the activity has no reason of its own. */
   readonly reason?: string | undefined
+  /** It takes back what was done: what was counted of that is counted no more. */
+  readonly takes_back?: boolean | undefined
   readonly recorded: Recorded[]
 }
 
@@ -143,6 +145,7 @@ export const recordingOf = async <T>(
   const recording = {
     data: { ...outer?.data, ...marks.data },
     reason: marks.reason ?? outer?.reason,
+    takes_back: marks.takes_back ?? outer?.takes_back,
     recorded: [],
   }
   const result = await work({ ...ctx, recording })

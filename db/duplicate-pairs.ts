@@ -1,5 +1,5 @@
 import type { Database } from './client.ts'
-import { inTx, sendStatement, systemCtx, type TxCtx } from './context.ts'
+import { beforeCommit, inTx, sendStatement, systemCtx, type TxCtx } from './context.ts'
 import { freshPlans } from './fresh-plans.ts'
 import { FIELDS_COMPARED, findMatches, type Match, type Sought } from './lead-matching.ts'
 import { enqueue } from './queue.ts'
@@ -17,7 +17,11 @@ const LATER_S = 60
  * what was found before. What somebody said is not the same stays said.
  */
 export const pairLeads = gathered<string>(async (ctx, ids) => {
-  if (ids.length > AT_ONCE) await enqueue(ctx, 'leads.written', { lead_ids: [...ids] }, LATER_S)
+  // Last of all: whoever writes as many has more to send, and would wait for the answer.
+  if (ids.length > AT_ONCE)
+    beforeCommit(ctx, `leads written: ${ids[0]}`, (ctx) =>
+      enqueue(ctx, 'leads.written', { lead_ids: [...ids] }, LATER_S),
+    )
   else if (ids.length > 0) await pairNow(ctx, ids)
 })
 

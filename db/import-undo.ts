@@ -91,7 +91,11 @@ const undoPiece = (ctx: Ctx, job: ImportJob, at: Standing, tells: boolean): Prom
 
 /** A record is taken back once at a time: rows that are about the same one go one after the other. */
 const undoRows = async (ctx: TxCtx, job: ImportJob, rows: readonly DoneRow[]): Promise<Undone[]> => {
-  const marks = { data: { import_id: job.id }, reason: `“${job.file_name}” was taken back` }
+  const marks = {
+    data: { import_id: job.id },
+    reason: `“${job.file_name}” was taken back`,
+    takes_back: true,
+  }
   const { result } = await recordingOf(ctx, marks, async (ctx) => {
     const undone: Undone[] = []
     let group: DoneRow[] = []

@@ -61,7 +61,7 @@ export const takeBack = (
     requireUndoable(activity)
     const { recorded, result: kept } = await recordingOf(
       ctx,
-      { data: { undoes: id }, reason: reason ?? `Taken back: ${activity.summary}` },
+      { data: { undoes: id }, reason: reason ?? `Taken back: ${activity.summary}`, takes_back: true },
       (ctx) => applyInverse(ctx, activity, rest),
     )
     const redo = activity.type === 'undone' ? undefined : redoOf(recorded)

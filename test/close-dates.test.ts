@@ -3,6 +3,8 @@ import { inTx, type Ctx } from '../db/context.ts'
 import { updateDeal } from '../db/deals.ts'
 import { getOpportunity } from '../db/opportunities.ts'
 import { closeOpportunity } from '../db/opportunity-closings.ts'
+import { listTimeline } from '../db/timeline.ts'
+import { undoActivity } from '../db/undo.ts'
 import { makeDeal } from './cards.ts'
 import { openWorld, type World } from './world.ts'
 
@@ -42,6 +44,26 @@ test('F91: every move of the expected close is kept, and one to a later day coun
   ])
   // The count is derived: it raises no version.
   expect(await getOpportunity(ctx, deal.id)).toMatchObject({ expected_close_slips: 2, version: 6 })
+})
+
+test('F91: what is taken back counts no more, and again when that is taken back', async () => {
+  const deal = await makeDeal(ctx, { expected_close_on: '2026-12-01' })
+  const slips = async () => (await getOpportunity(ctx, deal.id)).expected_close_slips
+  const lastLine = async () =>
+    (await listTimeline(ctx, { kind: 'deal', id: deal.id }, { limit: 1 })).data[0]!.id
+  await updateDeal(ctx, deal.id, { expected_close_on: '2026-12-15' })
+  const slipped = await lastLine()
+  await updateDeal(ctx, deal.id, { expected_close_on: '2026-12-10' })
+  await undoActivity(ctx, await lastLine())
+  // It had been pulled in, which is no slip; nor is it one that this is not so.
+  expect(await slips()).toBe(1)
+  await undoActivity(ctx, slipped)
+  expect(await slips()).toBe(0)
+  await undoActivity(ctx, await lastLine())
+  expect(await getOpportunity(ctx, deal.id)).toMatchObject({
+    expected_close_on: '2026-12-15',
+    expected_close_slips: 1,
+  })
 })
 
 test('F91: a closing that names another day counts the same', async () => {

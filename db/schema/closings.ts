@@ -119,6 +119,8 @@ export const close_date_moves = pgTable(
     before_on: text(),
     after_on: text(),
     slipped_days: integer().notNull(),
+    /** By how much the card's count of slips changed: 1 for a slip, -1 where one was taken back. */
+    slips: integer().notNull().default(0),
     moved_at: at('moved_at').notNull().defaultNow(),
     actor: jsonb().notNull(),
   },

@@ -35,14 +35,17 @@ export const emptyStage = async (
   let moved = 0
   // Each in the order of the index, which has them apart.
   for (const archived of [false, true]) {
+    let left: Leaving | undefined
     for (;;) {
-      // Each batch leaves the stage before the next is read.
-      const cards = await tx<Leaving[]>`
+      // Each batch leaves the stage before the next is read, and is not walked past again: it stays in the index until the commit.
+      const cards: Leaving[] = await tx<Leaving[]>`
         select id, kind, version, stage_entered_at, position from opportunities
         where organization_id = ${organization_id} and stage_id = ${stage.id}
           and ${archived ? tx`archived_at is not null` : tx`archived_at is null`}
+          ${left ? tx`and (position, id) > (${left.position}, ${left.id}::uuid)` : tx``}
         order by position, id limit ${BATCH} for update`
-      if (cards.length === 0) break
+      left = cards.at(-1)
+      if (!left) break
       const positions = generateNKeysBetween(end, null, cards.length)
       end = positions.at(-1) ?? null
       moved += cards.length

@@ -9,8 +9,8 @@ import { gathered } from './together.ts'
 /** So many leads are compared in the transaction that wrote them; of more, a job sees to it. */
 const AT_ONCE = 20
 
-/** Very many come from an import, whose rows go first. */
-const LATER_S = 60
+/** When the job looks: soon, but after an import that is under way, whose rows go first. */
+const LATER_S = { first: 2, during_import: 30 }
 
 /**
  * Looks for duplicates of leads that were made or changed, and keeps what it finds for people to look through, in place of
@@ -20,18 +20,26 @@ export const pairLeads = gathered<string>(async (ctx, ids) => {
   // Last of all: whoever writes as many has more to send, and would wait for the answer.
   if (ids.length > AT_ONCE)
     beforeCommit(ctx, `leads written: ${ids[0]}`, (ctx) =>
-      enqueue(ctx, 'leads.written', { lead_ids: [...ids] }, LATER_S),
+      enqueue(ctx, 'leads.written', { lead_ids: [...ids] }, LATER_S.first),
     )
   else if (ids.length > 0) await pairNow(ctx, ids)
 })
 
-/** The same for the many that were written together, some at a time; twice is once. */
+/** The same for the many that were written together, some at a time; twice is once. While an import runs, it is put off. */
 export const pairWritten = async (
   db: Database,
   organization_id: string,
   lead_ids: readonly string[],
 ): Promise<void> => {
   const ctx = systemCtx(db, organization_id, 'duplicates')
+  const put_off = await inTx(ctx, async (ctx) => {
+    const running = await ctx.tx`
+      select from imports where organization_id = ${organization_id} and status = 'running' and lease_until > now() limit 1`
+    if (running.length > 0)
+      await enqueue(ctx, 'leads.written', { lead_ids: [...lead_ids] }, LATER_S.during_import)
+    return running.length > 0
+  })
+  if (put_off) return
   for (let n = 0; n < lead_ids.length; n += AT_ONCE)
     await inTx(ctx, async (ctx) => {
       await freshPlans(ctx, 'opportunities')

@@ -49,11 +49,17 @@ export const readCandidates = async (
   const { tx, organization_id } = ctx
   // A coalesce is not leakproof to the planner: behind row-level security no index would find the lead by it.
   // Ids are in the order of creation, and so is the index: the oldest are found without sorting a number that thousands share.
+  // Most keys are nobody's: of those nothing more is looked up.
   const candidates = await tx<Candidate[]>`
+    with wanted as materialized (
+      select * from unnest(${wanted.map((key) => key.kind)}::text[], ${wanted.map((key) => key.value)}::text[], ${wanted.map((key) => key.place)}::int[])
+        with ordinality as given (kind, value, place, n)
+      where exists (
+        select from opportunity_keys k
+        where k.organization_id = ${organization_id} and k.kind = given.kind and k.value = given.value)
+    )
     select wanted.place, wanted.kind as matched_by, known.*
-    from unnest(${wanted.map((key) => key.kind)}::text[], ${wanted.map((key) => key.value)}::text[], ${wanted.map((key) => key.place)}::int[])
-      with ordinality as wanted (kind, value, place, n)
-    cross join lateral (
+    from wanted cross join lateral (
       select now_in.id, now_in.name, o.email, o.contact_name from opportunity_keys k
       join opportunities o on o.organization_id = k.organization_id and o.id = k.opportunity_id
       join opportunities now_in on now_in.organization_id = o.organization_id and now_in.id = case when o.merged_into is null then o.id else o.merged_into end

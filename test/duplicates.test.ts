@@ -42,6 +42,14 @@ const nearPairs = async (): Promise<string[][]> =>
 const of = async (id: string): Promise<any> => (await ask('GET', `/api/leads/${id}/duplicates`)).body
 const idsOf = (...leads: { id: string }[]): string[] => leads.map(({ id }) => id)
 
+/** An import that is asked nothing yet. */
+const uploadFile = async (): Promise<void> => {
+  const form = new FormData()
+  form.set('kind', 'lead')
+  form.set('file', new Blob(['Name\nAna\n']), 'list.csv')
+  expect((await api.app.request('/api/imports', { method: 'POST', body: form, headers })).status).toBe(201)
+}
+
 describe('F30: leads that share a key', () => {
   test.each([
     [
@@ -269,6 +277,30 @@ describe('F30: near leads', () => {
     )
     await inTx(ctx, ({ tx }) => tx`delete from duplicate_pairs`)
     expect(await nearPairs()).toEqual([])
+    // An import that is under way goes first: the job is put off, and not lost.
+    const waiting = () =>
+      inTx(ctx, async ({ tx }) => {
+        const [row] = await tx<{ n: number }[]>`
+          select count(*)::int as n from pgboss.job
+          where name = 'leads.written' and state = 'created' and data ->> 'organization_id' = ${ctx.organization_id}`
+        return row?.n ?? 0
+      })
+    const importing = (status: string) =>
+      inTx(
+        ctx,
+        ({ tx }) => tx`update imports set status = ${status}, lease_until = now() + interval '1 minute'`,
+      )
+    await uploadFile()
+    await importing('running')
+    const before = await waiting()
+    await pairWritten(
+      api.db,
+      ctx.organization_id,
+      leads.map(({ id }) => id),
+    )
+    expect(await nearPairs()).toEqual([])
+    expect(await waiting()).toBe(before + 1)
+    await importing('done')
     await pairWritten(
       api.db,
       ctx.organization_id,

@@ -63,7 +63,8 @@ const undoPiece = (ctx: Ctx, job: ImportJob, at: Standing, tells: boolean): Prom
           order by n desc limit ${importWork.piece}`
     const last = rows.at(-1)
     if (!last) {
-      const { done, undo_counts } = at
+      const { done } = at
+      const undo_counts = await countUndone(ctx, job, top)
       await endImport(ctx, job, cancelled ? 'cancelled' : 'undone', {
         done: cancelled ? done : job.total,
         undo_counts,
@@ -88,6 +89,24 @@ const undoPiece = (ctx: Ctx, job: ImportJob, at: Standing, tells: boolean): Prom
     if (tells) tellPassing(ctx, { kind: 'import', id: job.id })
     return { ...next, ended: false }
   })
+
+/** How many records, each once whatever number of rows was about it, the rows after `top` came to. */
+const countUndone = async (
+  { tx, organization_id }: TxCtx,
+  job: ImportJob,
+  top: number,
+): Promise<{ restored: number; kept: number }> => {
+  const [row] = await tx<{ restored: number; kept: number }[]>`
+    with done as (
+      select record_id, result, kept from import_rows
+      where organization_id = ${organization_id} and import_id = ${job.id} and n > ${top} and result in ('create', 'update')
+    ), kept as (
+      select distinct (k ->> 'id')::uuid as id from done, jsonb_array_elements(done.kept) as k
+    )
+    select (select count(*) from kept)::int as kept, count(distinct record_id)::int as restored from done
+    where not exists (select from kept where kept.id = done.record_id)`
+  return row ?? { restored: 0, kept: 0 }
+}
 
 /** A record is taken back once at a time: rows that are about the same one go one after the other. */
 const undoRows = async (ctx: TxCtx, job: ImportJob, rows: readonly DoneRow[]): Promise<Undone[]> => {

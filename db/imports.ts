@@ -224,7 +224,16 @@ const listKept = async ({ tx, organization_id, ...ctx }: TxCtx, id: string): Pro
   const rows = await tx<{ kept: (Omit<Kept, 'record'> & { kind: RecordKind; id: string })[] }[]>`
     select kept from import_rows
     where organization_id = ${organization_id} and import_id = ${id} and kept is not null order by n limit ${NAMED}`
-  const kept = rows.flatMap((row) => row.kept)
+  // Several rows may have been about one record.
+  const kept = [
+    ...Map.groupBy(
+      rows.flatMap((row) => row.kept),
+      ({ id }) => id,
+    ).values(),
+  ].flatMap((same) => {
+    const [first] = same
+    return first ? [{ ...first, fields: [...new Set(same.flatMap(({ fields }) => fields))] }] : []
+  })
   const names = await labelRecords({ ...ctx, tx, organization_id }, kept)
   return kept.map(({ kind, id, ...rest }) => ({ record: { kind, id, name: names.get(id) ?? null }, ...rest }))
 }

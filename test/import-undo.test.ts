@@ -196,6 +196,25 @@ describe('F68: an import is taken back', () => {
     ])
   })
 
+  test('a record that several rows were about is counted and named once', async () => {
+    const own = await openImporting(api)
+    await own.run('Name,E-mail,City\nAna,ana@once.example,Rome\nBo,bo@once.example,Rome\n')
+    const worked = await own.run(
+      'Name,E-mail,City,Title\nAna,ana@once.example,Bern,CEO\nAna,ana@once.example,Oslo,CTO\nBo,bo@once.example,Bern,\nBo,bo@once.example,Oslo,\n',
+      { mode: 'update' },
+    )
+    const ana = await leadOf(own, 'ana@once.example')
+    await change(own, 'leads', ana.id, { city: 'Wien', title: 'Boss' })
+    const { body } = await own.undo(worked.id)
+    expect(body.undo, JSON.stringify(body.undo)).toMatchObject({
+      restored: 1,
+      kept_records: 1,
+      kept: [{ record: { id: ana.id } }],
+    })
+    expect(body.undo.kept[0].fields.toSorted()).toEqual(['city', 'title'])
+    expect(await leadOf(own, 'bo@once.example')).toMatchObject({ city: 'Rome', title: null })
+  })
+
   test.each([
     ['deal', 'deals', 'Name,Value,Currency,Stage\nMachines,12,EUR,Offer made\nBeans,5,EUR,\n'],
     ['account', 'accounts', 'Name,Website,Tags\nElm,https://elm.example,a\nOak,,b\n'],

@@ -93,7 +93,10 @@ export const createOpportunities = (
       ),
     ])
     const cards = entries.map((entry) => readCard(rules, settings, pipelineOf(entry.input), entry))
-    await Promise.all([
+    // What none of the others waits for travels together.
+    const [scored, rows] = await Promise.all([
+      scoreNewcomers(ctx, kind === 'lead' ? cards.map(newcomerOf) : []),
+      placedRows(ctx, cards),
       requireMembers(
         ctx,
         cards.flatMap(({ input }) => input.owner_id ?? []),
@@ -104,8 +107,6 @@ export const createOpportunities = (
         cards.map(({ values }) => ({ external_id: values['external_id'] })),
       ),
     ])
-    const scored = await scoreNewcomers(ctx, kind === 'lead' ? cards.map(newcomerOf) : [])
-    const rows = await placedRows(ctx, cards)
     // Last before they are written: whoever comes at the same time waits for the turns that are taken here.
     const routed = await routeNewcomers(
       ctx,

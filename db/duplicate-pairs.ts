@@ -1,6 +1,7 @@
 import type { Database } from './client.ts'
 import { beforeCommit, inTx, sendStatement, systemCtx, type TxCtx } from './context.ts'
 import { freshPlans } from './fresh-plans.ts'
+import { isImporting } from './import-leases.ts'
 import { FIELDS_COMPARED, findMatches, type Match, type Sought } from './lead-matching.ts'
 import { enqueue } from './queue.ts'
 import { insertRows } from './row-sets.ts'
@@ -33,11 +34,9 @@ export const pairWritten = async (
 ): Promise<void> => {
   const ctx = systemCtx(db, organization_id, 'duplicates')
   const put_off = await inTx(ctx, async (ctx) => {
-    const running = await ctx.tx`
-      select from imports where organization_id = ${organization_id} and status = 'running' and lease_until > now() limit 1`
-    if (running.length > 0)
-      await enqueue(ctx, 'leads.written', { lead_ids: [...lead_ids] }, LATER_S.during_import)
-    return running.length > 0
+    const importing = await isImporting(ctx)
+    if (importing) await enqueue(ctx, 'leads.written', { lead_ids: [...lead_ids] }, LATER_S.during_import)
+    return importing
   })
   if (put_off) return
   for (let n = 0; n < lead_ids.length; n += AT_ONCE)

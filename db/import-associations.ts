@@ -18,8 +18,10 @@ export type Linked = { id: string } | { make: Reference; ref: string }
 /** What the references of a piece can mean, by `nameOf`. */
 export type Associates = Map<string, { id: string; name: string }[]>
 
-const nameOf = ({ kind, by, value }: Reference): string =>
-  `${kind} ${by} ${by === 'name' ? recordNameKey(value) : value}`
+const nameOf = (reference: Reference): string => `${reference.kind} ${reference.by} ${soughtAs(reference)}`
+
+/** What its column holds. */
+const soughtAs = ({ by, value }: Reference): string => (by === 'name' ? recordNameKey(value) : value)
 
 /** Something that a cell names: what it can mean, the likeliest first. */
 type Mention = { text: string; references: Reference[] }
@@ -65,7 +67,7 @@ export const readAssociates = async (ctx: TxCtx, references: readonly Reference[
     groups.map(async (among) => {
       const [{ kind, by } = { kind: 'account', by: 'name' }] = among
       const column = by === 'name' ? 'name_key' : by
-      const values = [...new Set(among.map(({ value }) => (by === 'name' ? recordNameKey(value) : value)))]
+      const values = [...new Set(among.map(soughtAs))]
       const rows = await tx<{ id: string; name: string; value: string }[]>`
         select id, name, ${tx(column)}::text as value from ${tx(`${kind}s`)}
         where organization_id = ${organization_id} and archived_at is null

@@ -24,6 +24,13 @@ export const NO_ROWS: ImportCounts = { create: 0, update: 0, skip: 0, error: 0 }
 export const releaseImport = (ctx: Ctx, job: ImportJob): Promise<void> =>
   releaseJob(importLeases, ctx, job, (ctx) => enqueue(ctx, 'import.queued', { import_id: job.id }))
 
+/** Whether a worker has an import of the organization in hand, or its dry run. */
+export const isImporting = async ({ tx, organization_id }: TxCtx): Promise<boolean> => {
+  const running = await tx`
+    select from imports where organization_id = ${organization_id} and status = 'running' and lease_until > now() limit 1`
+  return running.length > 0
+}
+
 /** How rows are counted in the table: a dry run apart from the run. */
 export const countsOf = ({ tx }: TxCtx, { task }: ImportJob, counts: ImportCounts): Record<string, unknown> =>
   task === 'dry_run' ? { dry_run_counts: tx.json(counts) } : { counts: tx.json(counts) }

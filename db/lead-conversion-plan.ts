@@ -304,10 +304,12 @@ const accountsOf = async (ctx: TxCtx, lead: Opportunity): Promise<Candidate[]> =
     tx<{ id: string; name: string }[]>`
       select id, name from accounts where organization_id = ${organization_id} and domain = ${domain} and archived_at is null
       order by id limit ${OFFERED}`,
-    tx<{ id: string; name: string; domain: string | null }[]>`
-      select id, name, domain from accounts
-      where organization_id = ${organization_id} and name_key = ${recordNameKey(company_name ?? '')} and archived_at is null
-      order by id limit ${OFFERED * 2}`,
+    company_name
+      ? tx<{ id: string; name: string; domain: string | null }[]>`
+          select id, name, domain from accounts
+          where organization_id = ${organization_id} and name_key = ${recordNameKey(company_name)} and archived_at is null
+          order by id limit ${OFFERED * 2}`
+      : [],
   ])
   // One of the same name with another domain is another company until a person says otherwise.
   const [clear, doubtful] = [

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { permissionsOf } from '../api/permissions.ts'
 import { bulkPermissions } from '../api/record-permissions.ts'
 import { startBulk, type Bulk } from '../db/bulk.ts'
@@ -14,8 +14,6 @@ beforeAll(async () => {
   api = await openApi()
 })
 afterAll(() => api.stop())
-const usual = { ...bulkWork }
-afterEach(() => Object.assign(bulkWork, usual))
 
 const { work, read, fill, countLeads } = bulksOf(() => api)
 

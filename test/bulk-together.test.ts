@@ -1,8 +1,8 @@
 import postgres from 'postgres'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createAccount } from '../db/accounts.ts'
 import { undoBulk, type NewBulk } from '../db/bulk.ts'
-import { bulkWork, workBulk } from '../db/bulk-work.ts'
+import { workBulk } from '../db/bulk-work.ts'
 import { connect } from '../db/client.ts'
 import { inTx, type Ctx } from '../db/context.ts'
 import { createPipeline } from '../db/pipeline-creation.ts'
@@ -22,8 +22,6 @@ beforeAll(async () => {
   ctx = api.ctx
 })
 afterAll(() => api.stop())
-const usual = { ...bulkWork }
-afterEach(() => Object.assign(bulkWork, usual))
 
 const { start, read, done, rows, fill } = bulksOf(() => api)
 const resultsOf = async (bulk: Parameters<typeof rows>[0]) =>

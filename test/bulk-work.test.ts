@@ -1,5 +1,5 @@
 import type { TransactionSql } from 'postgres'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openFeed } from '../api/event-feed.ts'
 import { eventBounds, type Event } from '../db/activity-events.ts'
 import { startSequencer } from '../db/audit.ts'
@@ -18,8 +18,6 @@ beforeAll(async () => {
   ctx = api.ctx
 })
 afterAll(() => api.stop())
-const usual = { ...bulkWork }
-afterEach(() => Object.assign(bulkWork, usual))
 
 const { start, work, read, done, fill, countLeads } = bulksOf(() => api)
 

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { listBulkRows, type NewBulk } from '../db/bulk.ts'
 import { bulkWork } from '../db/bulk-work.ts'
 import { inTx, type Ctx } from '../db/context.ts'
@@ -17,8 +17,6 @@ beforeAll(async () => {
   ctx = api.ctx
 })
 afterAll(() => api.stop())
-const usual = { ...bulkWork }
-afterEach(() => Object.assign(bulkWork, usual))
 
 const { start, work, read, done, rows, fill, countLeads } = bulksOf(() => api)
 const makeLeads = async (

@@ -1,12 +1,14 @@
-import { expect } from 'vitest'
+import { afterEach, expect } from 'vitest'
 import type { Bulk, NewBulk } from '../db/bulk.ts'
-import { workBulk } from '../db/bulk-work.ts'
+import { bulkWork, workBulk } from '../db/bulk-work.ts'
 import { inTx } from '../db/context.ts'
 import { defaultPipeline } from '../db/pipelines.ts'
 import type { ApiWorld } from './api.ts'
 
-/** Bulk acts through the front door, and the worker that does them. */
+/** Bulk acts through the front door, and the worker that does them, whose limits each test finds as they are. */
 export const bulksOf = (api: () => ApiWorld) => {
+  const usual = { ...bulkWork }
+  afterEach(() => Object.assign(bulkWork, usual))
   const start = async (input: NewBulk): Promise<Bulk> => {
     const { status, body } = await api().json('POST', '/api/bulk', input)
     expect([status, body]).toEqual([202, expect.objectContaining({ status: 'queued' })])

@@ -17,7 +17,7 @@ import {
 import { located, planCreation, type PlannedCreation } from './import-plan-creation.ts'
 import { planUpdate, type PlannedUpdate } from './import-plan-update.ts'
 import type { ImportResult, RowProblem } from './imports.ts'
-import { holderOfExternalId, recognise, saidBefore } from './import-recognition.ts'
+import { holderOfExternalId, type Match, recognise, saidBefore } from './import-recognition.ts'
 import { normaliseFields, type ReadyFields } from './record-fields.ts'
 
 /** What is to become of a row. */
@@ -163,17 +163,24 @@ const planRow = (terms: RowTerms, row: ReadRow, found: LookedUp): PlannedRow => 
   if (before) return { ...base, ...before, result: 'skip' }
   const linked = resolveAssociations(terms, spelled, found.associates, found.foresight)
   const holder = holderOfExternalId(row, found)
-  const flagged = match && {
-    code: 'possible_duplicate',
-    message: `“${match.name}” has the same ${matchLabel(match.by)}.`,
-  }
+  const beside =
+    match ??
+    (holder && terms.request.mode === 'create_and_flag'
+      ? { name: holder.name, by: 'external_id', others: 0 }
+      : undefined)
+  const flagged = beside && { code: 'possible_duplicate', message: besides(beside) }
   return {
     ...base,
     ref: refOfRow(draft.n),
-    matched_by: match ? matchName(match.by) : null,
+    matched_by: beside ? matchName(beside.by) : null,
     ...planCreation(terms, row, { ...linked, holder, flagged }),
   }
 }
+
+const besides = ({ name, by, others }: Omit<Match, 'id'>): string =>
+  others === 0
+    ? `“${name}” has the same ${matchLabel(by)}.`
+    : `“${name}” and ${others} more have the same ${matchLabel(by)}.`
 
 const UNKNOWN = new Set(['pipeline_unknown', 'stage_unknown'])
 

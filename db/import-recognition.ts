@@ -5,12 +5,12 @@ import type { LookedUp, PlannedRow, ReadRow } from './import-plan.ts'
 import type { RowProblem } from './imports.ts'
 import { bestNamed } from './name-keys.ts'
 
-/** The record that a row is about, and by what that was recognised. */
-export type Match = { id: string; name: string; by: string }
+/** The record that a row is about, by what that was recognised, and how many others it could be. */
+export type Match = { id: string; name: string; by: string; others: number }
 
-/** Who a row is: the record that its strongest key means. */
+/** Who a row is: the record that its strongest key means. Of several no one is, but to be made beside them. */
 export const recognise = (
-  { kind }: RowTerms,
+  { kind, request }: RowTerms,
   { ready, keys }: ReadRow,
   { candidates, foresight }: LookedUp,
 ): { match: Match | undefined } | { problem: RowProblem } => {
@@ -27,8 +27,9 @@ export const recognise = (
     const meant = key.by === 'name' && typeof name === 'string' ? bestNamed(name, all) : all
     const [first, second] = meant.toSorted(byAge)
     if (key.by === 'id') return first ? theOne(kind, key, first) : { problem: noSuchId(kind, key) }
-    if (first && second && key.single) return { problem: severalAre(kind, key, meant) }
-    if (first) return { match: { id: first.id, name: first.name, by: key.by } }
+    const beside = request.mode === 'create_and_flag'
+    if (first && second && key.single && !beside) return { problem: severalAre(kind, key, meant) }
+    if (first) return { match: { id: first.id, name: first.name, by: key.by, others: meant.length - 1 } }
   }
   return { match: undefined }
 }
@@ -49,7 +50,7 @@ const theOne = (
           message: `“${name}” is archived. Restore that ${kind} first, or leave its row out`,
         },
       }
-    : { match: { id, name, by } }
+    : { match: { id, name, by, others: 0 } }
 
 const noSuchId = (kind: string, { value }: RowKey): RowProblem => ({
   field: 'id',

@@ -2,11 +2,10 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createSource } from '../db/intake-sources.ts'
 import { openSurface, openTenant, type Surface, type Tenant } from './furnished-tenant.ts'
 import { NOBODYS, pathOf, placed, placesOf, setAt, valuesOf, type Described } from './operations.ts'
-import { randomFrom } from './random.ts'
+import { randomFrom, seed } from './random.ts'
 
-// P20: every operation, made from the document, against what nobody should send. `FUZZ_SEED` and `FUZZ_DEPTH` go further.
+// P20: every operation, made from the document, against what nobody should send. `SEED` and `FUZZ_DEPTH` go further.
 
-const SEED = Number(process.env['FUZZ_SEED'] ?? 20_261_121)
 /** Odd values per place; from 40 on all there are, at every place. */
 const DEPTH = Number(process.env['FUZZ_DEPTH'] ?? 2)
 
@@ -24,7 +23,7 @@ beforeAll(async () => {
 })
 afterAll(() => surface.stop())
 
-const next = randomFrom(SEED)
+const next = randomFrom(seed)
 const some = <T>(among: readonly T[], n: number): T[] =>
   n >= among.length ? [...among] : Array.from({ length: n }, () => among[Math.floor(next() * among.length)]!)
 
@@ -139,7 +138,7 @@ type Told = { status: number; code: string; pointers: string[] }
 /** What holds of every answer: never our fault, always a problem that says what to do. */
 const check = async (what: string, response: Response, tally: Tally): Promise<Told> => {
   const { status } = response
-  const label = `seed ${SEED}: ${what}`.slice(0, 600)
+  const label = `seed ${seed}: ${what}`.slice(0, 600)
   tally[Math.floor(status / 100)] = (tally[Math.floor(status / 100)] ?? 0) + 1
   const type = response.headers.get('content-type') ?? ''
   const text = await response.text()
@@ -237,7 +236,7 @@ test('no body makes any operation fail, and what is wrong in it is named: every 
         expect
           .soft(
             told.status === 422 && told.pointers.some((pointer) => pointer.startsWith(`/${top}`)),
-            `seed ${SEED}: ${name} ${where.join('/')} = ${value.slice(0, 100)} was told ${JSON.stringify(told)}`,
+            `seed ${seed}: ${name} ${where.join('/')} = ${value.slice(0, 100)} was told ${JSON.stringify(told)}`,
           )
           .toBe(true)
         named += 1
@@ -431,5 +430,5 @@ test('whatever is sent, others wait at most 50 ms', async () => {
 })
 
 const report = (what: string, tally: Tally): void => {
-  process.stdout.write(`api-fuzz ${what}: seed ${SEED}, ${JSON.stringify(tally)}\n`)
+  process.stdout.write(`api-fuzz ${what}: seed ${seed}, ${JSON.stringify(tally)}\n`)
 }

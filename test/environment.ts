@@ -1,5 +1,9 @@
 import { afterAll } from 'vitest'
+import fc from 'fast-check'
 import { variableNames } from '../env.ts'
+import { seed } from './random.ts'
+
+fc.configureGlobal({ seed })
 
 // what is set on this machine for a real installation has no say in a test
 for (const name of variableNames) if (name !== 'LOG_LEVEL') delete process.env[name]

@@ -15,15 +15,14 @@ import { getImport, type Import, readImport } from '../db/imports.ts'
 import { updateLead } from '../db/leads.ts'
 import { leadColumns, leadRows, tableOfRows } from './csv-files.ts'
 import { testSecret } from './database.ts'
-import { randomFrom } from './random.ts'
+import { randomFrom, seed } from './random.ts'
 import { openWorld, type World } from './world.ts'
 
-/** `CHAOS=full` is the promise as it is made; otherwise a sample of it. `CHAOS_SEED` repeats a run. */
+/** `CHAOS=full` is the promise as it is made; otherwise a sample of it. */
 const full = process.env['CHAOS'] === 'full'
 const scale = full
   ? { rows: 20_000, kills: 20, later_kills: 10, piece: 500, edits: 200 }
   : { rows: 500, kills: 4, later_kills: 1, piece: 40, edits: 20 }
-const seed = Number(process.env['CHAOS_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const random = randomFrom(seed)
 const LEASE_MS = full ? 3_000 : 800
 const WORKER = path.join(import.meta.dirname, 'import-worker.ts')

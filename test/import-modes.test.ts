@@ -95,6 +95,28 @@ describe('F70: rows of people who are there already', () => {
     expect(JSON.stringify(groups)).toContain(flagged.rows[0]?.record?.id)
     expect((await own.ask('GET', `/api/leads/${ana.id}`)).body.version).toBe(ana.version)
   })
+
+  test('create_and_flag makes who has somebody’s external id, or what several have, and refuses neither', async () => {
+    const own = await openImporting(api)
+    await own.run('Name,External id\nZoe,t-1\n')
+    // The first row is who the second is once that is there; it is made beside Zoe all the same, and once.
+    const file =
+      'Name,E-mail,External id\nAna,ana@beside.example,t-1\nAna,ana@beside.example,\nAna R,ana@beside.example,\n'
+    const asked = { mode: 'create_and_flag', match_by: 'email' } as const
+    const dry = await own.dryRun(file, asked)
+    const { body, rows } = await own.run(file, asked)
+    expect(dry.body.counts).toEqual(body.counts)
+    expect(body.counts, JSON.stringify(rows)).toEqual({ ...nothing, create: 3 })
+    expect(rows.map(({ matched_by, problems }) => [matched_by, problems[0]?.message])).toEqual([
+      ['external_id', '“Zoe” has the same external id.'],
+      ['email', '“Ana” has the same email.'],
+      ['email', '“Ana” and 1 more have the same email.'],
+    ])
+    const [first] = rows
+    const { body: ana } = await own.ask('GET', `/api/leads/${first?.record?.id}`)
+    expect(ana).toMatchObject({ external_id: null, extra: { external_id: 't-1' } })
+    expect((await own.run(file, asked)).body.counts).toEqual({ ...nothing, skip: 3 })
+  })
 })
 
 describe('F69: update on import', () => {

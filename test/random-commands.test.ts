@@ -3,6 +3,7 @@ import { sealAll, verifyAudit } from '../db/audit.ts'
 import { startBulk, undoBulk, type NewBulk } from '../db/bulk.ts'
 import { workBulk } from '../db/bulk-work.ts'
 import { inTx, type Ctx } from '../db/context.ts'
+import { seed } from './random.ts'
 import { openModel, type Model } from './random-commands.ts'
 import { openWorld, type World } from './world.ts'
 
@@ -10,7 +11,6 @@ import { openWorld, type World } from './world.ts'
 
 const COMMANDS = 10_000
 const ORGANIZATIONS = 4
-const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 
 let world: World
 beforeAll(async () => {

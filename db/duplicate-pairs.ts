@@ -2,6 +2,9 @@ import type { Database } from './client.ts'
 import { beforeCommit, inTx, sendStatement, systemCtx, type TxCtx } from './context.ts'
 import { freshPlans } from './fresh-plans.ts'
 import { isImporting } from './import-leases.ts'
+import { hintsOf } from './lead-hints.ts'
+import { keysOf } from './lead-keys.ts'
+import { traitsOf } from './lead-likeness.ts'
 import { FIELDS_COMPARED, findMatches, type Match, type Sought } from './lead-matching.ts'
 import { enqueue } from './queue.ts'
 import { insertRows } from './row-sets.ts'
@@ -10,7 +13,7 @@ import { gathered } from './together.ts'
 /** So many leads are compared in the transaction that wrote them; of more, a job sees to it. */
 const AT_ONCE = 20
 
-/** When the job looks: soon, but after an import that is under way, whose rows go first. */
+/** When the job looks: soon, when who was written at the same time is there; after an import that is under way, whose rows go first. */
 const LATER_S = { first: 2, during_import: 30 }
 
 /**
@@ -23,8 +26,34 @@ export const pairLeads = gathered<string>(async (ctx, ids) => {
     beforeCommit(ctx, `leads written: ${ids[0]}`, (ctx) =>
       enqueue(ctx, 'leads.written', { lead_ids: [...ids] }, LATER_S.first),
     )
-  else if (ids.length > 0) await pairNow(ctx, ids)
+  else if (ids.length > 0) {
+    const sought = await readSought(ctx, ids)
+    // Both are sent at once, in this order: whoever let go of a mark before is seen by the look.
+    const [alone] = await Promise.all([areAlone(ctx, sought), pairNow(ctx, sought)])
+    if (!alone) await enqueue(ctx, 'leads.written', { lead_ids: [...ids] }, LATER_S.first)
+  }
 })
+
+/**
+ * Whether nobody else is writing a lead that resembles these: what is not committed is seen by no look, so of two that are
+ * written in the same instant the second one has to look again. Nobody waits.
+ */
+const areAlone = async (
+  { tx, organization_id }: TxCtx,
+  leads: readonly (Sought & { id: string })[],
+): Promise<boolean> => {
+  const marks = new Set(
+    leads.flatMap((lead) => [
+      ...keysOf(lead).map(({ kind, value }) => `${kind} ${value}`),
+      ...hintsOf(traitsOf(lead)),
+    ]),
+  )
+  if (marks.size === 0) return true
+  const [row] = await tx<{ alone: boolean }[]>`
+    select bool_and(pg_try_advisory_xact_lock(hashtextextended(mark, 0))) as alone
+    from unnest(${[...marks].map((mark) => `resembles ${organization_id} ${mark}`)}::text[]) as mark`
+  return row?.alone ?? true
+}
 
 /** The same for the many that were written together, some at a time; twice is once. While an import runs, it is put off. */
 export const pairWritten = async (
@@ -42,12 +71,11 @@ export const pairWritten = async (
   for (let n = 0; n < lead_ids.length; n += AT_ONCE)
     await inTx(ctx, async (ctx) => {
       await freshPlans(ctx, 'opportunities')
-      await pairNow(ctx, lead_ids.slice(n, n + AT_ONCE))
+      await pairNow(ctx, await readSought(ctx, lead_ids.slice(n, n + AT_ONCE)))
     })
 }
 
-const pairNow = async (ctx: TxCtx, ids: readonly string[]): Promise<void> => {
-  const sought = await readSought(ctx, ids)
+const pairNow = async (ctx: TxCtx, sought: readonly (Sought & { id: string })[]): Promise<void> => {
   const found = await findMatches(ctx, sought)
   const pairs = new Map<string, Match & { lead_id: string }>()
   for (const [n, lead] of sought.entries()) {

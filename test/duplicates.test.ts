@@ -265,6 +265,27 @@ describe('F30: near leads', () => {
     expect(seen).toEqual(all)
   })
 
+  test('that are written in the same instant, each before the other is there, are found by a second look', async () => {
+    const looks = () =>
+      inTx(
+        ctx,
+        ({ tx }) => tx<{ lead_ids: string[] }[]>`
+          select data -> 'lead_ids' as lead_ids from pgboss.job
+          where name = 'leads.written' and data ->> 'organization_id' = ${ctx.organization_id}`,
+      )
+    const [first, second] = await inTx(ctx, async (first) => {
+      const one = await makeLead(first, robert)
+      await makeLead(ctx, { contact_name: 'Tom Ashby', company_name: 'Oak', email: 'tom@oak.example' })
+      expect([...(await looks())]).toEqual([])
+      return [one, await makeLead(ctx, bob)] as const
+    })
+    expect(await nearPairs()).toEqual([])
+    const [again] = await looks()
+    expect(again?.lead_ids).toEqual([second.id])
+    await pairWritten(api.db, ctx.organization_id, again?.lead_ids ?? [])
+    expect(await nearPairs()).toEqual([idsOf(first, second)])
+  })
+
   test('of many leads written at once are found by a job', async () => {
     const leads = await Promise.all(
       Array.from({ length: 60 }, (_, n) =>

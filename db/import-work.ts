@@ -138,6 +138,7 @@ const runPiece = (
   singly: boolean,
 ): Promise<Standing> =>
   inTx(ctx, async (ctx) => {
+    takeTurn(ctx)
     const { cancelled } = await beginPiece(importLeases, ctx, job)
     if (cancelled) return stop(ctx, job, at)
     await freshPlans(ctx, tableOf[job.record_kind])
@@ -155,6 +156,15 @@ const runPiece = (
     readAhead(terms, await following.catch(() => []))
     return kept
   })
+
+/**
+ * Two runs of an organization take turns, piece by piece, whatever they import: each finds what the other's rows made, also
+ * where only what a row says tells that it is there. Dry runs and other doors know nothing of it.
+ */
+const takeTurn = (ctx: TxCtx): void => {
+  const name = `${ctx.organization_id} imports`
+  sendStatement(ctx, ctx.tx`select pg_advisory_xact_lock(hashtextextended(${name}, 0))`)
+}
 
 /** A dry run goes as far as planning, and is rolled back by this. */
 class OnlyPlanned extends Error {

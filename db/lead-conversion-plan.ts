@@ -5,8 +5,14 @@ import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { fitsCustomField } from './custom-values.ts'
 import { DomainError, invalid } from './errors.ts'
 import { customFields } from './fields.ts'
+import {
+  accountsOf,
+  type Candidate,
+  contactsOf,
+  lockCandidates,
+  PLAINLY,
+} from './lead-conversion-candidates.ts'
 import { companyDomain } from './lead-keys.ts'
-import { recordNameKey } from './name-keys.ts'
 import { getOpportunity, requireOpen, type Opportunity } from './opportunities.ts'
 import { OpportunityFields } from './opportunity-fields.ts'
 import { defaultPipeline, entryStage, getPipeline, getStage } from './pipelines.ts'
@@ -47,20 +53,6 @@ export const ConversionTerms = z.object({
 })
 export type ConversionTerms = z.infer<typeof ConversionTerms>
 
-/** What makes a record that is there the one that is meant, or possibly so: only the `plainly` ones are linked unasked. */
-export const sameBecause = [
-  'linked',
-  'chosen',
-  'same_email',
-  'same_phone_and_name',
-  'same_domain',
-  'same_name',
-  'same_phone',
-  'same_name_other_domain',
-] as const
-export type SameBecause = (typeof sameBecause)[number]
-export type Candidate = { id: string; name: string; because: SameBecause }
-
 /** What becomes of one of the records that a deal has. */
 export type ConversionPart<Values> =
   | { act: 'create'; values: Values & { custom: Record<string, unknown> } }
@@ -87,6 +79,7 @@ export type ConversionPlan = {
 
 /**
  * What converting a lead would create, and what it would link because it is there.
+ * @param lock whoever looks for the same company or person waits until the transaction ends
  * @throws {DomainError} `lead_not_found`, `already_converted` with what came of it, `opportunity_closed`, `record_archived`,
  * `<kind>_not_found` for a chosen one, `pipeline_of_other_kind`, `stage_closed`, `pipeline_missing`
  */
@@ -94,10 +87,12 @@ export const planConversion = (
   ctx: Ctx,
   lead_id: string,
   terms: ConversionTerms = {},
+  { lock = false }: { lock?: boolean } = {},
 ): Promise<ConversionPlan> =>
   inTx(ctx, async (ctx) => {
     const lead = await getOpportunity(ctx, lead_id, 'lead')
     requireConvertible(lead)
+    if (lock) lockCandidates(ctx, lead)
     const [accounts, contacts, fields] = await Promise.all([
       accountsOf(ctx, lead),
       contactsOf(ctx, lead),
@@ -180,15 +175,6 @@ const chosen = async (ctx: TxCtx, kind: 'account' | 'contact', id: string): Prom
     `“${name}” is archived. Bring it back first, or choose another one.`,
   )
 }
-
-/** What is enough to link a record without asking. */
-const PLAINLY = new Set<SameBecause>([
-  'linked',
-  'same_email',
-  'same_phone_and_name',
-  'same_domain',
-  'same_name',
-])
 
 const withCustom = <Values extends object>(
   part: { act: 'create'; values: Values } | ({ act: 'link' } & Candidate),
@@ -287,76 +273,3 @@ const given = <Values extends { name: string }>(values: Values): Values =>
   Object.fromEntries(
     Object.entries(values).filter(([, value]) => value !== null && value !== undefined),
   ) as Values
-
-/** So many are offered. */
-const OFFERED = 5
-
-const accountsOf = async (ctx: TxCtx, lead: Opportunity): Promise<Candidate[]> => {
-  const { tx, organization_id } = ctx
-  const { company_name } = lead
-  const domain = companyDomain(lead)
-  const [linked, alike, named] = await Promise.all([
-    tx<{ id: string; name: string }[]>`
-      select a.id, a.name from opportunity_accounts l
-      join accounts a on a.organization_id = l.organization_id and a.id = l.account_id
-      where l.organization_id = ${organization_id} and l.opportunity_id = ${lead.id} and a.archived_at is null
-      order by l.is_primary desc, l.linked_at, a.id`,
-    tx<{ id: string; name: string }[]>`
-      select id, name from accounts where organization_id = ${organization_id} and domain = ${domain} and archived_at is null
-      order by id limit ${OFFERED}`,
-    company_name
-      ? tx<{ id: string; name: string; domain: string | null }[]>`
-          select id, name, domain from accounts
-          where organization_id = ${organization_id} and name_key = ${recordNameKey(company_name)} and archived_at is null
-          order by id limit ${OFFERED * 2}`
-      : [],
-  ])
-  // One of the same name with another domain is another company until a person says otherwise.
-  const [clear, doubtful] = [
-    named.filter((account) => account.domain === null || domain === null || account.domain === domain),
-    named.filter((account) => account.domain !== null && domain !== null && account.domain !== domain),
-  ]
-  return distinct([
-    ...linked.map((one) => candidate(one, 'linked')),
-    ...alike.map((one) => candidate(one, 'same_domain')),
-    ...clear.map((one) => candidate(one, 'same_name')),
-    ...doubtful.map((one) => candidate(one, 'same_name_other_domain')),
-  ])
-}
-
-const contactsOf = async ({ tx, organization_id }: TxCtx, lead: Opportunity): Promise<Candidate[]> => {
-  const rows = await tx<(Candidate & { rank: number })[]>`
-    (select c.id, c.name, 'linked' as because, 0 as rank from opportunity_contacts l
-      join contacts c on c.organization_id = l.organization_id and c.id = l.contact_id
-      where l.organization_id = ${organization_id} and l.opportunity_id = ${lead.id} and c.archived_at is null
-      order by l.is_primary desc, l.linked_at, c.id)
-    union all
-    (select id, name, 'same_email', 1 from contacts
-      where organization_id = ${organization_id} and email = ${lead.email} and archived_at is null
-      order by id limit ${OFFERED})
-    union all
-    (select id, name, 'same_phone', 2 from contacts
-      where organization_id = ${organization_id} and phone = ${lead.phone} and archived_at is null
-      order by id limit ${OFFERED})
-    order by rank`
-  const named = lead.contact_name && recordNameKey(lead.contact_name)
-  return distinct(
-    rows.map((row) =>
-      candidate(
-        row,
-        row.because === 'same_phone' && named === recordNameKey(row.name)
-          ? 'same_phone_and_name'
-          : row.because,
-      ),
-    ),
-  )
-}
-
-const candidate = ({ id, name }: { id: string; name: string }, because: SameBecause): Candidate => ({
-  id,
-  name,
-  because,
-})
-
-const distinct = (candidates: Candidate[]): Candidate[] =>
-  candidates.filter(({ id }, n) => candidates.findIndex((other) => other.id === id) === n)

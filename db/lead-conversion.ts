@@ -51,7 +51,7 @@ export const convertLead = (ctx: Ctx, id: string, input: ConvertLead): Promise<C
     if (version !== undefined && version !== lead.version) throw staleVersion(lead)
     requireReason(ctx, reason)
     requireApproval(ctx, 'converts a lead')
-    const plan = await planConversion(ctx, id, terms)
+    const plan = await planConversion(ctx, id, terms, { lock: true })
     const { account_id, contact_id, deal_id, links } = await carryOut(ctx, lead, plan)
     const tasks = deal_id ? await shareTasks(ctx, id, deal_id) : []
     const created: Created = { links, tasks }

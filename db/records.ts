@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { recordActivities, type Subject } from './activities.ts'
 import { recheckApprovalsOf } from './approval-reads.ts'
-import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
+import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, invalid, notFound } from './errors.ts'
+import { lockNames } from './named-locks.ts'
 import { updateRows } from './row-sets.ts'
 import { tableOf } from './record-tables.ts'
 
@@ -162,7 +163,6 @@ export const requireFreeExternalIds = async (
   kind: RecordKind,
   wanted: readonly { external_id: unknown; own_id?: string | undefined }[],
 ): Promise<void> => {
-  const { tx, organization_id } = ctx
   const ids = wanted.map(({ external_id }) => external_id).filter((one) => typeof one === 'string')
   if (ids.length === 0) return
   const twice = ids.find((external_id, n) => ids.indexOf(external_id) < n)
@@ -172,12 +172,9 @@ export const requireFreeExternalIds = async (
       '/external_id',
       `Two of these ${kind}s have the external id “${twice}”.`,
     )
-  const names = ids.map((external_id) => `${organization_id} external_id ${kind} ${external_id}`).toSorted()
-  sendStatement(
+  lockNames(
     ctx,
-    tx`
-      select pg_advisory_xact_lock(hashtextextended(name, 0)) from unnest(${names}::text[]) with ordinality as l (name, n)
-      order by n`,
+    ids.map((external_id) => `external_id ${kind} ${external_id}`),
   )
   const holders = await holdersOfExternalIds(ctx, kind, ids)
   const own = new Map(wanted.map(({ external_id, own_id }) => [external_id, own_id]))

@@ -5,6 +5,7 @@ import type { Database } from './client.ts'
 import { inTx, sendStatement, systemCtx, type Ctx, type TxCtx } from './context.ts'
 import type { OpenSource } from './intake-sources.ts'
 import { refreshAttributions } from './lead-attribution.ts'
+import { lockNames } from './named-locks.ts'
 import { getOpportunity } from './opportunities.ts'
 import { page, type Page } from './page.ts'
 import { isContention } from './transaction.ts'
@@ -211,15 +212,11 @@ const identify = (ctx: TxCtx, known: readonly { visitor_id: string; lead_id: str
 }
 
 /** A visit that comes while its visitor becomes known waits, and is the lead's. */
-const lockVisitors = (ctx: TxCtx, visitor_ids: readonly string[]): void => {
-  const names = visitor_ids.map((id) => `${ctx.organization_id} visitor ${id}`).toSorted()
-  sendStatement(
+const lockVisitors = (ctx: TxCtx, visitor_ids: readonly string[]): void =>
+  lockNames(
     ctx,
-    ctx.tx`
-      select pg_advisory_xact_lock(hashtextextended(name, 0)) from unnest(${names}::text[]) with ordinality as l (name, n)
-      order by n`,
+    visitor_ids.map((id) => `visitor ${id}`),
   )
-}
 
 const given = (values: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(

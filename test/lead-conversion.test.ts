@@ -169,6 +169,33 @@ describe('F29: converting a lead', () => {
     })
   })
 
+  test('leads that are converted at the same moment share what they have in common', async () => {
+    const company = 'Convoy Logistics'
+    const atOnce = async (fields: (at: number) => Parameters<typeof makeLead>[1]) => {
+      const leads = await Promise.all(
+        [0, 1, 2, 3].map((at) => lead({ company_name: company, ...fields(at) })),
+      )
+      const answers = await Promise.all(leads.map(({ id }) => convert(id)))
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200])
+      const distinct = (kind: 'account' | 'contact') =>
+        new Set(answers.map(({ body }) => body[kind]?.id)).size
+      return [distinct('account'), distinct('contact')]
+    }
+    // By the domain, by the name alone, by the address of one person, by the number and the name.
+    expect(await atOnce((at) => ({ email: `p${at}@convoy.example` }))).toEqual([1, 4])
+    expect(await atOnce((at) => ({ company_name: 'Named Only', email: `p${at}.named@gmail.com` }))).toEqual([
+      1, 4,
+    ])
+    expect(await atOnce((at) => ({ company_name: `Of ${at}`, email: 'one@gmail.com' }))).toEqual([4, 1])
+    expect(
+      await atOnce((at) => ({
+        email: `kim${at}@gmail.com`,
+        phone: '+44 20 7946 0999',
+        contact_name: 'Kim Vale',
+      })),
+    ).toEqual([1, 1])
+  })
+
   test('what only might be the same is offered, not linked; a person’s word decides', async () => {
     const one = await lead({ contact_name: 'Bo Lind' })
     const namesake = await createAccount(api.ctx, {

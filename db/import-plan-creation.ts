@@ -99,6 +99,7 @@ export const planCreation = (
     pipeline_id: at_place?.pipeline.id,
     stage_id: at_place?.stage.id,
     ...(is_open ? {} : { discard_reason_id: spelled.discard_reason_id ?? null }),
+    ...(is_open ? {} : { discard_note: spelled.discard_note ?? null }),
     account_ids: accounts.map(refOf),
     contact_ids: contacts.map(refOf),
   }
@@ -177,23 +178,31 @@ const placeOf = (
 /** What is wrong with closing a card there; a reason for a loss belongs to a loss, and may have to be said. */
 export const closingProblem = (
   terms: RowTerms,
-  { discard_reason_id }: Pick<Spelled, 'discard_reason_id'>,
+  spelled: Pick<Spelled, 'discard_reason_id' | 'discard_note'>,
   { pipeline, stage }: Place,
 ): RowProblem | undefined => {
-  if (stage.kind === 'lost') {
-    if (discard_reason_id !== undefined || pipeline.lost_reason === 'optional') return undefined
-    return {
-      ...at(terms, 'discard_reason'),
-      code: 'discard_reason_required',
-      message: `“${stage.label}” is where cards are lost: say why in a column that is mapped to discard_reason, or as its default`,
-      accepted: terms.directory.reasons.map(({ label }) => label),
-    }
-  }
-  if (discard_reason_id === undefined) return undefined
+  if (stage.kind !== 'lost') return discardProblem(terms, spelled, stage)
+  if (spelled.discard_reason_id !== undefined || pipeline.lost_reason === 'optional') return undefined
   return {
     ...at(terms, 'discard_reason'),
+    code: 'discard_reason_required',
+    message: `“${stage.label}” is where cards are lost: say why in a column that is mapped to discard_reason, or as its default`,
+    accepted: terms.directory.reasons.map(({ label }) => label),
+  }
+}
+
+/** What is wrong with saying why a card is lost in a stage where none is. */
+export const discardProblem = (
+  terms: RowTerms,
+  { discard_reason_id, discard_note }: Pick<Spelled, 'discard_reason_id' | 'discard_note'>,
+  stage: Pick<Place['stage'], 'kind' | 'label'>,
+): RowProblem | undefined => {
+  if (discard_reason_id === undefined && !discard_note) return undefined
+  const field = discard_reason_id === undefined ? 'discard_note' : 'discard_reason'
+  return {
+    ...at(terms, field),
     code: stage.kind === 'won' ? 'discard_reason_on_won' : 'discard_reason_on_open',
-    message: `In “${stage.label}” a card is not lost, so it has no discard reason`,
+    message: `In “${stage.label}” a card is not lost, so it has no ${field.replace('_', ' ')}`,
     accepted: 'nothing, or a stage where cards are lost',
   }
 }

@@ -6,7 +6,15 @@ import { candidateOf } from './import-foresight.ts'
 import type { StandingRecord } from './import-kinds.ts'
 import { keyOf, keysOfRecord } from './import-known.ts'
 import type { LookedUp, PlannedRow, ReadRow } from './import-plan.ts'
-import { type Afterwards, amountOf, closingProblem, keyed, located, refOf } from './import-plan-creation.ts'
+import {
+  type Afterwards,
+  amountOf,
+  closingProblem,
+  discardProblem,
+  keyed,
+  located,
+  refOf,
+} from './import-plan-creation.ts'
 import type { RowProblem } from './imports.ts'
 import { countryCode } from './lead-fields.ts'
 import { normaliseFields } from './record-fields.ts'
@@ -17,9 +25,11 @@ export type PlannedUpdate = {
   before: StandingRecord | undefined
   values: Record<string, unknown>
   custom: Record<string, unknown>
-  /** To be linked, beside what is. */
+  /** To be linked, beside what is, or to become the primary. */
   accounts: Linked[]
   contacts: Linked[]
+  /** Which of these become the primary. */
+  primaries: string[]
   move:
     | { stage_id: string; pipeline_id: string; discard_reason_id?: string; discard_note?: string }
     | undefined
@@ -55,17 +65,18 @@ export const planUpdate = (
   const linked = resolveAssociations(terms, spelled, found.associates, found.foresight)
   problems.push(...linked.problems)
   const is_open = foreseen?.is_open ?? isOpen(record)
-  const place = movedTo(terms, spelled, record, is_open)
+  const place = movedTo(terms, spelled, record)
   if ('problem' in place) problems.push(place.problem)
+  else Object.assign(values, place.discard)
   const taken = takenId(terms, values, record, ref, found)
   if (taken) problems.push(taken)
   if (problems.length > 0) return { result: 'error', problems }
   const move = 'value' in place ? place.value : undefined
   const changed = differing(values, record)
   const changed_custom = differing(custom, own_custom)
-  const accounts = linked.accounts.filter((one) => !idsIn(record['account_ids']).includes(refOf(one)))
-  const contacts = linked.contacts.filter((one) => !idsIn(record['contact_ids']).includes(refOf(one)))
-  const acts = accounts.length + contacts.length + (move ? 1 : 0)
+  const accounts = newlyLinked(linked.accounts, idsIn(record['account_ids']))
+  const contacts = newlyLinked(linked.contacts, idsIn(record['contact_ids']))
+  const acts = accounts.links.length + contacts.links.length + (move ? 1 : 0)
   if (acts + Object.keys(changed).length + Object.keys(changed_custom).length === 0)
     return {
       result: 'skip',
@@ -78,9 +89,9 @@ export const planUpdate = (
       ...changed,
       custom: { ...own_custom, ...changed_custom },
       ...(move ? { pipeline_id: move.pipeline.id, stage_id: move.stage.id } : {}),
-      ...(move ? { discard_reason_id: open_after ? null : (spelled.discard_reason_id ?? null) } : {}),
-      account_ids: [...idsIn(record['account_ids']), ...accounts.map(refOf)],
-      contact_ids: [...idsIn(record['contact_ids']), ...contacts.map(refOf)],
+      ...(move ? discardAfter(open_after, spelled) : {}),
+      account_ids: accounts.after,
+      contact_ids: contacts.after,
     }
     if (terms.kind === 'contact') left['contact_name'] = left['name']
     if (terms.kind === 'account') left['domain'] = domainOf(left['website'])
@@ -93,8 +104,9 @@ export const planUpdate = (
       before: standing,
       values: changed,
       custom: changed_custom,
-      accounts,
-      contacts,
+      accounts: accounts.links,
+      contacts: contacts.links,
+      primaries: [accounts.primary, contacts.primary].filter((one) => one !== undefined),
       move: move && {
         stage_id: move.stage.id,
         pipeline_id: move.pipeline.id,
@@ -104,6 +116,30 @@ export const planUpdate = (
       acts,
       after,
     },
+  }
+}
+
+/** Why it is lost, when it was moved. */
+const discardAfter = (is_open: boolean, { discard_reason_id, discard_note }: Spelled) => ({
+  discard_reason_id: is_open ? null : (discard_reason_id ?? null),
+  discard_note: is_open ? null : (discard_note ?? null),
+})
+
+/**
+ * What a record is not linked with yet, of those that a cell names. The first of them is the primary where another one of
+ * them is that: a cell of one name, or one that does not name the primary, says nothing of it.
+ */
+const newlyLinked = (
+  named: readonly Linked[],
+  standing: readonly string[],
+): { links: Linked[]; primary: string | undefined; after: string[] } => {
+  const refs = named.map(refOf)
+  const [first, [now]] = [refs[0], standing]
+  const primary = now !== undefined && first !== now && refs.includes(now) ? first : undefined
+  return {
+    links: named.filter((one) => !standing.includes(refOf(one)) || refOf(one) === primary),
+    primary,
+    after: [...new Set([...(primary === undefined ? [] : [primary]), ...standing, ...refs])],
   }
 }
 
@@ -162,13 +198,12 @@ const idsIn = (ids: unknown): string[] => (Array.isArray(ids) ? ids.map(String) 
 const isOpen = ({ stage }: Record<string, unknown>): boolean =>
   stage === undefined || (stage as { kind: string }).kind === 'open'
 
-/** Where a row takes the card, if elsewhere; what it says of a loss must fit where it is, or goes. */
+/** Where a row takes the card, if elsewhere; what it says of a loss must fit where it goes, or corrects it where it is. */
 const movedTo = (
   terms: RowTerms,
   spelled: Spelled,
   record: Record<string, unknown>,
-  is_open: boolean,
-): { value: Place | undefined } | { problem: RowProblem } => {
+): { value: Place | undefined; discard?: Record<string, string> } | { problem: RowProblem } => {
   if (terms.kind === 'account' || terms.kind === 'contact') return { value: undefined }
   const { pipelines } = terms.directory
   const pipeline = pipelines.find(({ id }) => id === (record['pipeline_id'] ?? pipelines[0]?.id))
@@ -179,18 +214,19 @@ const movedTo = (
     const problem = closingProblem(terms, spelled, place)
     return problem ? { problem } : { value: place }
   }
-  const { discard_reason_id } = spelled
-  if (discard_reason_id === undefined || discard_reason_id === record['discard_reason_id'])
-    return { value: undefined }
-  return {
-    problem: {
-      ...at(terms, 'discard_reason'),
-      code: is_open ? 'discard_reason_on_open' : 'discard_reason_of_closing',
-      message: is_open
-        ? 'This card is not lost, so it has no discard reason'
-        : 'Why this card was closed stands with its closing: reopen it and close it again',
-    },
-  }
+  const standing = pipeline?.stages.find(({ id }) => id === record['stage_id']) ?? record['stage']
+  const stage = standing as Place['stage'] | undefined
+  const { discard_reason_id, discard_note } = spelled
+  if (stage?.kind === 'lost')
+    return {
+      value: undefined,
+      discard: {
+        ...(discard_reason_id ? { discard_reason_id } : {}),
+        ...(discard_note ? { discard_note } : {}),
+      },
+    }
+  const problem = stage && discardProblem(terms, spelled, stage)
+  return problem ? { problem } : { value: undefined }
 }
 
 /** @returns why another record's external id cannot be had */
@@ -226,4 +262,12 @@ const relevant = ({ kind }: RowTerms, record: Record<string, unknown>): Record<s
     ),
   )
 
-const BESIDE = ['phone_original', 'pipeline_id', 'stage_id', 'discard_reason_id', 'contact_name', 'domain']
+const BESIDE = [
+  'phone_original',
+  'pipeline_id',
+  'stage_id',
+  'discard_reason_id',
+  'discard_note',
+  'contact_name',
+  'domain',
+]

@@ -9,6 +9,7 @@ import { isRecognisedOtherwise, writeKeys } from './lead-duplicates.ts'
 import { rescoreChanged } from './lead-scoring.ts'
 import { replaceLinks } from './links.ts'
 import { getOpportunity, lockOpportunity, type Opportunity } from './opportunities.ts'
+import { correctClosings, readDiscard } from './opportunity-discards.ts'
 import { type OpportunityChange, OpportunityFields } from './opportunity-fields.ts'
 import { moveOpportunity } from './opportunity-moves.ts'
 import { requireApproval } from './opportunity-stages.ts'
@@ -36,7 +37,12 @@ export const updateOpportunity = (
     // What a card always has is never emptied: it falls back to what it would have had without it.
     if (values['name'] === null) values['name'] = nameOf({ ...before, ...values })
     if (values['currency'] === null) values['currency'] = settings.currency
-    Object.assign(values, await refrozen(ctx, before, values))
+    const moves = stage_id !== undefined && stage_id !== before.stage_id
+    Object.assign(
+      values,
+      await refrozen(ctx, before, values),
+      moves ? {} : await readDiscard(ctx, before, input),
+    )
     const after = await writeOpportunity(ctx, before, values, {
       custom: custom && (await writeCustomValues(ctx, kind, id, custom)),
       origin: originOf(ctx),
@@ -44,8 +50,7 @@ export const updateOpportunity = (
     })
     if (contact_ids) await replaceLinks(ctx, { kind, id }, 'contact', contact_ids, reason)
     if (account_ids) await replaceLinks(ctx, { kind, id }, 'account', account_ids, reason)
-    if (stage_id !== undefined && stage_id !== before.stage_id)
-      return moveOpportunity(ctx, id, placeOf({ ...input, stage_id }))
+    if (moves) return moveOpportunity(ctx, id, placeOf({ ...input, stage_id }))
     await requireStage(ctx, before, input)
     return contact_ids || account_ids ? getOpportunity(ctx, id) : after
   })
@@ -72,6 +77,7 @@ export const writeOpportunities = async (
     if (forecast_category !== before.forecast_category) requireApproval(ctx, 'changes a forecast category')
   }
   const written = await writeChangesOf(ctx, kind, sets)
+  correctClosings(ctx, sets)
   const changed = sets.filter((_, n) => written[n]?.activity_id !== undefined)
   for (const { before, values } of changed)
     if (values['expected_close_on'] !== undefined)

@@ -2,12 +2,12 @@ import { v7 as uuidv7 } from 'uuid'
 import { z } from 'zod'
 import { recordCloseDateMove } from './close-dates.ts'
 import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
-import { requireDiscardReason, type DiscardReason } from './discard-reasons.ts'
 import { invalid } from './errors.ts'
 import { freezeValue, type Frozen } from './exchange-rates.ts'
-import { Lines } from './lead-fields.ts'
 import { noteMilestone } from './milestones.ts'
 import { lockOpportunity, requireOpen, type Opportunity } from './opportunities.ts'
+import { requireDiscard } from './opportunity-discards.ts'
+import { Discard } from './opportunity-fields.ts'
 import {
   enterStage,
   readLane,
@@ -20,12 +20,6 @@ import {
 } from './opportunity-stages.ts'
 import { changesOf, reopenClosing, withoutRate } from './opportunity-reopenings.ts'
 import type { Place } from './positions.ts'
-
-/** Why a card is lost: a reason of the organization's list, and in words. */
-export const Discard = z.object({
-  discard_reason_id: z.uuid().optional(),
-  discard_note: Lines(2_000).optional(),
-})
 
 export const CloseOpportunity = z.object({
   /** The won or lost stage; or which of the two in `outcome`. */
@@ -82,23 +76,6 @@ const whichStage = (
   ])
 }
 
-/**
- * Why a card would be lost in this stage; agents always say, people where the pipeline asks.
- * @throws {DomainError} `discard_reason_on_won`, and what `requireDiscardReason` refuses
- */
-export const requireDiscard = async (
-  ctx: TxCtx,
-  lane: Pick<Lane, 'kind' | 'lost_reason'>,
-  discard_reason_id: string | undefined,
-): Promise<DiscardReason | undefined> => {
-  if (lane.kind !== 'won') {
-    const required = lane.lost_reason === 'required' || ctx.actor.kind === 'agent'
-    return requireDiscardReason(ctx, discard_reason_id, required)
-  }
-  if (discard_reason_id === undefined) return undefined
-  throw invalid('discard_reason_on_won', '/discard_reason_id', 'What is won has no discard reason.')
-}
-
 /** The closing itself, by whichever act; a card that was closed otherwise is reopened by the same stroke. */
 export const closeInto = async (
   ctx: TxCtx,
@@ -114,7 +91,7 @@ export const closeInto = async (
   requireReason(ctx, input.reason)
   requireApproval(ctx, 'closes a card')
   const outcome = lane.kind === 'won' ? 'won' : 'lost'
-  const discard = await requireDiscard(ctx, lane, input.discard_reason_id)
+  const discard = await requireDiscard(ctx, lane, input)
   const value_minor = input.value_minor ?? before.value_minor
   const expected_close_on = input.expected_close_on ?? before.expected_close_on
   const { base_currency, ...frozen } = await freezeValue(ctx, { value_minor, currency: before.currency })
@@ -123,7 +100,7 @@ export const closeInto = async (
     won_at: outcome === 'won' ? at : null,
     lost_at: outcome === 'lost' ? at : null,
     discard_reason_id: discard?.id ?? null,
-    discard_note: outcome === 'lost' ? (input.discard_note ?? input.reason ?? null) : null,
+    discard_note: outcome === 'lost' ? input.discard_note || input.reason || null : null,
     ...frozen,
     value_minor,
     expected_close_on,

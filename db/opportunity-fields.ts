@@ -35,12 +35,18 @@ export type OpportunityFields = z.infer<typeof OpportunityFields>
 /** The people and companies of a card; the first one of each is the primary. */
 const beside = { contact_ids: LinkedIds.optional(), account_ids: LinkedIds.optional() }
 
+/** Why a card is lost: a reason of the organization's list, and in words. Null is none. */
+export const Discard = z.object({
+  discard_reason_id: z.uuid().nullish(),
+  discard_note: Lines(2_000).nullish(),
+})
+export type Discard = z.infer<typeof Discard>
+
 /** Where a card goes; into a stage that is lost with why. */
 const place = {
   pipeline_id: z.uuid().optional(),
   stage_id: z.uuid().optional(),
-  discard_reason_id: z.uuid().optional(),
-  discard_note: z.string().trim().min(1).max(2_000).optional(),
+  ...Discard.shape,
 }
 
 /** A card that is made by hand, by the API or by an agent. */

@@ -1,9 +1,11 @@
 import { z } from 'zod'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { invalid } from './errors.ts'
-import { closeInto, Discard } from './opportunity-closings.ts'
+import { closeInto } from './opportunity-closings.ts'
+import { correctDiscard, refuseDiscard } from './opportunity-discards.ts'
+import { Discard } from './opportunity-fields.ts'
 import { reopenInto } from './opportunity-reopenings.ts'
-import { lockOpportunity, type Opportunity } from './opportunities.ts'
+import { getOpportunity, lockOpportunity, type Opportunity } from './opportunities.ts'
 import {
   enterStage,
   positionIn,
@@ -32,7 +34,7 @@ export type MoveOpportunity = z.infer<typeof MoveOpportunity>
 /**
  * Moves a card to a stage of its pipeline, or of another one for the same kind of record: the one move there is, whatever
  * door it comes through. Onto a won or lost stage it closes the card, out of one it reopens it, by the rules of those acts.
- * To the stage it is in, it only takes its place there, which nothing else is told of.
+ * To the stage it is in, it only takes its place there, which nothing else is told of; a lost card takes another reason, too.
  * @param back where it stood there when it left, if this takes that back
  * @throws {DomainError} `stage_not_found`, `pipeline_archived`, `stage_of_other_kind`, `stage_of_other_pipeline`,
  * `reason_required` (agents always give one), `approval_required`, what closing and `requireUpon` refuse
@@ -52,14 +54,17 @@ export const moveOpportunity = (
     await requireLane(ctx, before, lane, input.pipeline_id)
     requireReason(ctx, input.reason)
     const wanted = { before_id: input.before_id, after_id: input.after_id }
-    if (lane.id === before.stage_id) return takePlace(ctx, before, wanted)
-    const place = back ? { back } : wanted
     const from = before.stage.kind
+    const place = back ? { back } : wanted
     if (lane.kind !== 'open' && lane.kind !== from) return closeInto(ctx, before, lane, input, place)
+    if (lane.kind !== 'lost') refuseDiscard(lane, input)
     if (lane.kind === 'open' && from !== 'open') return reopenInto(ctx, before, lane, input, place)
+    const corrected = await correctDiscard(ctx, before, input)
+    const card = corrected ? await getOpportunity(ctx, id) : before
+    if (lane.id === before.stage_id) return takePlace(ctx, card, wanted)
     // Between the closed stages of two pipelines it stays as closed as it was.
     if (from !== 'open') requireApproval(ctx, 'moves a closed card')
-    return enterStage(ctx, before, lane, {
+    return enterStage(ctx, card, lane, {
       reason: input.reason,
       place,
       undo: { tool: 'move_stage', input: { opportunity_id: id, stage_id: before.stage_id } },

@@ -7,6 +7,7 @@ import type { Warning } from './lead-fields.ts'
 import { recordRoutings, type RoutableLead, routeNewcomers } from './lead-routing.ts'
 import { type Newcomer, saveNewScores, scoreNewcomers } from './lead-scoring.ts'
 import { getOpportunity, lastPositions, type Opportunity } from './opportunities.ts'
+import { refuseDiscard } from './opportunity-discards.ts'
 import { type NewOpportunity, type OpportunityChange, OpportunityFields } from './opportunity-fields.ts'
 import { type MoveOpportunity, moveOpportunity } from './opportunity-moves.ts'
 import { defaultPipeline, entryStage, getPipeline, getStage, type Pipeline, type Stage } from './pipelines.ts'
@@ -177,6 +178,7 @@ const readCard = (
   requireIdentity?.(values)
   const name = nameOf(values)
   const wanted = stageFor(kind, pipeline, input)
+  if (wanted.kind !== 'lost') refuseDiscard(wanted, input)
   const stage = wanted.kind === 'open' ? wanted : entryStage(pipeline)
   const { extra = {}, warnings: brought = [], ...from } = origin
   const row = {

@@ -259,6 +259,25 @@ describe('F69: update on import', () => {
       account_ids: [],
       version: 1,
     })
+    const [bo, cy] = [await leadOf(own, 'bo@moves.example'), await leadOf(own, 'cy@moves.example')]
+    const corrected = await own.run(
+      `id,Discard reason,Discard note\n${bo.id},${reasons[1].label},Said so\n${cy.id},${reasons[1].label},\n${cy.id},,Why\n`,
+      {
+        mode: 'update',
+        mapping: { id: 'id', 'Discard reason': 'discard_reason', 'Discard note': 'discard_note' },
+      },
+    )
+    expect(corrected.body.counts, JSON.stringify(corrected.rows)).toEqual({ ...nothing, update: 1, error: 2 })
+    expect(corrected.rows.slice(1).map(({ problems }) => problems[0])).toMatchObject([
+      { code: 'discard_reason_on_open', column: 'Discard reason' },
+      { code: 'discard_reason_on_open', column: 'Discard note' },
+    ])
+    expect(await leadOf(own, 'bo@moves.example')).toMatchObject({
+      discard_reason_id: reasons[1].id,
+      discard_note: 'Said so',
+    })
+    const closings = (await own.ask('GET', `/api/opportunities/${bo.id}/closings`)).body.data
+    expect(closings).toMatchObject([{ discard_reason: { id: reasons[1].id }, discard_note: 'Said so' }])
   })
 })
 

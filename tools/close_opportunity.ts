@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import type { TxCtx } from '../db/context.ts'
 import { getOpportunity, requireOpen } from '../db/opportunities.ts'
-import { closeOpportunity, requireDiscard } from '../db/opportunity-closings.ts'
+import { closeOpportunity } from '../db/opportunity-closings.ts'
+import { requireDiscard } from '../db/opportunity-discards.ts'
 import { readLane } from '../db/opportunity-stages.ts'
 import { requireRecordInUse } from '../db/records.ts'
 import { defineTool, type Preview } from './tool.ts'
@@ -17,7 +18,7 @@ type Closing = {
 const read = async (ctx: TxCtx, { opportunity_id, outcome, discard_reason_id }: Closing) => {
   const card = await getOpportunity(ctx, opportunity_id)
   const lane = await readLane(ctx, { pipeline_id: card.pipeline_id, kind: outcome })
-  return { card, lane, discard: await requireDiscard(ctx, lane, discard_reason_id) }
+  return { card, lane, discard: await requireDiscard(ctx, lane, { discard_reason_id }) }
 }
 
 /** Closes a lead or a deal as won or lost. An agent asks for it; a person decides. */

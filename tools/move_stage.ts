@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { requireDiscardReason } from '../db/discard-reasons.ts'
 import { getOpportunity } from '../db/opportunities.ts'
-import { requireDiscard } from '../db/opportunity-closings.ts'
+import { requireDiscard } from '../db/opportunity-discards.ts'
 import { moveOpportunity } from '../db/opportunity-moves.ts'
 import { readLane } from '../db/opportunity-stages.ts'
 import { getStage } from '../db/pipelines.ts'
@@ -34,7 +34,7 @@ export const move_stage = defineTool({
   needsPerson: async ({ lead_id, stage_id, discard_reason_id }, ctx) => {
     const [target, card] = await Promise.all([readLane(ctx, { id: stage_id }), getOpportunity(ctx, lead_id)])
     requireRecordInUse(card)
-    if (target.kind !== 'open') await requireDiscard(ctx, target, discard_reason_id)
+    if (target.kind !== 'open') await requireDiscard(ctx, target, { discard_reason_id })
     if (target.kind !== 'open') return `Closing a ${card.kind} (${target.label}) needs a person.`
     return card.stage.kind === 'open' ? undefined : `Reopening a closed ${card.kind} needs a person.`
   },

@@ -1,24 +1,12 @@
 import { z } from 'zod'
 import { activityId, getActivity, recordActivity, type Activity } from './activities.ts'
+import { loggedTypes, type LoggedType } from './activity-types.ts'
 import { INBOUND, recheckApprovals } from './approval-reads.ts'
 import { inTx, type Ctx } from './context.ts'
 import { Line, Lines } from './lead-fields.ts'
 import { rescoreAfter } from './lead-scoring.ts'
 import { reachLogged } from './logged-milestones.ts'
 import { RecordRefs, requireRecords } from './records.ts'
-
-/** What somebody may say happened, because the record was not there to see it. */
-export const loggedTypes = [
-  'call_logged',
-  'meeting_logged',
-  'email_sent',
-  'email_received',
-  'sms_sent',
-  'sms_received',
-  'whatsapp_sent',
-  'whatsapp_received',
-] as const
-export type LoggedType = (typeof loggedTypes)[number]
 
 export const meetingStatuses = ['scheduled', 'held', 'cancelled'] as const
 

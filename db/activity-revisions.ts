@@ -7,7 +7,8 @@ import {
   type Revision,
   type Subject,
 } from './activities.ts'
-import { faultsOf, LoggedData, loggedTypes, type EntryChange, type LoggedType } from './activity-logging.ts'
+import { type EntryChange, faultsOf, LoggedData } from './activity-logging.ts'
+import { loggedTypes, type LoggedType } from './activity-types.ts'
 import { requireAuthor, type Editor } from './authorship.ts'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, notFound, staleVersion } from './errors.ts'

@@ -145,14 +145,23 @@ const linked = (at: Place, filter: LinkedFilter, pointer: string): Fragment => {
   const inner = innerFilter(filter)
   const { rows, live } = kindCondition({ tx, kind: link.kind }, inner, b)
   const word = filter.some === undefined ? 'none' : 'some'
-  const via = link.through
-    ? tx`${sqlText(tx, `${link.through} via join ${table} ${b} on ${b}.organization_id = via.organization_id`)}
-        where ${sqlText(tx, `via.organization_id = ${alias}.organization_id`)}`
-    : tx`${sqlText(tx, `${table} ${b} where ${b}.organization_id = ${alias}.organization_id`)}`
-  const found = tx`exists (select from ${via} and ${sqlText(tx, link.on(alias, b))}
-    and (${rows.reduce((all, next) => tx`${all} or ${next}`)}) and ${live}
-    ${inner ? tx`and (${condition({ ...at, kind: link.kind, alias: b, links_deep: at.links_deep + 1 }, inner, `${pointer}/${word}`)})` : tx``})`
-  return word === 'some' ? found : tx`not ${found}`
+  const named = new Set(inner ? comparisonsOf(inner).map(({ field }) => field) : [])
+  const wanted = tx`(${rows.reduce((all, next) => tx`${all} or ${next}`)}) and ${live}
+    ${link.counts ? tx`and ${sqlText(tx, link.counts(b, named))}` : tx``}
+    ${inner ? tx`and (${condition({ ...at, kind: link.kind, alias: b, links_deep: at.links_deep + 1 }, inner, `${pointer}/${word}`)})` : tx``}`
+  const [first, ...others] = [link, ...(link.others ?? [])].map(({ through, on }) => {
+    const via = through
+      ? tx`${sqlText(tx, `${through} join ${table} ${b} on ${b}.organization_id = via.organization_id`)}
+          where ${sqlText(tx, `via.organization_id = ${alias}.organization_id`)}`
+      : tx`${sqlText(tx, `${table} ${b} where ${b}.organization_id = ${alias}.organization_id`)}`
+    const found = tx`exists (select from ${via} and ${sqlText(tx, on(alias, b))} and ${wanted})`
+    return word === 'some' ? found : tx`not ${found}`
+  })
+  const all = others.reduce<Fragment>(
+    (all, next) => (word === 'some' ? tx`${all} or ${next}` : tx`${all} and ${next}`),
+    first ?? tx`false`,
+  )
+  return tx`(${all})`
 }
 
 /** Each comparison is a positive one, negated or not: a record without a value is not equal, and empty. */

@@ -3,11 +3,10 @@ import {
   type Activity,
   activityColumns,
   type ActivityRow,
-  type ActivityType,
   type TimelineFilter,
   toActivity,
 } from './activities.ts'
-import { loggedTypes } from './activity-logging.ts'
+import { toldOnCards } from './activity-types.ts'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
 import type { SqlPart } from './opportunities.ts'
 import { page, type Page } from './page.ts'
@@ -47,15 +46,6 @@ export const lastActivityAt = async (ctx: Ctx, record: RecordRef): Promise<Date 
   return data[0]?.occurred_at ?? null
 }
 
-/** What people and agents log about somebody: it matters to every card that the person or company is part of. */
-const LOGGED: readonly ActivityType[] = [
-  ...loggedTypes,
-  'note_added',
-  'task_created',
-  'task_completed',
-  'file_added',
-]
-
 /** The newest activities of `l`, by the index of activities by subject. */
 const activitiesOf = ({ tx, organization_id }: TxCtx, filter: TimelineFilter, limit: number): SqlPart => {
   const { cursor, actor, run_id } = filter
@@ -66,7 +56,7 @@ const activitiesOf = ({ tx, organization_id }: TxCtx, filter: TimelineFilter, li
       ${cursor ? tx`and s.activity_id < ${cursor}` : tx``}
       ${actor ? tx`and s.actor_kind in ${tx(ACTOR_KINDS[actor])}` : tx``}
       ${run_id ? tx`and a.run_id = ${run_id}` : tx``}
-      and (not l.only_logged or s.type in ${tx([...LOGGED])})
+      and (not l.only_logged or s.type in ${tx([...toldOnCards])})
     order by s.activity_id desc limit ${limit}`
 }
 

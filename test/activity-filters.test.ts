@@ -1,12 +1,19 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import postgres from 'postgres'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createAccount, listAccounts, updateAccount } from '../db/accounts.ts'
 import { type ListActivities, findActivities } from '../db/activity-list.ts'
 import { logActivity, type NewEntry } from '../db/activity-logging.ts'
-import { deleteActivity, editActivity, withdrawEntry } from '../db/activity-revisions.ts'
+import { deleteActivity, editActivity, revertActivity, withdrawEntry } from '../db/activity-revisions.ts'
 import type { Activity } from '../db/activities.ts'
+import { createContact, listContacts, updateContact } from '../db/contacts.ts'
 import type { Ctx } from '../db/context.ts'
 import { Filter } from '../db/filters.ts'
+import { convertLead } from '../db/lead-conversion.ts'
+import type { ListQuery } from '../db/listing.ts'
+import { getOpportunity } from '../db/opportunities.ts'
 import { listOpportunities } from '../db/opportunity-list.ts'
-import { asAgent } from './cards.ts'
+import { undoActivity } from '../db/undo.ts'
+import { asAgent, makeDeal } from './cards.ts'
 import { makeLead } from './worked-lead.ts'
 import { openWorld, type World } from './world.ts'
 
@@ -18,6 +25,8 @@ beforeAll(async () => {
 })
 afterAll(() => world.stop())
 
+const listLeads = (ctx: Ctx, query: ListQuery) => listOpportunities(ctx, { ...query, kind: 'lead' })
+const listDeals = (ctx: Ctx, query: ListQuery) => listOpportunities(ctx, { ...query, kind: 'deal' })
 const daysAgo = (n: number) => new Date(Date.now() - n * 86_400_000)
 const call = (lead_id: string, days: number, more: Partial<NewEntry> = {}): Promise<Activity> =>
   logActivity(ctx, {
@@ -97,6 +106,97 @@ test('F22: “no activity in the last 7 days” and its kin follow an edited cal
   expect(await isAmong(calls('some', 30))).toBe(true)
   await moveTo(earlier, 1)
   expect([await isAmong(calls('some', 7)), await isAmong(calls('none', 7))]).toEqual([true, false])
+})
+
+describe('what a record is linked with in activities is what its timeline tells', () => {
+  const week = { field: 'occurred_at', op: 'within_last', value: { n: 7, unit: 'day' } }
+  const isCall = { field: 'type', op: 'eq', value: 'call_logged' }
+  const calls = { linked: 'activities', some: isCall }
+  const quiet = { linked: 'activities', none: week }
+  const lists = { lead: listLeads, deal: listDeals, contact: listContacts, account: listAccounts }
+  const matches = async (kind: keyof typeof lists, id: string, filter: object): Promise<boolean> => {
+    const narrowed = { and: [{ field: 'id', op: 'eq', value: id }, filter] }
+    const { data } = await lists[kind](ctx, { filter: Filter.parse(narrowed), limit: 5 })
+    return data.length > 0
+  }
+  /** As if all that happened until now were long ago. */
+  const longAgo = async () => {
+    const sql = postgres(world.owner_url, { max: 1, onnotice: () => {} })
+    await sql`update activities set occurred_at = occurred_at - interval '30 days'`
+    await sql.end()
+  }
+
+  test('F22 F51: a call that was deleted by mistake, or taken back, is none; brought back it is one', async () => {
+    const lead = await makeLead(ctx)
+    await longAgo()
+    const all = () => Promise.all([calls, quiet].map((filter) => matches('lead', lead.id, filter)))
+    expect(await all()).toEqual([false, true])
+    const mistaken = await call(lead.id, 0)
+    expect(await all()).toEqual([true, false])
+    await deleteActivity(ctx, mistaken.id)
+    expect(await all()).toEqual([false, true])
+    const deletion = { field: 'type', op: 'eq', value: 'activity_deleted' }
+    expect(await matches('lead', lead.id, { linked: 'activities', some: deletion })).toBe(true)
+    await revertActivity(ctx, mistaken.id, 1)
+    expect(await all()).toEqual([true, false])
+    await deleteActivity(ctx, mistaken.id)
+    const another = await call(lead.id, 0)
+    expect(await all()).toEqual([true, false])
+    await undoActivity(ctx, another.id)
+    expect(await all()).toEqual([false, true])
+  })
+
+  test('F22 F41: a card is told of calls with its people and companies, and a deal of its lead; of their own changes not', async () => {
+    const contact = await createContact(ctx, { name: 'Eve' })
+    const account = await createAccount(ctx, { name: 'Moss' })
+    const links = { contact_ids: [contact.id], account_ids: [account.id] }
+    const people = await makeLead(ctx, { contact_ids: links.contact_ids })
+    const company = await makeLead(ctx, { account_ids: links.account_ids })
+    const deal = await makeDeal(ctx, links)
+    await longAgo()
+    const all = (filter: object) =>
+      Promise.all([people, company, deal].map(({ kind, id }) => matches(kind, id, filter)))
+    await updateContact(ctx, contact.id, { title: 'Buyer' })
+    await updateAccount(ctx, account.id, { segment: 'Cafés' })
+    expect([await all(calls), await all(quiet)]).toEqual([
+      [false, false, false],
+      [true, true, true],
+    ])
+    const said = await call(contact.id, 0, { subjects: [{ kind: 'contact', id: contact.id }] })
+    expect([await all(calls), await all(quiet)]).toEqual([
+      [true, false, true],
+      [false, true, false],
+    ])
+    await deleteActivity(ctx, said.id)
+    await call(account.id, 0, { subjects: [{ kind: 'account', id: account.id }] })
+    expect([await all(calls), await all(quiet)]).toEqual([
+      [false, true, true],
+      [true, false, false],
+    ])
+    const { deal_id } = await convertLead(ctx, (await makeLead(ctx)).id, {})
+    const { source_lead_id } = await getOpportunity(ctx, deal_id!)
+    expect(await matches('deal', deal_id!, calls)).toBe(false)
+    await call(source_lead_id!, 0)
+    expect(await matches('deal', deal_id!, calls)).toBe(true)
+  })
+
+  test('F22 F41: a contact is told of its cards, an account of its people and cards', async () => {
+    const account = await createAccount(ctx, { name: 'Fern' })
+    const contact = await createContact(ctx, { name: 'Adam', account_ids: [account.id] })
+    const lead = await makeLead(ctx, { contact_ids: [contact.id] })
+    const deal = await makeDeal(ctx, { account_ids: [account.id] })
+    const told = async () => [
+      await matches('contact', contact.id, calls),
+      await matches('account', account.id, calls),
+    ]
+    expect(await told()).toEqual([false, false])
+    await call(deal.id, 0, { subjects: [{ kind: 'deal', id: deal.id }] })
+    expect(await told()).toEqual([false, true])
+    const said = await call(lead.id, 0)
+    expect(await told()).toEqual([true, true])
+    await deleteActivity(ctx, said.id)
+    expect(await told()).toEqual([false, true])
+  })
 })
 
 test('F51: no filter and no search finds an entry by what it said before it was edited or deleted', async () => {

@@ -30,6 +30,7 @@ const LARGE = [
   'custom_values',
   'activities',
   'activity_subjects',
+  'opportunity_contacts',
 ]
 
 let world: World
@@ -46,6 +47,13 @@ beforeAll(async () => {
       if (message?.includes('Query Text')) heard.push(message)
     },
   })
+  await owner`
+    insert into opportunity_contacts (organization_id, opportunity_id, contact_id)
+    select o.organization_id, o.id, c.id
+    from (select organization_id, id, row_number() over (partition by organization_id order by id) as n from opportunities) o
+    join (select organization_id, id, row_number() over (partition by organization_id order by id) as n from contacts) c
+      on c.organization_id = o.organization_id and c.n = o.n`
+  await owner`analyze opportunity_contacts`
 }, 120_000)
 afterAll(async () => {
   await owner.end()
@@ -100,6 +108,12 @@ const reads: Record<string, (ctx: Ctx) => Promise<unknown>> = {
         linked: 'activities',
         none: { field: 'occurred_at', op: 'within_last', value: { n: 7, unit: 'day' } },
       },
+      limit: 50,
+    }),
+  'leads with a call': (ctx) =>
+    listOpportunities(ctx, {
+      kind: 'lead',
+      filter: { linked: 'activities', some: by('type', 'eq', 'call_logged') },
       limit: 50,
     }),
   'leads that hold words': (ctx) => listOpportunities(ctx, { kind: 'lead', q: 'moreau 1701', limit: 50 }),

@@ -82,7 +82,9 @@ const fault = (message: string, accepted: string | string[], nearest?: string): 
 
 const text: Reader = (target) => {
   const schema = schemaOfTarget(target)
-  const length = target.type === 'long_text' ? 20_000 : target.field === 'landing_page' ? 2_000 : 300
+  const several = target.field === 'account' || target.field === 'contact'
+  const length =
+    target.type === 'long_text' || several ? 20_000 : target.field === 'landing_page' ? 2_000 : 300
   const accepted = `a text of at most ${length.toLocaleString('en')} characters`
   return (cell) => {
     const parsed = schema.safeParse(cell)

@@ -89,7 +89,7 @@ const specialColumns = (
 ): Record<string, Omit<ExportColumn, 'name'>> => {
   const sql = (text: string): Fragment => sqlText(tx, text)
   const own = (text: string) => ({ sql: sql(text), text: cellText })
-  const named = (text: string) => ({ sql: sql(text), text: oneOfList })
+  const named = (text: string) => ({ sql: sql(text), text: listOfNames })
   const money = (column: string) => ({
     sql: sql(`jsonb_build_array(${a}.${column}, ${a}.currency)`),
     text: majorUnits,
@@ -98,7 +98,7 @@ const specialColumns = (
   const phone = own(`coalesce(${a}.phone, ${a}.phone_original)`)
   if (kind === 'account') return { owner, phone, revenue: money('revenue_minor') }
   if (kind === 'contact')
-    return { owner, phone, account: named(primary(a, 'account', 'account_contacts', 'contact_id')) }
+    return { owner, phone, account: named(linked(a, 'account', 'account_contacts', 'contact_id')) }
   if (kind !== 'lead' && kind !== 'deal' && kind !== 'opportunity') return {}
   return {
     owner,
@@ -113,18 +113,18 @@ const specialColumns = (
     discard_reason: own(
       `(select d.label from discard_reasons d where d.organization_id = ${a}.organization_id and d.id = ${a}.discard_reason_id)`,
     ),
-    account: named(primary(a, 'account', 'opportunity_accounts', 'opportunity_id')),
-    contact: named(primary(a, 'contact', 'opportunity_contacts', 'opportunity_id')),
+    account: named(linked(a, 'account', 'opportunity_accounts', 'opportunity_id')),
+    contact: named(linked(a, 'contact', 'opportunity_contacts', 'opportunity_id')),
   }
 }
 
-/** The primary account or contact: by its name while that is nobody else's, else by its id. */
-const primary = (a: string, kind: 'account' | 'contact', links: string, holder: string): string => `(
-  select case when exists (select from ${kind}s namesake where namesake.organization_id = m.organization_id
+/** The linked accounts or contacts, the primary first: each by its name while that is nobody else's, else by its id. */
+const linked = (a: string, kind: 'account' | 'contact', links: string, holder: string): string => `(
+  select jsonb_agg(case when exists (select from ${kind}s namesake where namesake.organization_id = m.organization_id
     and namesake.name = m.name and namesake.id <> m.id and namesake.archived_at is null) then m.id::text else m.name end
+    order by l.is_primary desc, l.linked_at, m.id)
   from ${links} l join ${kind}s m on m.organization_id = l.organization_id and m.id = l.${kind}_id
-  where l.organization_id = ${a}.organization_id and l.${holder} = ${a}.id
-  order by l.is_primary desc, l.linked_at, m.id limit 1)`
+  where l.organization_id = ${a}.organization_id and l.${holder} = ${a}.id and m.archived_at is null)`
 
 /** A value of JSON as the text of a cell: nothing is nothing, several are a list. */
 export const cellText = (value: unknown): string => {
@@ -135,9 +135,10 @@ export const cellText = (value: unknown): string => {
   return JSON.stringify(value)
 }
 
-/** One name in a cell where several could stand: in quotes when it would be read as several, or as a quoted one. */
-const oneOfList = (value: unknown): string => {
-  const name = cellText(value)
+/** Names in a cell; one alone is in quotes when it would be read as several, or as a quoted one. */
+const listOfNames = (value: unknown): string => {
+  if (!Array.isArray(value) || value.length !== 1) return cellText(value)
+  const name = cellText(value[0])
   return /;|^\s*"/.test(name) ? joinList([name]) : name
 }
 

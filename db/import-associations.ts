@@ -4,6 +4,7 @@ import type { Foresight } from './import-foresight.ts'
 import type { RowProblem } from './imports.ts'
 import { companyDomain } from './lead-keys.ts'
 import { Email } from './lead-fields.ts'
+import { MAX_LINKS } from './links.ts'
 import { bestNamed, recordNameKey } from './name-keys.ts'
 import { clip } from './text.ts'
 
@@ -28,9 +29,13 @@ type Mention = { text: string; references: Reference[] }
 
 /** What a cell names: one, or several parted by semicolons; one that holds a semicolon stands in quotes, or is somebody's name. */
 const mentionsIn = (kind: AssociatedKind, text: string | undefined): { whole: Mention; parts: Mention[] } => {
-  const items = [...(text ?? '').matchAll(ITEMS)]
-    .map(([, quoted, bare = '']) => (quoted === undefined ? bare.trim() : quoted.replaceAll('""', '"')))
-    .filter((item) => item !== '')
+  const items: string[] = []
+  for (const [, quoted, bare = ''] of (text ?? '').matchAll(ITEMS)) {
+    const item = quoted === undefined ? bare.trim() : quoted.replaceAll('""', '"')
+    if (item !== '') items.push(item)
+    // One too many is told of; more would only be looked up.
+    if (items.length > MAX_LINKS) break
+  }
   return { whole: mentionOf(kind, text ?? ''), parts: items.map((item) => mentionOf(kind, item)) }
 }
 
@@ -90,7 +95,16 @@ export const resolveAssociations = (
   const resolve = (kind: AssociatedKind): Linked[] => {
     if (spelled[kind] === undefined) return []
     const { whole, parts } = mentionsIn(kind, spelled[kind])
-    const mentions = parts.length === 0 || isThere(whole, associates) ? [whole] : parts
+    const mentions = isOne(whole, parts, associates) ? [whole] : parts
+    if (mentions.length > MAX_LINKS) {
+      problems.push({
+        code: 'too_many_links',
+        message: `This cell names more than ${MAX_LINKS} ${kind}s`,
+        accepted: `at most ${MAX_LINKS} ${kind}s`,
+        ...at(terms, kind),
+      })
+      return []
+    }
     return mentions.flatMap((mention) => {
       const linked = resolveOne(terms, kind, mention, associates, foresight)
       if (!('problem' in linked)) return [linked]
@@ -101,16 +115,27 @@ export const resolveAssociations = (
   return { accounts: distinct(resolve('account')), contacts: distinct(resolve('contact')), problems }
 }
 
-const isThere = ({ references }: Mention, associates: Associates): boolean =>
-  references.some((reference) => associates.has(nameOf(reference)))
+/** Whether a cell names one although it could be parted: somebody is called exactly so. */
+const isOne = (whole: Mention, parts: readonly Mention[], associates: Associates): boolean =>
+  parts.length === 0 || exactlyNamed(whole, associates).length > 0
+
+const exactlyNamed = ({ text, references }: Mention, associates: Associates) =>
+  references
+    .filter(({ by }) => by === 'name')
+    .flatMap((reference) => associates.get(nameOf(reference)) ?? [])
+    .filter(({ name }) => name === text)
 
 const resolveOne = (
   { request }: RowTerms,
   kind: AssociatedKind,
-  { text, references }: Mention,
+  mention: Mention,
   associates: Associates,
   foresight: Foresight,
 ): Linked | { problem: RowProblem } => {
+  const { text, references } = mention
+  // A company may be called like another one's website.
+  const [so_called, other] = exactlyNamed(mention, associates)
+  if (so_called && !other) return { id: so_called.id }
   for (const reference of references) {
     const there = bestNamed(text, associates.get(nameOf(reference)) ?? [])
     const [first, second] = there

@@ -61,10 +61,13 @@ export const schemaOfTarget = ({ record_kind, field, type }: ImportTarget): z.Zo
   const shape: Record<string, z.ZodType> = shapes[record_kind]
   if (Object.hasOwn(shape, field)) return shape[field] ?? line
   if (type === 'id') return z.uuid()
+  if (type === 'reference' && (field === 'account' || field === 'contact')) return names
   return type === 'long_text' ? Lines() : line
 }
 
 const line = Line()
+/** As many as a record can be linked with, parted by semicolons. */
+const names = Line(20_000)
 
 const shapes: Record<RecordKind, Record<string, z.ZodType>> = {
   lead: OpportunityFields.shape,

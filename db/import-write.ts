@@ -9,6 +9,7 @@ import { kindOfImport, writeSets } from './import-kinds.ts'
 import type { PlannedRow } from './import-plan.ts'
 import { refOf } from './import-plan-creation.ts'
 import type { ImportJob, ImportResult, RowProblem } from './imports.ts'
+import type { LinkedPair } from './link-rows.ts'
 import { linkRecords } from './links.ts'
 import { moveOpportunity } from './opportunity-moves.ts'
 import type { Written } from './record-changes.ts'
@@ -214,12 +215,13 @@ const makeRecords = async (
   for (const [n, { ref }] of rows.entries()) made.set(ref, idAt(ids, n))
 }
 
-const idsOf = (linked: readonly Linked[], made: Made): string[] =>
-  linked.map((one) => {
-    const id = 'id' in one ? one.id : made.get(refOf(one))
-    if (id === undefined) throw new Error(`${refOf(one)} was not made`)
-    return id
-  })
+const idsOf = (linked: readonly Linked[], made: Made): string[] => linked.map((one) => idOf(one, made))
+
+const idOf = (one: Linked, made: Made): string => {
+  const id = 'id' in one ? one.id : made.get(refOf(one))
+  if (id === undefined) throw new Error(`${refOf(one)} was not made`)
+  return id
+}
 
 /** Answers what each row changed, by its number. */
 const changeRecords = async (
@@ -249,7 +251,7 @@ const actOn = async (
   ctx: TxCtx,
   kind: RecordKind,
   id: string,
-  { accounts, contacts, move }: NonNullable<PlannedRow['update']>,
+  { accounts, contacts, primaries, move }: NonNullable<PlannedRow['update']>,
   made: Made,
 ): Promise<string[] | null> => {
   if (accounts.length + contacts.length === 0 && !move) return null
@@ -258,8 +260,10 @@ const actOn = async (
       ['account', accounts],
       ['contact', contacts],
     ] as const)
-      for (const member_id of idsOf(linked, made))
-        await linkRecords(ctx, { from: { kind, id }, to: { kind: member, id: member_id } })
+      for (const one of linked) {
+        const pair: LinkedPair = { from: { kind, id }, to: { kind: member, id: idOf(one, made) } }
+        await linkRecords(ctx, pair, primaries.includes(refOf(one)) ? { is_primary: true } : {})
+      }
     if (move) await moveOpportunity(ctx, id, move)
   })
   return recorded.filter(({ data }) => data['undo'] !== undefined).map(({ id }) => id)

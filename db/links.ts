@@ -34,7 +34,7 @@ export const LinkTerms = z.object({
 export type LinkTerms = z.infer<typeof LinkTerms>
 
 /** More than a card has people, fewer than a page takes long to read. */
-const MAX_LINKS = 200
+export const MAX_LINKS = 200
 
 /**
  * Links a contact or account to a card, or a contact to an account; what is linked already takes the new terms. The first

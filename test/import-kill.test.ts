@@ -24,7 +24,7 @@ const scale = full
   ? { rows: 20_000, kills: 20, later_kills: 10, piece: 500, edits: 200 }
   : { rows: 500, kills: 4, later_kills: 1, piece: 40, edits: 20 }
 const random = randomFrom(seed)
-const LEASE_MS = full ? 3_000 : 800
+const LEASE_MS = full ? 3_000 : 1_500
 const WORKER = path.join(import.meta.dirname, 'import-worker.ts')
 
 let world: World
@@ -222,5 +222,5 @@ test(
     expect(killed).toBeGreaterThanOrEqual(Math.floor(scale.kills * 0.8))
     expect(kills.reduce((sum, n) => sum + n, 0)).toBeGreaterThanOrEqual(scale.kills)
   },
-  full ? 3_600_000 : 120_000,
+  full ? 3_600_000 : 240_000,
 )

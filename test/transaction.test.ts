@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createLead } from '../db/leads.ts'
 import { inTx, sendStatement, type Ctx } from '../db/context.ts'
 import { listOpportunities } from '../db/opportunity-list.ts'
+import { isPassing } from '../db/transaction.ts'
 import { openWorld, type World } from './world.ts'
 
 let world: World
@@ -63,4 +64,24 @@ test('what the sender expected of it is checked', async () => {
     return Promise.resolve()
   })
   await expect(refused).rejects.toThrow('nothing was found')
+})
+
+test('whoever stands still in a transaction for longer than it may loses it, and may try again', async () => {
+  for (const still of [110, 300]) {
+    const broken = inTx(world.ctx, async (ctx) => {
+      await ctx.tx`select set_config('idle_in_transaction_session_timeout', '100ms', true)`
+      const until = performance.now() + still
+      while (performance.now() < until);
+      await Promise.all([ctx.tx`select 1`, ctx.tx`select 2`])
+      await createLead(ctx, { contact_name: 'Stood still' }, { door: 'api' })
+    })
+    const error: unknown = await broken.then(
+      () => undefined,
+      (error: unknown) => error,
+    )
+    expect(isPassing(error), String(error)).toBe(true)
+  }
+  // Nobody who comes after, on whichever connection, is told of it.
+  const after = await Promise.all(Array.from({ length: 40 }, () => namesOf(world.ctx)))
+  for (const names of after) expect(names).not.toContain('Stood still')
 })

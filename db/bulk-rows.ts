@@ -85,21 +85,24 @@ const OUT_OF_PLACE: Record<string, 'skipped' | 'unchanged'> = {
 }
 
 const workRow = async (ctx: TxCtx, job: BulkJobRow, row: Row): Promise<RowOutcome> => {
-  const { recorded, result: problem } = await recordingOf(
-    ctx,
-    { data: { bulk_id: job.id }, reason: 'bulk' },
-    (ctx) => (row.undoes ? takeRowBack(ctx, row.undoes) : act(ctx, job, row)),
+  const { recorded, result } = await recordingOf(ctx, { data: { bulk_id: job.id }, reason: 'bulk' }, (ctx) =>
+    row.undoes ? takeRowBack(ctx, row.undoes) : act(ctx, job, row),
   )
   return {
     n: row.n,
     result: recorded.length > 0 ? 'changed' : 'unchanged',
-    problem: problem ?? null,
+    problem: result?.problem ?? null,
     changes: recorded.filter(({ type }) => type !== 'undone').flatMap(({ data }) => changesOf(data)),
-    activity_ids: job.dry_run ? [] : recorded.filter(isUndone).map(({ id }) => id),
+    activity_ids: job.dry_run
+      ? []
+      : [...recorded.filter(isUndone).map(({ id }) => id), ...(result?.stand_again ?? [])],
   }
 }
 
-/** What an undo of the row takes back; what an undo did is taken back by the undo's own line. */
+/**
+ * What an undo of the row takes back. What an undo did is taken back by the undo's own line; an undo of that leaves the
+ * first act standing, which is then what the row did.
+ */
 const isUndone = ({ data }: Recorded): boolean => data['undo'] !== undefined && data['undoes'] === undefined
 
 const act = async (ctx: TxCtx, job: BulkJobRow, { record_id, label }: Row): Promise<undefined> => {
@@ -109,16 +112,27 @@ const act = async (ctx: TxCtx, job: BulkJobRow, { record_id, label }: Row): Prom
 }
 
 /** Newest act first; what somebody changed since is kept, and named. */
-const takeRowBack = async (ctx: TxCtx, activity_ids: string[]): Promise<Problem | undefined> => {
+const takeRowBack = async (
+  ctx: TxCtx,
+  activity_ids: string[],
+): Promise<{ problem: Problem | undefined; stand_again: string[] }> => {
+  if (activity_ids.length === 0) {
+    const message = 'This was taken back already.'
+    return { problem: { code: 'already_undone', message }, stand_again: [] }
+  }
   const kept: string[] = []
+  const stand_again: string[] = []
   for (const id of activity_ids.toReversed()) {
     const taken = await takeBack(ctx, id, { rest: true })
     kept.push(...taken.kept.map(({ field }) => field))
+    if (taken.stands_again !== undefined) stand_again.push(taken.stands_again)
   }
-  return kept.length > 0
-    ? {
-        code: 'changed_since',
-        message: `Kept, because somebody changed it since: ${kept.join(', ').replaceAll('_', ' ')}.`,
-      }
-    : undefined
+  const problem =
+    kept.length > 0
+      ? {
+          code: 'changed_since',
+          message: `Kept, because somebody changed it since: ${kept.join(', ').replaceAll('_', ' ')}.`,
+        }
+      : undefined
+  return { problem, stand_again }
 }

@@ -4,6 +4,7 @@ import { type BulkCounts, type BulkJobRow, bulkSummary, bulkTable, getBulk } fro
 import { bulkTables, meantBy, readLabels } from './bulk-kinds.ts'
 import { requireRequester } from './bulk-requesters.ts'
 import { failureOf, type Row, type RowOutcome, SomeRefused, workRows } from './bulk-rows.ts'
+import { chooseStanding, settleUndone, standingActs } from './bulk-undo.ts'
 import type { Database } from './client.ts'
 import { type Ctx, inTx, sendStatement, type TxCtx } from './context.ts'
 import { DomainError } from './errors.ts'
@@ -74,13 +75,8 @@ const chooseRows = (ctx: Ctx, job: BulkJobRow): Promise<void> =>
 
 /** In an object, because SQL that is awaited would be sent. */
 const choice = async (ctx: TxCtx, { record_kind, selection: { filter, q }, undo_of }: BulkJobRow) => {
-  const { tx, organization_id } = ctx
-  if (undo_of) {
-    const chosen = tx`
-      select n, record_id from bulk_rows
-      where organization_id = ${organization_id} and bulk_id = ${undo_of} and result = 'changed'`
-    return { chosen }
-  }
+  const { tx } = ctx
+  if (undo_of) return { chosen: chooseStanding(ctx, undo_of) }
   const { condition } = await matching(ctx, record_kind, { filter: meantBy(record_kind, filter), q }, 'o')
   return {
     chosen: tx`select row_number() over (order by o.id), o.id from ${tx(bulkTables[record_kind])} o where ${condition}`,
@@ -243,19 +239,15 @@ const nextRows = async (ctx: TxCtx, job: BulkJobRow, after: number, at_most: num
     where organization_id = ${organization_id} and bulk_id = ${job.id} and n > ${after} and result = 'waiting'
     order by n limit ${at_most}`
   const ids = rows.map(({ record_id }) => record_id)
-  const [labels, recorded] = await Promise.all([
+  const numbers = rows.map(({ n }) => n)
+  const [labels, undoes] = await Promise.all([
     readLabels(ctx, job.record_kind, ids),
-    job.undo_of
-      ? tx<{ n: number; activity_ids: string[] }[]>`
-          select n, activity_ids from bulk_rows
-          where organization_id = ${organization_id} and bulk_id = ${job.undo_of} and n = any(${rows.map(({ n }) => n)}::int[])`
-      : [],
+    job.undo_of === null ? undefined : standingActs(ctx, job.undo_of, numbers),
   ])
-  const undoes = new Map(recorded.map(({ n, activity_ids }) => [n, activity_ids]))
   return rows.map((row) => ({
     ...row,
     label: labels.get(row.record_id),
-    undoes: undoes.get(row.n) ?? null,
+    undoes: undoes ? (undoes.get(row.n) ?? []) : null,
   }))
 }
 
@@ -289,10 +281,10 @@ const end = async (
     ...(counts ? { counts: ctx.tx.json(counts) } : {}),
     ...(error ? { error } : {}),
   })
-  if (job.undo_of) await settleUndone(ctx, job, job.undo_of, status)
   // A dry run changed nothing, so nothing of it is kept for good.
   if (job.dry_run) return tellPassing(ctx, { kind: 'bulk', id: job.id })
   const came_to = counts ?? (await getBulk(ctx, job.id)).counts
+  if (job.undo_of) await settleUndone(ctx, { id: job.id, undo_of: job.undo_of, status, counts: came_to })
   await recordActivity(ctx, {
     type: 'bulk_finished',
     subjects: [{ kind: 'bulk', id: job.id }],
@@ -306,22 +298,4 @@ const end = async (
       ...(job.undo_of ? { undo_of: job.undo_of } : {}),
     },
   })
-}
-
-/** What was taken back to its end is undone; what an undo of an undo did stands again. */
-const settleUndone = async (
-  { tx, organization_id }: TxCtx,
-  job: BulkJobRow,
-  undo_of: string,
-  status: 'done' | 'cancelled' | 'failed',
-): Promise<void> => {
-  if (status !== 'done') {
-    await tx`
-      update bulk_jobs set undone_by = null where organization_id = ${organization_id} and id = ${undo_of} and undone_by = ${job.id}`
-    return
-  }
-  await tx`update bulk_jobs set status = 'undone' where organization_id = ${organization_id} and id = ${undo_of}`
-  await tx`
-    update bulk_jobs b set status = 'done', undone_by = null from bulk_jobs u
-    where u.organization_id = ${organization_id} and u.id = ${undo_of} and b.organization_id = u.organization_id and b.id = u.undo_of`
 }

@@ -4,13 +4,12 @@ import type { Change } from './activities.ts'
 import { BulkActName, parseAct } from './bulk-acts.ts'
 import { type BulkKind, bulkKinds, meantBy, readLabels } from './bulk-kinds.ts'
 import { inTx, type Actor, type Ctx, type TxCtx } from './context.ts'
-import { DomainError, invalid, notFound } from './errors.ts'
+import { invalid, notFound } from './errors.ts'
 import { Filter } from './filters.ts'
 import { type JobTable, requestCancel } from './leased-jobs.ts'
 import { matching } from './listing.ts'
 import { page, type Page } from './page.ts'
 import { enqueue } from './queue.ts'
-import { undoLimits } from './undo.ts'
 
 /** How many records may be chosen one by one; what matches a filter has no limit. */
 export const bulkLimits = { chosen: 10_000 }
@@ -107,49 +106,6 @@ export const cancelBulk = (ctx: Ctx, id: string): Promise<Bulk> =>
     return getBulk(ctx, id)
   })
 
-/**
- * Queues the taking back of everything that a bulk act did: each value that nobody changed since; the rows name the others.
- * @throws {DomainError} `bulk_not_ended`, `already_undone`, `not_undoable`
- */
-export const undoBulk = (ctx: Ctx, id: string): Promise<Bulk> =>
-  inTx(ctx, async (ctx) => {
-    const { tx, organization_id } = ctx
-    const [row] = await tx<BulkJobRow[]>`
-      select * from bulk_jobs where organization_id = ${organization_id} and id = ${id} for update`
-    if (!row) throw notFound('bulk', id)
-    const bulk = toBulk(row)
-    requireUndoable(bulk)
-    const undo = await queueBulk(ctx, {
-      kind: bulk.kind,
-      act: 'undo',
-      input: {},
-      dry_run: false,
-      selection: {},
-      undo_of: id,
-    })
-    await tx`update bulk_jobs set undone_by = ${undo.id} where organization_id = ${organization_id} and id = ${id}`
-    return undo
-  })
-
-const requireUndoable = ({ status, undone_by, dry_run, finished_at }: Bulk): void => {
-  if (status === 'queued' || status === 'running') {
-    throw new DomainError('conflict', 'bulk_not_ended', `This bulk act is ${status}; stop it first.`, {
-      extra: { state: status },
-    })
-  }
-  if (undone_by !== null) {
-    throw new DomainError('conflict', 'already_undone', 'This bulk act was taken back already.', {
-      extra: { undone_by },
-    })
-  }
-  const refuse = (because: string, message: string): never => {
-    throw new DomainError('conflict', 'not_undoable', message, { extra: { because } })
-  }
-  if (dry_run) refuse('changed_nothing', 'A dry run changed nothing.')
-  if (finished_at && Date.now() - finished_at.getTime() > undoLimits.days * 86_400_000)
-    refuse('too_old', `It is older than ${undoLimits.days} days.`)
-}
-
 /** One bulk act and how far it has come. */
 export const getBulk = (ctx: Ctx, id: string): Promise<Bulk> =>
   inTx(ctx, async ({ tx, organization_id }) => {
@@ -223,7 +179,8 @@ const requireSelection = ({ ids, filter, q }: Pick<NewBulk, 'ids' | 'filter' | '
   }
 }
 
-const queueBulk = async (
+/** Writes a bulk act down for the worker, with the records that were chosen one by one. */
+export const queueBulk = async (
   ctx: TxCtx,
   bulk: Pick<Bulk, 'kind' | 'act' | 'input' | 'dry_run' | 'selection'> & { undo_of?: string },
   ids?: string[],

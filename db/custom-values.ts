@@ -41,20 +41,20 @@ export const selectCustom = (
     ) as each
   ), '{}')`
 
-/** The custom values of records, by record and key; those of archived fields too when `archived`. */
-const readCustomValuesOf = async (
+/** The custom values of records as they are kept, those of archived fields too, by record and key. */
+export const readKeptValues = async (
   { tx, organization_id }: TxCtx,
   ids: readonly string[],
-  options: { archived?: boolean } = {},
 ): Promise<Map<string, Record<string, CustomValue>>> => {
   const rows = await tx<{ id: string; custom: Record<string, CustomValue> }[]>`
-    select r.id, ${selectCustom(tx, tx`${organization_id}::uuid`, tx`r.id`, options)} as custom
+    select r.id, ${selectCustom(tx, tx`${organization_id}::uuid`, tx`r.id`, { archived: true })} as custom
     from unnest(${ids as string[]}::uuid[]) as r (id)`
   return new Map(rows.map(({ id, custom }) => [id, custom]))
 }
 
 /**
- * Sets custom values of a record by the keys of its kind's fields; null, an empty text and an empty list clear one.
+ * Sets custom values of a record by the keys of its kind's fields; null, an empty text and an empty list clear one. What
+ * takes an act back also puts back the values of fields that were archived since.
  * Answers what changed, as the caller's activity says it: `custom.<key>`. The caller holds the record's lock and raises
  * its version.
  * @throws {DomainError} `invalid_custom_value` with every wrong value, its type and what is accepted; `unknown_field`
@@ -83,10 +83,10 @@ export const writeCustomValuesOf = async (
   if (touched.length === 0) return records.map(() => [])
   const { tx, organization_id } = ctx
   const fields = await customFields(ctx, record_kind)
-  const standing = await readCustomValuesOf(ctx, touched, { archived: true })
+  const standing = await readKeptValues(ctx, touched)
   const changed = records.map(({ id }, n) => {
     const before = standing.get(id) ?? {}
-    return parseCustomValues(record_kind, fields, given[n] ?? [], before)
+    return parseCustomValues(record_kind, fields, given[n] ?? [], before, ctx.recording?.takes_back)
       .map((value) => ({ ...value, before: before[value.field.key] ?? null }))
       .filter(({ before, value }) => JSON.stringify(before) !== JSON.stringify(value))
   })
@@ -169,12 +169,13 @@ const parseCustomValues = (
   fields: readonly CustomField[],
   given: [key: string, value: unknown][],
   before: Record<string, CustomValue>,
+  takes_back = false,
 ): Parsed[] => {
   const faults: (Fault & { code: string })[] = []
   const parsed = given.flatMap(([key, value]): Parsed[] => {
     const pointer = `/custom/${key}`
     const field = fields.find((one) => one.key === key)
-    if (!field || field.archived_at) {
+    if (!field || (field.archived_at && !takes_back)) {
       faults.push({ ...unknownKey(record_kind, fields, key, field), pointer })
       return []
     }

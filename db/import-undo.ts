@@ -1,5 +1,6 @@
 import type { Actor, Ctx, TxCtx } from './context.ts'
 import { inSavepoint, inTx, recordingOf } from './context.ts'
+import { readKeptValues } from './custom-values.ts'
 import { DomainError } from './errors.ts'
 import { tellPassing } from './audit.ts'
 import { CUSTOM } from './import-drafts.ts'
@@ -210,18 +211,17 @@ const restoreValues = async (
   { kind, job, keepOf }: Undoing,
 ): Promise<void> => {
   const changed = rows.filter(({ changes }) => (changes ?? []).length > 0)
-  const standing = await readStanding(
-    ctx,
-    kind,
-    changed.map(({ record_id }) => record_id ?? '').toSorted(),
-    true,
-  )
+  const ids = changed.map(({ record_id }) => record_id ?? '').toSorted()
+  const standing = await readStanding(ctx, kind, ids, true)
+  const kept = await readKeptValues(ctx, ids)
   const sets = changed.flatMap(({ n, record_id, changes }): (ImportedSet & { n: number })[] => {
     const before = standing.get(record_id ?? '')
     if (!before) return []
     const ref = { kind, id: before.id }
     const archived = before.archived_at !== null
-    const others = (changes ?? []).filter((change) => archived || !isAsLeft(before, change))
+    const others = (changes ?? []).filter(
+      (change) => archived || !isAsLeft({ ...before, custom: kept.get(before.id) ?? {} }, change),
+    )
     if (others.length > 0) {
       const fields = others.map(({ field }) => field)
       const by = since(edits, ref.id, job)

@@ -3,8 +3,8 @@ import type { Change } from './activities.ts'
 import { recordActivity } from './activities.ts'
 import { recheckApprovals } from './approval-reads.ts'
 import { matchCampaigns } from './campaign-matching.ts'
-import { inTx, type Ctx, type TxCtx } from './context.ts'
-import { writeCustomValues } from './custom-values.ts'
+import { inTx, recordingOf, type Ctx, type TxCtx } from './context.ts'
+import { readKeptValues, writeCustomValues } from './custom-values.ts'
 import { pairLeads } from './duplicate-pairs.ts'
 import { DomainError } from './errors.ts'
 import { writeKeys } from './lead-duplicates.ts'
@@ -194,10 +194,10 @@ const restoreFields = async (
   { changes, origins }: PreImage,
 ): Promise<{ changes: Change[]; kept: KeptSince[] }> => {
   const { tx, organization_id } = ctx
+  const custom = (await readKeptValues(ctx, [primary.id])).get(primary.id)
   const now = (field: string): unknown =>
-    (field.startsWith(CUSTOM)
-      ? primary.custom[field.slice(CUSTOM.length)]
-      : primary[field as keyof Opportunity]) ?? null
+    (field.startsWith(CUSTOM) ? custom?.[field.slice(CUSTOM.length)] : primary[field as keyof Opportunity]) ??
+    null
   const stands = ({ field, after }: z.infer<typeof StoredChange>): boolean =>
     JSON.stringify(now(field)) === JSON.stringify(after ?? null)
   const restored = changes.filter(stands)
@@ -210,15 +210,13 @@ const restoreFields = async (
       now: now(field),
     }))
   const columns = restored.filter(({ field }) => !field.startsWith(CUSTOM))
-  await writeCustomValues(
-    ctx,
-    'lead',
-    primary.id,
-    Object.fromEntries(
-      restored
-        .filter((change) => !columns.includes(change))
-        .map(({ field, before }) => [field.slice(CUSTOM.length), before ?? null]),
-    ),
+  const former_custom = Object.fromEntries(
+    restored
+      .filter((change) => !columns.includes(change))
+      .map(({ field, before }) => [field.slice(CUSTOM.length), before ?? null]),
+  )
+  await recordingOf(ctx, { data: {}, takes_back: true }, (ctx) =>
+    writeCustomValues(ctx, 'lead', primary.id, former_custom),
   )
   const values = Object.fromEntries(columns.map(({ field, before }) => [field, before ?? null]))
   await tx`

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Activity } from './activities.ts'
 import type { TxCtx } from './context.ts'
+import { DomainError } from './errors.ts'
 import { changesOf, inverse, type Verb } from './inverse.ts'
 import { clearMilestone, milestones, restoreMilestone, setMilestone, type Milestone } from './milestones.ts'
 import { lockOpportunity } from './opportunities.ts'
@@ -29,6 +30,24 @@ const stageLeft = ({ data }: Activity): Record<string, unknown> => ({
   ),
 })
 
+/** Whatever was moved out of a stage may be taken back when the stage is gone: then it is said which one, and what to do. */
+const intoFormerStage = async <T>({ data }: Activity, enter: () => Promise<T>): Promise<T> => {
+  try {
+    return await enter()
+  } catch (error) {
+    if (!(error instanceof DomainError) || error.code !== 'stage_not_found') throw error
+    const { from_label, from_pipeline } = Former.parse(data)
+    const of = from_pipeline === undefined ? '' : ` of “${from_pipeline}”`
+    throw new DomainError(
+      'conflict',
+      'stage_deleted',
+      `“${from_label}”${of} was deleted since: take that deletion back first, then this.`,
+    )
+  }
+}
+
+const Former = z.object({ from_label: z.string(), from_pipeline: z.string().optional() })
+
 const MilestoneGiven = z.object({ opportunity_id: z.uuid(), milestone: z.enum(milestones) })
 
 const standingMilestone = async (
@@ -42,15 +61,19 @@ export const opportunityInverses = {
     input: MoveBack,
     standing: (ctx, { id }) => standingStage(ctx, id),
     left: stageLeft,
-    apply: (ctx, { id, stage_id, place }) =>
-      moveOpportunity(ctx, id, { stage_id, reason: ctx.recording?.reason }, place),
+    apply: (ctx, { id, stage_id, place }, activity) =>
+      intoFormerStage(activity, () =>
+        moveOpportunity(ctx, id, { stage_id, reason: ctx.recording?.reason }, place),
+      ),
   }),
   reopen_opportunity: inverse({
     input: TakenBack.extend({ opportunity_id: z.uuid(), stage_id: z.uuid() }),
     standing: (ctx, { opportunity_id }) => standingStage(ctx, opportunity_id),
     left: stageLeft,
-    apply: (ctx, { opportunity_id, stage_id, ...taken_back }) =>
-      reopenOpportunity(ctx, opportunity_id, { stage_id, reason: ctx.recording?.reason }, taken_back),
+    apply: (ctx, { opportunity_id, stage_id, ...taken_back }, activity) =>
+      intoFormerStage(activity, () =>
+        reopenOpportunity(ctx, opportunity_id, { stage_id, reason: ctx.recording?.reason }, taken_back),
+      ),
   }),
   restore_closing: inverse({
     input: TakenBack.extend({ opportunity_id: z.uuid(), closing_id: z.uuid() }),

@@ -2,11 +2,13 @@ import type { z } from 'zod'
 import { type Account, AccountChange, getAccount, lockAccount, updateAccount } from './accounts.ts'
 import { type Contact, ContactChange, getContact, lockContact, updateContact } from './contacts.ts'
 import type { Ctx, TxCtx } from './context.ts'
+import { readKeptValues } from './custom-values.ts'
 import { DealChange, updateDeal } from './deals.ts'
 import { DomainError } from './errors.ts'
 import { LeadChange, lockLead, updateLead } from './leads.ts'
 import { getOpportunity, lockOpportunity, type Opportunity } from './opportunities.ts'
 import type { RecordKind, RecordRef } from './records.ts'
+import { loaded } from './together.ts'
 
 const changes = {
   lead: LeadChange.omit({ version: true }).strict(),
@@ -54,14 +56,22 @@ const readers = {
   contact: getContact,
 }
 
-/** A record of any kind as it stands, which nobody else changes until the transaction ends; custom values also as `custom.<key>`. */
+/**
+ * A record of any kind as it stands, which nobody else changes until the transaction ends; custom values, those of archived
+ * fields too, also as `custom.<key>`.
+ */
 export const lockRecord = async (ctx: TxCtx, { kind, id }: RecordRef): Promise<Record<string, unknown>> => {
   const record = await locks[kind](ctx, id)
-  const custom = Object.entries(record.custom).map(([key, value]) => [`custom.${key}`, value])
+  const custom = Object.entries((await keptValues(ctx, id)) ?? {}).map(([key, value]) => [
+    `custom.${key}`,
+    value,
+  ])
   return { ...record, ...Object.fromEntries(custom) }
 }
 
-const locks: Record<RecordKind, (ctx: TxCtx, id: string) => Promise<{ custom: Record<string, unknown> }>> = {
+const keptValues = loaded(readKeptValues)
+
+const locks: Record<RecordKind, (ctx: TxCtx, id: string) => Promise<object>> = {
   lead: lockLead,
   deal: (ctx, id) => lockOpportunity(ctx, id, 'deal'),
   account: lockAccount,

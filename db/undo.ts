@@ -48,12 +48,18 @@ export type Undo = {
 /** A value that somebody changed after the act: it stays. */
 export type ChangedSince = { field: string; left: unknown; now: unknown }
 
-/** As `undoActivity`; answers beside the line what somebody changed since and was kept, where `rest` let it. */
-export const takeBack = (
-  ctx: Ctx,
-  id: string,
-  { reason, allow, rest = false }: Undo,
-): Promise<{ activity: Activity; kept: ChangedSince[] }> =>
+/** What taking an act back came to. */
+export type Taken = {
+  /** The line that says so. */
+  activity: Activity
+  /** What somebody changed since and was kept, where `rest` let it. */
+  kept: ChangedSince[]
+  /** Of an undo: the act that it had taken back. */
+  stands_again?: string | undefined
+}
+
+/** As `undoActivity`; answers beside the line what became of the rest. */
+export const takeBack = (ctx: Ctx, id: string, { reason, allow, rest = false }: Undo): Promise<Taken> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
     const activity = await lockActivity(ctx, id)
@@ -81,7 +87,8 @@ export const takeBack = (
       ctx,
       tx`update activities set undone_by = ${undone} where organization_id = ${organization_id} and id = ${id}`,
     )
-    return { activity: await lockActivity(ctx, undone), kept }
+    const stands_again = activity.type === 'undone' ? undoneBy(activity) : undefined
+    return { activity: await lockActivity(ctx, undone), kept, stands_again }
   })
 
 /** Whether this line only says what happened. */
@@ -146,14 +153,17 @@ const redo = inverse({
   input: z.object({ activity_ids: z.array(z.uuid()).min(1), verbs: z.array(z.string()).min(1) }),
   standing: () => Promise.resolve({}),
   left: () => ({}),
-  apply: async (ctx, { activity_ids }, { data }) => {
+  apply: async (ctx, { activity_ids }, activity) => {
     const { tx, organization_id } = ctx
     for (const id of activity_ids.toReversed()) await applyInverse(ctx, await lockActivity(ctx, id), false)
     await tx`
         update activities set undone_by = null
-        where organization_id = ${organization_id} and id = ${String(data['activity_id'])}`
+        where organization_id = ${organization_id} and id = ${undoneBy(activity)}`
   },
 })
+
+/** The act that an undo took back. */
+const undoneBy = ({ data }: Activity): string => String(data['activity_id'])
 
 const verbs: Readonly<Record<string, Verb>> = { ...inverses, redo }
 

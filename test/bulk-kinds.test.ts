@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createAccount, getAccount } from '../db/accounts.ts'
-import { getBulk, listBulkRows, startBulk, undoBulk, type NewBulk } from '../db/bulk.ts'
+import { getBulk, listBulkRows, startBulk, type NewBulk } from '../db/bulk.ts'
+import { undoBulk } from '../db/bulk-undo.ts'
 import { workBulk } from '../db/bulk-work.ts'
 import { createContact, getContact } from '../db/contacts.ts'
 import { inTx, type Ctx } from '../db/context.ts'

@@ -86,6 +86,24 @@ describe('F68: an import is taken back', () => {
     expect(await leadOf(own, 'ana@kept.example')).toMatchObject({ city: 'Rome' })
   })
 
+  test('F27: a value becomes what it was although its field was archived since', async () => {
+    const own = await openImporting(api)
+    const { body: field } = await own.ask('POST', '/api/fields', {
+      record_kind: 'lead',
+      key: 'tier',
+      label: 'Tier',
+      type: 'short_text',
+    })
+    await own.run('Name,E-mail,Tier\nAna,ana@tier.example,gold\n')
+    const worked = await own.run('Name,E-mail,Tier\nAna,ana@tier.example,silver\n', { mode: 'update' })
+    expect(await leadOf(own, 'ana@tier.example')).toMatchObject({ custom: { tier: 'silver' } })
+    await own.ask('DELETE', `/api/fields/${field.id}`)
+    const { body } = await own.undo(worked.id)
+    expect(body.undo).toMatchObject({ restored: 1, kept_records: 0 })
+    await own.ask('POST', `/api/fields/${field.id}/restore`)
+    expect(await leadOf(own, 'ana@tier.example')).toMatchObject({ custom: { tier: 'gold' } })
+  })
+
   test('every value that it set becomes what it was, whatever its type, and where the lead stood', async () => {
     const own = await openImporting(api, ['Ida', 'Ole'])
     await own.ask('POST', '/api/fields', {

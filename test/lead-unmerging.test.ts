@@ -33,6 +33,22 @@ describe('F31: taking a merge back', () => {
     return state
   }
 
+  test('F27: values of a field that was archived since are taken back, too, and nobody is said to have edited them', async () => {
+    const { body: field } = await api.json('POST', '/api/fields', {
+      record_kind: 'lead',
+      label: 'Merged tier',
+      type: 'short_text',
+    })
+    const { primary, duplicate } = await pair({}, { custom: { [field.key]: 'gold' } })
+    await mergeLeads(api.ctx, primary.id, { duplicate_id: duplicate.id })
+    await api.json('DELETE', `/api/fields/${field.id}`)
+    const { status, body } = await unmerge(duplicate.id)
+    expect([status, body.kept]).toEqual([200, []])
+    await api.json('POST', `/api/fields/${field.id}/restore`)
+    expect((await get(primary.id)).custom).toEqual({})
+    expect((await get(duplicate.id)).custom).toEqual({ [field.key]: 'gold' })
+  })
+
   test('brings both leads back exactly', async () => {
     const { primary, duplicate } = await pair(
       { tags: ['vip'], title: 'Buyer' },

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { getBulk, startBulk, undoBulk } from '../db/bulk.ts'
+import { getBulk, startBulk } from '../db/bulk.ts'
+import { undoBulk } from '../db/bulk-undo.ts'
 import { workBulk } from '../db/bulk-work.ts'
 import type { Ctx } from '../db/context.ts'
 import type { Opportunity } from '../db/opportunities.ts'

@@ -8,11 +8,11 @@ import {
   listBulks,
   NewBulk,
   startBulk,
-  undoBulk,
 } from '../../db/bulk.ts'
 import { bulkKinds } from '../../db/bulk-kinds.ts'
+import { undoBulk } from '../../db/bulk-undo.ts'
 import { requirePermission } from '../principal.ts'
-import { bulkPermissions, requireLinks } from '../record-permissions.ts'
+import { bulkPermissions, requireLinked, requireLinks } from '../record-permissions.ts'
 import { ById, Limit, Paged, route } from '../route.ts'
 import { Actor, Anything, Id, listOf, Text, Time } from '../shapes.ts'
 
@@ -79,6 +79,7 @@ export const bulk = [
     ({ ctx, body, principal }) => {
       requirePermission(principal, bulkPermissions[body.kind].write)
       requireLinks(principal, body.filter)
+      requireLinked(principal, body.input)
       return startBulk(ctx, body)
     },
   ),
@@ -149,7 +150,7 @@ export const bulk = [
       permission: 'bulk:write',
       summary: 'Take back what an act on many records did',
       description:
-        'Restores every value that nobody changed since, as an act on many records of its own; its rows name what was kept and why.',
+        'Restores every value that nobody changed since, as an act on many records of its own; its rows name what was kept and why. What was in the way of a row can pass (a pipeline is restored, a record): the act is then there to be taken back again, for what remains. 409 `already_undone` while an undo is under way and when nothing remains; 409 `bulk_not_ended`, `not_undoable`.',
       params: ById,
       response: BulkShape,
       status: 202,

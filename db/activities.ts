@@ -100,6 +100,8 @@ export type NewActivity = {
   type: ActivityType
   /** Absent: now. */
   occurred_at?: Date
+  /** Where somebody said when it occurred: now. */
+  recorded_at?: Date | undefined
   /** The first one is what it is mainly about. */
   subjects: Subject[]
   reason?: string | undefined
@@ -112,6 +114,8 @@ export type Activity = {
   id: string
   type: ActivityType
   occurred_at: Date
+  /** When it was written down, where somebody said when it occurred. */
+  recorded_at?: Date
   actor: Actor
   on_behalf_of?: Actor
   reason?: string
@@ -153,9 +157,9 @@ export const recordActivities = (ctx: TxCtx, activities: readonly NewActivity[])
     ctx,
     tx`
     with added as (
-      insert into activities (organization_id, id, type, occurred_at, actor_kind, actor_id, actor_name, actor_version,
+      insert into activities (organization_id, id, type, occurred_at, recorded_at, actor_kind, actor_id, actor_name, actor_version,
         on_behalf_of, reason, run_id, approval_id, subjects, record_version, data, salt, payload_hash)
-      select organization_id, id, type, occurred_at, actor_kind, actor_id, actor_name, actor_version,
+      select organization_id, id, type, occurred_at, recorded_at, actor_kind, actor_id, actor_name, actor_version,
         on_behalf_of, reason, run_id, approval_id, subjects, record_version, data, salt, payload_hash
       from json_populate_recordset(null::activities, ${JSON.stringify(rows)}::text::json)
       returning organization_id, id, type, actor_kind, subjects
@@ -185,6 +189,7 @@ const rowOf = (ctx: TxCtx, activity: NewActivity, salt: string) => {
     id,
     type: activity.type,
     occurred_at,
+    recorded_at: activity.recorded_at ?? null,
     actor_kind: actor.kind,
     actor_id: actor.id,
     actor_name: actor.name,
@@ -313,6 +318,7 @@ export type ActivityRow = {
   id: string
   type: ActivityType
   occurred_at: Date
+  recorded_at: Date | null
   actor_kind: Actor['kind']
   actor_id: string
   actor_name: string
@@ -344,6 +350,7 @@ export const toActivity = (row: ActivityRow): Activity => {
     id: row.id,
     type: row.type,
     occurred_at: revision?.occurred_at ? new Date(revision.occurred_at) : row.occurred_at,
+    ...(row.recorded_at ? { recorded_at: row.recorded_at } : {}),
     actor: {
       kind: row.actor_kind,
       id: row.actor_id,

@@ -36,6 +36,6 @@ export const eventBounds = (ctx: Ctx): Promise<{ newest: number; oldest: number 
       select seq from audit_heads where organization_id = ${organization_id}`
     const [old] = await tx<{ seq: number | null }[]>`
       select seq from activities where organization_id = ${organization_id} and seq is not null
-        and occurred_at < now() - interval '7 days' order by seq desc limit 1`
+        and coalesce(recorded_at, occurred_at) < now() - interval '7 days' order by seq desc limit 1`
     return { newest: head?.seq ?? 0, oldest: (old?.seq ?? 0) + 1 }
   })

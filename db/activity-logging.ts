@@ -94,6 +94,7 @@ export const logActivity = (ctx: Ctx, input: NewEntry): Promise<Activity> =>
       id,
       type,
       occurred_at,
+      recorded_at: input.occurred_at === undefined ? undefined : new Date(),
       subjects,
       reason,
       data: { ...data, ...BY_HAND, undo: { tool: 'delete_activity', input: { activity_id: id } } },

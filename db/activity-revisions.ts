@@ -286,8 +286,7 @@ const readRevisions = async (ctx: TxCtx, id: string): Promise<EntryRevision[]> =
   const first: EntryRevision = {
     version: 1,
     editor: sealed.actor,
-    // Its id says when it occurred; who made it wrote it down then or later.
-    edited_at: sealed.occurred_at,
+    edited_at: sealed.recorded_at ?? sealed.occurred_at,
     data: sealed.data,
     subjects: sealed.subjects,
     occurred_at: sealed.occurred_at,

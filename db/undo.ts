@@ -113,7 +113,7 @@ const hindranceOf = (
 ):
   | { because: 'irreversible' | 'too_old' | 'changed_nothing' | 'part_of_undo'; message: string }
   | undefined => {
-  const { data, type, occurred_at } = activity
+  const { data, type } = activity
   if (data['undoes'] !== undefined)
     return { because: 'part_of_undo', message: 'This is part of an undo: take the undo back instead.' }
   if (data['undo'] === undefined) {
@@ -128,7 +128,7 @@ const hindranceOf = (
   }
   if (!inverseOf(activity))
     return { because: 'irreversible', message: 'This version has no way to take this act back.' }
-  if (Date.now() - occurred_at.getTime() > undoLimits.days * 86_400_000) {
+  if (Date.now() - writtenAt(activity).getTime() > undoLimits.days * 86_400_000) {
     return {
       because: 'too_old',
       message: `It is older than ${undoLimits.days} days. Change the record instead; that is on the timeline, too.`,
@@ -136,6 +136,9 @@ const hindranceOf = (
   }
   return undefined
 }
+
+/** An entry that says of itself when it occurred is as old as its writing. */
+const writtenAt = ({ recorded_at, occurred_at }: Activity): Date => recorded_at ?? occurred_at
 
 /** What happened for good. */
 const IRREVERSIBLE: Partial<Record<ActivityType, string>> = {

@@ -223,6 +223,26 @@ test('F71: a thousand records that change together are told with a handful of no
   await listener.end()
 }, 60_000)
 
+test('F71: what is told of an old call is news: nobody has to read anew for it', async () => {
+  await make('Before an old call')
+  const early = await follow()
+  await make('Right before')
+  await until(() => early.told.length > 0, 'the change right before')
+  await early.stop()
+  const lead = await make('Called long ago')
+  const logged = await api.json('POST', '/api/activities', {
+    type: 'call_logged',
+    subjects: [{ kind: 'lead', id: lead.id }],
+    occurred_at: new Date(Date.now() - 40 * 86_400_000).toISOString(),
+    data: { subject: 'An old call' },
+  })
+  expect(logged.status, JSON.stringify(logged.body)).toBe(201)
+  const reader = await follow({ 'last-event-id': String(early.told.at(-1)?.id) })
+  await until(() => reader.told.some(({ data }) => data.type === 'call_logged'), 'the call')
+  expect(reader.told.filter(({ event }) => event === 'reset')).toEqual([])
+  await reader.stop()
+})
+
 test('who was away too long, or knows a number that never was, is told to read anew', async () => {
   for (let n = 0; n < 4; n++) await make(`Old ${n}`)
   await delay(100)

@@ -183,6 +183,20 @@ describe('what cannot be taken back says why, and nothing half is', () => {
     expect(await because(old.id)).toEqual(['record_updated', 409, 'not_undoable', 'too_old'])
   })
 
+  test('what was logged just now of long ago is taken back: its age is that of its writing', async () => {
+    const lead = await makeLead(ctx)
+    const { body: call, status } = await api.json('POST', '/api/activities', {
+      type: 'call_logged',
+      subjects: [{ kind: 'lead', id: lead.id }],
+      occurred_at: new Date(Date.now() - 90 * 86_400_000).toISOString(),
+      data: { subject: 'Long ago' },
+    })
+    expect(status, JSON.stringify(call)).toBe(201)
+    expect(Date.parse(call.recorded_at)).toBeGreaterThan(Date.now() - 60_000)
+    expect(call.undoable).toBe(true)
+    expect((await undo(call.id)).status).toBe(200)
+  })
+
   test('twenty people at once take one act back once', async () => {
     const lead = await makeLead(ctx, { city: 'Berlin' })
     await updateLead(ctx, lead.id, { city: 'Hamburg' })

@@ -16,6 +16,7 @@ export const ActivityShape = z
     id: Id,
     type: z.string(),
     occurred_at: Time,
+    recorded_at: Time.optional(),
     actor: Actor,
     on_behalf_of: Actor.optional(),
     reason: z.string().optional(),

@@ -21,6 +21,8 @@ export const activities = pgTable(
     id: uuid().notNull(),
     type: text().notNull(),
     occurred_at: at('occurred_at').notNull(),
+    /** When it was written down, where somebody said when it occurred; null: then. */
+    recorded_at: at('recorded_at'),
     actor_kind: text().notNull(),
     actor_id: text().notNull(),
     actor_name: text().notNull(),

@@ -1,0 +1,1 @@
+ALTER TABLE "activities" ADD COLUMN "recorded_at" timestamp with time zone;

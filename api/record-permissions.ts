@@ -1,6 +1,6 @@
 import type { BulkKind } from '../db/bulk-kinds.ts'
 import { type Filter, linksOf } from '../db/filters.ts'
-import type { RecordKind } from '../db/records.ts'
+import { type RecordKind, recordKinds } from '../db/records.ts'
 import type { Permission } from './permissions.ts'
 import { type Principal, requirePermission } from './principal.ts'
 
@@ -40,3 +40,16 @@ export const requireLinks = (principal: Principal, filter: Filter | undefined): 
     if (permission) requirePermission(principal, permission)
   }
 }
+
+/** @throws {Problem} 403 `permission_missing` when a body names records to be linked that the principal may not read */
+export const requireLinked = (principal: Principal, body: unknown): void => {
+  const named: Record<string, unknown> = { ...(body as object) }
+  for (const kind of ['contact', 'account'] as const) {
+    const ids = [named[`${kind}_ids`] ?? [], named[`${kind}_id`] ?? []].flat()
+    if (ids.length > 0) requirePermission(principal, recordPermissions[kind].read)
+  }
+}
+
+/** The kinds of record that a principal may read. */
+export const readableKinds = ({ permissions }: Principal): RecordKind[] =>
+  recordKinds.filter((kind) => permissions.includes(recordPermissions[kind].read))

@@ -12,7 +12,7 @@ import type { Feed } from './event-feed.ts'
 import type { Doors } from './intake/doors.ts'
 import type { Permission } from './permissions.ts'
 import { ctxOf, requireKey, requirePermission, type Authenticate, type Principal } from './principal.ts'
-import { requireLinks } from './record-permissions.ts'
+import { requireLinked, requireLinks } from './record-permissions.ts'
 import { answerProblem, invalidInput, nothingHere, Problem } from './problem.ts'
 import { receiveUpload, type Upload } from './upload.ts'
 import { splitVersion } from './versions.ts'
@@ -151,7 +151,10 @@ export const route = <
 
   const prepare: Route['prepare'] = (given, sent) => {
     const asked = { params: paramsOf(given), query: parse(query, {}, []), ...understand(sent) }
-    return (call) => handle({ ...call, ...asked })
+    return async (call) => {
+      requireLinked(call.principal, asked.body)
+      return handle({ ...call, ...asked })
+    }
   }
 
   return {
@@ -174,6 +177,7 @@ export const route = <
         // What is large was held up long enough: others first.
         if (bytes.length > LARGE_BODY) await setImmediate()
         const sent = understand(value, request)
+        requireLinked(principal, sent.body)
         const respond = async (ctx: Ctx): Promise<Response> => {
           const data = await handle({
             ...parts,

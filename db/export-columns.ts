@@ -81,6 +81,9 @@ const allOf = (
   tx`(select jsonb_agg(${sqlText(tx, lookup.column('looked'))} order by ${sqlText(tx, lookup.column('looked'))})
     from ${sqlText(tx, `${lookup.table} looked where looked.organization_id = ${alias}.organization_id and ${lookup.on('looked', alias)}`)})`
 
+/** Columns that tell of linked records. */
+export const linkedColumns = ['account', 'contact'] as const
+
 /** What an import names by words that people know. */
 const specialColumns = (
   tx: TransactionSql,

@@ -11,6 +11,8 @@ import { inOrderOf, type ListQuery, matching, parseSort } from './listing.ts'
 export type ExportQuery = Pick<ListQuery, 'filter' | 'sort' | 'q'> & {
   /** Names of columns; absent: those that an import takes. */
   columns?: string[] | undefined
+  /** Which of those are left out when no columns are named. */
+  without?: readonly string[] | undefined
 }
 
 /** How many rows are read and written at a time. */
@@ -29,7 +31,9 @@ export const exportRecords = (ctx: Ctx, kind: FilterKind, query: ExportQuery, wr
     const { tx } = ctx
     const { alias, table } = filterKinds[kind]
     const scope = await filterScope(ctx, kind)
-    const columns = exportColumns(scope, query.columns ?? (await columnNames(ctx, kind)), alias)
+    const { without = [] } = query
+    const usual = async () => (await columnNames(ctx, kind)).filter((name) => !without.includes(name))
+    const columns = exportColumns(scope, query.columns ?? (await usual()), alias)
     const order = parseSort(scope.fieldsOf(kind), query.sort ?? defaultSort(kind))
     const { condition } = await matching(ctx, kind, query)
     const custom = columns.some(({ name }) => name.startsWith(CUSTOM)) ? customOf(scope, alias) : tx`null`

@@ -137,6 +137,98 @@ test('F85: a key asks about linked records only if it may read them: in lists, o
   expect((await surface.api.json('POST', '/api/bulk', act, wider)).status).toBe(202)
 })
 
+test('F85: a key reads and links contacts and accounts only with their scopes, also by way of a lead', async () => {
+  const { api } = surface
+  const keyWith = async (...scopes: string[]) => {
+    const { body } = await api.json('POST', '/api/api-keys', { name: 'Narrow', scopes })
+    return { authorization: `Bearer ${body.key}` }
+  }
+  const cards = ['leads:read', 'leads:write', 'exports:write', 'bulk:write']
+  const narrow = await keyWith(...cards)
+  const wider = await keyWith(...cards, 'contacts:read')
+  const { body: account } = await api.json('POST', '/api/accounts', { name: 'Hidden Works' })
+  const { body: contact } = await api.json('POST', '/api/contacts', {
+    name: 'Eve Hidden',
+    account_ids: [account.id],
+  })
+  const linked = { contact_ids: [contact.id], account_ids: [account.id] }
+  const { body: lead } = await api.json('POST', '/api/leads', { contact_name: 'Bo', ...linked })
+  const { body: free } = await api.json('POST', '/api/leads', { contact_name: 'Cy' })
+  for (const kind of ['contact', 'account'])
+    await api.json('POST', '/api/activities', {
+      type: 'call_logged',
+      subjects: [{ kind, id: kind === 'contact' ? contact.id : account.id }],
+      data: { subject: `Secret of the ${kind}` },
+    })
+  const lacks = (permission: string) => ({ status: 403, body: { code: 'permission_missing', permission } })
+
+  const contacts = `/api/opportunities/${lead.id}/contacts`
+  expect(await api.json('GET', contacts, undefined, narrow)).toMatchObject(lacks('contacts:read'))
+  expect(await api.json('GET', contacts, undefined, wider)).toMatchObject({
+    body: { data: [{ id: contact.id }] },
+  })
+  const accounts = `/api/opportunities/${lead.id}/accounts`
+  expect(await api.json('GET', accounts, undefined, wider)).toMatchObject(lacks('accounts:read'))
+  const ofAccount = await keyWith('accounts:read')
+  for (const [noun, permission] of [
+    ['contacts', 'contacts:read'],
+    ['deals', 'leads:read'],
+  ] as const)
+    expect(await api.json('GET', `/api/accounts/${account.id}/${noun}`, undefined, ofAccount)).toMatchObject(
+      lacks(permission),
+    )
+
+  for (const path of [`/api/leads/${lead.id}/timeline`, `/api/opportunities/${lead.id}/timeline`]) {
+    const told = async (key?: Record<string, string>) => {
+      const { body } = await api.json('GET', path, undefined, key)
+      return ['contact', 'account'].map((kind) => JSON.stringify(body.data).includes(`Secret of the ${kind}`))
+    }
+    expect([await told(), await told(wider), await told(narrow)]).toEqual([
+      [true, true],
+      [true, false],
+      [false, false],
+    ])
+  }
+
+  const { version } = free
+  const given = { contact_ids: [contact.id] }
+  const links: [method: string, path: string, body: object][] = [
+    ['PATCH', `/api/leads/${free.id}`, { version, ...given }],
+    ['POST', '/api/leads', { contact_name: 'Di', ...given }],
+    ['POST', '/external/v1/opportunities', { contact_name: 'Di', ...given }],
+    ['PATCH', `/external/v1/opportunities/${free.id}`, given],
+    ['PUT', '/external/v1/leads/by-external-id/linked-1', { contact_name: 'Di', ...given }],
+    ['POST', `/api/opportunities/${free.id}/contacts`, { contact_id: contact.id }],
+    ['POST', '/api/bulk', { kind: 'lead', ids: [free.id], act: 'update', input: given }],
+  ]
+  for (const [method, path, body] of links) {
+    expect(await api.json(method, path, body, narrow), path).toMatchObject(lacks('contacts:read'))
+  }
+  const batch = await api.json(
+    'POST',
+    '/external/v1/leads/batch',
+    { items: [{ contact_name: 'Di', ...given }] },
+    narrow,
+  )
+  expect(JSON.stringify(batch.body)).toContain('permission_missing')
+  expect((await api.json('GET', `/api/leads/${free.id}`)).body).toMatchObject({ version, contact_ids: [] })
+  expect((await api.json('PATCH', `/api/leads/${free.id}`, { version, ...given }, wider)).status).toBe(200)
+
+  const exported = async (query: string, key: Record<string, string>) => {
+    const response = await api.ask('GET', `/api/exports/leads${query}`, undefined, key)
+    return { status: response.status, text: await response.text() }
+  }
+  const [file, more] = [await exported('', narrow), await exported('', wider)]
+  expect([file.status, file.text.includes('Hidden'), more.text.includes('Eve Hidden')]).toEqual([
+    200,
+    false,
+    true,
+  ])
+  expect(more.text).not.toContain('Hidden Works')
+  expect((await exported('?columns=name,contact', narrow)).status).toBe(403)
+  expect((await exported('?columns=name,contact', wider)).text).toContain('Eve Hidden')
+})
+
 /** What belongs to whoever asks, and a search that leaves out what may not be read. */
 const EVERYBODYS = [
   'GET /api/me',

@@ -1,11 +1,13 @@
 import { z } from 'zod'
 import { writeArchive } from '../../db/archives.ts'
 import { exportRecords } from '../../db/exports.ts'
+import { linkedColumns } from '../../db/export-columns.ts'
 import type { FilterKind } from '../../db/filter-fields.ts'
 import { attachment, streamCsv, streamFile } from '../csv.ts'
 import { ListingQuery } from '../listing.ts'
 import type { Permission } from '../permissions.ts'
 import { requirePermission } from '../principal.ts'
+import { recordPermissions } from '../record-permissions.ts'
 import { route } from '../route.ts'
 
 /** What can be exported, by the nouns of its list, and what it takes to read it. */
@@ -41,7 +43,7 @@ export const exports = [
         permission: 'exports:write',
         summary: `All ${noun} of a list as CSV`,
         description:
-          'Takes the question of the list, and `columns`: names of fields, `custom.<key>`, or what an import takes (`stage`, `owner`, `value` …), which are the columns unless you say so. UTF-8; no cell can start a formula: what begins like one has an apostrophe before it, which an import takes away again.',
+          'Takes the question of the list, and `columns`: names of fields, `custom.<key>`, or what an import takes (`stage`, `owner`, `value` …), which are the columns unless you say so. UTF-8; no cell can start a formula: what begins like one has an apostrophe before it, which an import takes away again. The columns `account` and `contact` are there for whoever may read those.',
         query: z.object({
           q,
           filter,
@@ -52,7 +54,13 @@ export const exports = [
       },
       ({ ctx, query, principal }) => {
         requirePermission(principal, permission)
-        return streamCsv(`${noun}.csv`, (write) => exportRecords(ctx, kind, query, write))
+        // Names of linked records: left out where they may not be read, refused where they are asked for.
+        const without = linkedColumns.filter((name) => {
+          const { read } = recordPermissions[name]
+          if (query.columns?.includes(name)) requirePermission(principal, read)
+          return !principal.permissions.includes(read)
+        })
+        return streamCsv(`${noun}.csv`, (write) => exportRecords(ctx, kind, { ...query, without }, write))
       },
     ),
   ),

@@ -5,6 +5,8 @@ import { listLinkedAccounts, listLinkedContacts, listLinkedDeals } from '../../d
 import { type RecordRef, requireCard, requireRecord } from '../../db/records.ts'
 import { ListingQuery } from '../listing.ts'
 import type { Permission } from '../permissions.ts'
+import { requirePermission } from '../principal.ts'
+import { recordPermissions } from '../record-permissions.ts'
 import { ById, route, type Route } from '../route.ts'
 import { Id, listOf, Text, Time } from '../shapes.ts'
 import { AccountShape } from './accounts.ts'
@@ -51,12 +53,15 @@ const listLinked = (of: keyof typeof sides, kind: keyof typeof lists, summary: s
       path: `/api/${of}/:id/${kind}s`,
       permission: read,
       summary,
-      description: 'Each with `link`: its role, whether it is the primary one, and since when.',
+      description: `Each with \`link\`: its role, whether it is the primary one, and since when. Takes \`${recordPermissions[kind].read}\`, too.`,
       params: ById,
       query: ListingQuery,
       response: listOf(shape.extend({ link: LinkShape })),
     },
-    async ({ ctx, params, query }) => list(ctx, await find(ctx, params.id), query),
+    async ({ ctx, params, query, principal }) => {
+      requirePermission(principal, recordPermissions[kind].read)
+      return list(ctx, await find(ctx, params.id), query)
+    },
   )
 }
 
@@ -79,8 +84,7 @@ const linkRoutes = (of: keyof typeof sides, kind: 'contact' | 'account'): Route[
         path,
         permission: write,
         summary: `Link one ${kind} to one ${noun}`,
-        description:
-          'The first one is the primary unless told otherwise; a new primary takes that from the old one.',
+        description: `The first one is the primary unless told otherwise; a new primary takes that from the old one. Takes \`${kind}s:read\`, too.`,
         params: ById,
         body: LinkTerms.extend({ [named]: z.uuid() }),
         example: { [named]: '01990000-0000-7000-8000-000000000000', role: 'Decision maker' },

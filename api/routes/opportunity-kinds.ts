@@ -5,6 +5,7 @@ import { NewOpportunity, OpportunityChange } from '../../db/opportunity-fields.t
 import { kindOfNew } from '../../db/opportunity-kinds.ts'
 import { archiveRecord, restoreRecord, type RecordRef } from '../../db/records.ts'
 import { listTimeline } from '../../db/timeline.ts'
+import { readableKinds } from '../record-permissions.ts'
 import { ById, operationAt, route } from '../route.ts'
 import { listOf } from '../shapes.ts'
 import { ActivityShape, presentTimeline, TimelineQuery } from './activities.ts'
@@ -114,13 +115,16 @@ export const opportunityKinds = [
       path: `${PATH}/:id/timeline`,
       permission: 'leads:read',
       summary: 'Everything that happened to a card, newest first',
-      description: 'What was logged on the contacts and accounts it is linked with is told, too.',
+      description:
+        'What was logged on the contacts and accounts it is linked with is told, too, where you may read those.',
       params: ById,
       query: TimelineQuery,
       response: listOf(ActivityShape),
     },
-    async ({ ctx, params, query }) =>
-      presentTimeline(await listTimeline(ctx, await cardOf(ctx, params.id), query)),
+    async ({ ctx, params, query, principal }) =>
+      presentTimeline(
+        await listTimeline(ctx, await cardOf(ctx, params.id), { ...query, kinds: readableKinds(principal) }),
+      ),
   ),
 ]
 

@@ -7,6 +7,7 @@ import { archiveRecord, type RecordKind, requireRecord, restoreRecord } from '..
 import { listTimeline } from '../../db/timeline.ts'
 import { ListingQuery } from '../listing.ts'
 import type { Principal } from '../principal.ts'
+import { readableKinds } from '../record-permissions.ts'
 import { ById, route, type Route } from '../route.ts'
 import { listOf } from '../shapes.ts'
 import { ActivityShape, presentTimeline, TimelineQuery } from './activities.ts'
@@ -143,14 +144,15 @@ export const recordRoutes = <New extends z.ZodType, Change extends z.ZodObject>(
         path: `${path}/:id/timeline`,
         permission: read,
         summary: `Everything that happened to ${an}, newest first`,
-        description: 'What happened to the records it is linked with is told, too.',
+        description:
+          'What happened to the records it is linked with is told, too, of those kinds that you may read.',
         params: ById,
         query: TimelineQuery,
         response: listOf(ActivityShape),
       },
-      async ({ ctx, params, query }) => {
+      async ({ ctx, params, query, principal }) => {
         const record = await requireRecord(ctx, { kind, id: params.id })
-        return presentTimeline(await listTimeline(ctx, record, query))
+        return presentTimeline(await listTimeline(ctx, record, { ...query, kinds: readableKinds(principal) }))
       },
     ),
   ]

@@ -105,7 +105,7 @@ export const planCreation = (
   }
   return {
     result: 'create',
-    problems: flagged ? [flagged] : [],
+    problems: [...(flagged ? [flagged] : []), ...warnings.map((warning) => warned(terms, warning))],
     create: {
       input,
       ready: { values, warnings },
@@ -117,6 +117,13 @@ export const planCreation = (
     },
   }
 }
+
+/** What a row says that is kept and not used, as its record is warned of it, too. */
+export const warned = (terms: RowTerms, { field, message }: Warning): RowProblem => ({
+  ...at(terms, field),
+  code: field === 'external_id' ? 'external_id_taken' : `${field}_unreadable`,
+  message,
+})
 
 /** How a linked record is called, whether it is there or not. */
 export const refOf = (linked: Linked): string => ('id' in linked ? linked.id : linked.ref)

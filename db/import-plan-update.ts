@@ -14,6 +14,7 @@ import {
   keyed,
   located,
   refOf,
+  warned,
 } from './import-plan-creation.ts'
 import type { RowProblem } from './imports.ts'
 import { countryCode } from './lead-fields.ts'
@@ -56,7 +57,7 @@ export const planUpdate = (
   if (!record) throw new Error(`record ${ref} was found and cannot be read`)
   const spelled = spell(terms, draft.own)
   const problems: RowProblem[] = []
-  const values = valuesOf(terms, spelled, draft, record)
+  const { values, unread } = valuesOf(terms, spelled, draft, record)
   const amount = amountOf(terms, spelled, values['currency'], String(record['currency']))
   if (amount && 'problem' in amount) problems.push(amount.problem)
   else if (amount) Object.assign(values, amount.values)
@@ -80,7 +81,7 @@ export const planUpdate = (
   if (acts + Object.keys(changed).length + Object.keys(changed_custom).length === 0)
     return {
       result: 'skip',
-      problems: [{ code: 'unchanged', message: 'The record says all of this already.' }],
+      problems: unread ?? [{ code: 'unchanged', message: 'The record says all of this already.' }],
     }
   const after: Afterwards = (terms) => {
     const open_after = move ? move.stage.kind === 'open' : is_open
@@ -99,7 +100,7 @@ export const planUpdate = (
   }
   return {
     result: 'update',
-    problems: [],
+    problems: unread ?? [],
     update: {
       before: standing,
       values: changed,
@@ -149,23 +150,35 @@ const valuesOf = (
   { fields }: Spelled,
   { blank }: Draft,
   record: Record<string, unknown>,
-): Record<string, unknown> => {
+): { values: Record<string, unknown>; unread: RowProblem[] | undefined } => {
   const shape = shapes[terms.kind]
   const own = typeof record['country'] === 'string' ? countryCode(record['country']) : null
-  const { values } = normaliseFields(fields, shape, own ?? terms.country)
+  const { values, warnings } = normaliseFields(fields, shape, own ?? terms.country)
   // The same number, written another way.
   if (values['phone'] && values['phone'] === record['phone']) {
     delete values['phone']
     delete values['phone_original']
   }
-  if (!terms.request.erase_blanks) return values
+  let unread: RowProblem[] | undefined
+  if (values['phone_original'] !== record['phone_original'] && warnings.length > 0) {
+    // A file that has "call later" where a number was does not know better than the number.
+    const stays = typeof record['phone'] === 'string' ? record['phone'] : undefined
+    if (stays !== undefined) {
+      delete values['phone']
+      delete values['phone_original']
+    }
+    unread = warnings.map(({ field, message }) =>
+      warned(terms, { field, message: stays === undefined ? message : `${message} ${stays} stays.` }),
+    )
+  }
+  if (!terms.request.erase_blanks) return { values, unread }
   for (const field of blank) {
     const column = ERASED[field] ?? field
     if (!Object.hasOwn(shape, column) || NEVER_EMPTY.has(column) || column in values) continue
     values[column] = column === 'tags' ? [] : null
     if (column === 'phone') values['phone_original'] = null
   }
-  return values
+  return { values, unread }
 }
 
 /** The column that a target fills under another name. */

@@ -6,6 +6,7 @@ import { invalid } from './errors.ts'
 import { exchangeMinor, freezeValue } from './exchange-rates.ts'
 import { pairLeads } from './duplicate-pairs.ts'
 import { isRecognisedOtherwise, writeKeys } from './lead-duplicates.ts'
+import { unreadPhone } from './lead-fields.ts'
 import { rescoreChanged } from './lead-scoring.ts'
 import { replaceLinks } from './links.ts'
 import { getOpportunity, lockOpportunity, type Opportunity } from './opportunities.ts'
@@ -16,6 +17,7 @@ import { requireApproval } from './opportunity-stages.ts'
 import { type KindRules, placeOf } from './opportunity-writing.ts'
 import { getPipeline } from './pipelines.ts'
 import { originOf, readChange, type ValuesSet, writeChangesOf, type Written } from './record-changes.ts'
+import { updateRows } from './row-sets.ts'
 import { readSettings } from './settings.ts'
 
 /**
@@ -79,6 +81,7 @@ export const writeOpportunities = async (
   const written = await writeChangesOf(ctx, kind, sets)
   correctClosings(ctx, sets)
   const changed = sets.filter((_, n) => written[n]?.activity_id !== undefined)
+  warnOfPhones(ctx, changed)
   for (const { before, values } of changed)
     if (values['expected_close_on'] !== undefined)
       recordCloseDateMove(
@@ -112,6 +115,19 @@ export const writeOpportunities = async (
   )
   return written
 }
+
+/** What is said of a phone that cannot be read goes with the phone, whoever writes it. */
+const warnOfPhones = (ctx: TxCtx, changed: readonly (ValuesSet & { before: Opportunity })[]): void =>
+  updateRows(
+    ctx,
+    'opportunities',
+    changed.flatMap(({ before, values }) => {
+      if (!('phone' in values || 'phone_original' in values)) return []
+      const others = before.warnings.filter(({ field }) => field !== 'phone')
+      const warnings = [...others, ...unreadPhone({ ...before, ...values })]
+      return warnings.length + before.warnings.length > 0 ? [{ id: before.id, warnings }] : []
+    }),
+  )
 
 /** A pipeline without a stage says nothing of where in it, unless the card is there already. */
 const requireStage = async (

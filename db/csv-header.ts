@@ -2,6 +2,8 @@ import { restoreCell } from './csv-cells.ts'
 import { kindOfCell, type CellKind } from './csv-content.ts'
 import { csvLimits, type CsvRecord } from './csv-records.ts'
 import { invalid } from './errors.ts'
+import { synonyms } from './import-synonyms.ts'
+import { normaliseName } from './lead-keys.ts'
 import { visibleText } from './text.ts'
 
 /** Where a table begins, what its columns are called, and how sure that is. */
@@ -53,15 +55,46 @@ const firstOfTable = (rows: readonly CsvRecord[], first_line?: number): number =
   const among = rows.slice(0, 100)
   const counts = new Map<number, number>()
   for (const { cells } of among) counts.set(cells.length, (counts.get(cells.length) ?? 0) + 1)
-  const usual = [...counts].toSorted((a, b) => b[1] - a[1] || b[0] - a[0])[0]?.[0] ?? 1
+  const width = [...counts].toSorted((a, b) => b[1] - a[1] || b[0] - a[0])[0]?.[0] ?? 1
+  // Many programs end each row with a delimiter, and the row of names without one.
+  const usual = Math.max(1, ...among.filter(({ cells }) => cells.length === width).map(widthWithoutEnd))
   // A title has few cells; rows that are merely uneven begin no table.
-  const found = among.findIndex(
-    ({ cells }) => filled(cells) > Math.min(usual, 3) / 2 && cells.length >= (usual > 3 ? usual - 1 : usual),
-  )
+  const found = among.findIndex((row, n) => {
+    const { cells } = row
+    if (filled(cells) <= Math.min(usual, 3) / 2) return false
+    return cells.length >= (usual > 3 ? usual - 1 : usual) || (usual === 3 && isOneShort(among.slice(n)))
+  })
   return Math.max(0, found)
 }
 
 const filled = (cells: readonly string[]): number => cells.filter((cell) => cell.trim() !== '').length
+
+/** How many cells there are before the last ones that are blank. */
+const widthWithoutEnd = ({ cells }: CsvRecord): number =>
+  cells.findLastIndex((cell) => cell.trim() !== '') + 1
+
+/**
+ * Whether the first of these names two of the three columns below it, rather than being a title: it holds words, rows follow
+ * at once, and the first of those is no row of names itself. A title that is taken for names makes every row an error, which
+ * is seen; names that are taken for a title would make the first row of the table names, which is not.
+ */
+const isOneShort = ([first, next, ...rest]: readonly CsvRecord[]): boolean =>
+  first !== undefined &&
+  next !== undefined &&
+  first.cells.length === 2 &&
+  next.line === first.line + 1 &&
+  first.cells.every((cell) => kindOfCell(cell) === 'text') &&
+  knownNames(first) >= knownNames(next) &&
+  tellHeader(next, rest).confidence !== CERTAIN
+
+/** How many cells are what columns are often called. */
+const knownNames = ({ cells }: CsvRecord): number =>
+  cells.filter((cell) => NAMES.has(normaliseName(cell))).length
+
+const NAMES: ReadonlySet<string> = new Set([...synonyms.values()].flat())
+
+/** How sure it is that a row of texts over columns of other values names them. */
+const CERTAIN = 0.98
 
 /** What names no column. */
 const VALUES: ReadonlySet<CellKind> = new Set(['email', 'date', 'phone', 'money', 'id'])
@@ -92,7 +125,7 @@ const tellHeader = (
   )
   return {
     header: true,
-    confidence: differs ? 0.98 : 0.8,
+    confidence: differs ? CERTAIN : 0.8,
     why: differs
       ? 'its first row holds texts over columns of other values'
       : 'its first row holds no values, as far as can be told',

@@ -1,7 +1,7 @@
 import type { PendingQuery, Row, TransactionSql } from 'postgres'
 import { z } from 'zod'
 import type { Change } from './activities.ts'
-import { sendStatement, type TxCtx } from './context.ts'
+import { type Ctx, inTx, sendStatement, type TxCtx } from './context.ts'
 import { DomainError, type Fault } from './errors.ts'
 import { customFields, valueColumns, type CustomField, type CustomType } from './fields.ts'
 import { nearest } from './filters.ts'
@@ -51,6 +51,10 @@ export const readKeptValues = async (
     from unnest(${ids as string[]}::uuid[]) as r (id)`
   return new Map(rows.map(({ id, custom }) => [id, custom]))
 }
+
+/** Those of one record. */
+export const keptValuesOf = (ctx: Ctx, id: string): Promise<Record<string, CustomValue>> =>
+  inTx(ctx, async (ctx) => (await readKeptValues(ctx, [id])).get(id) ?? {})
 
 /**
  * Sets custom values of a record by the keys of its kind's fields; null, an empty text and an empty list clear one. What

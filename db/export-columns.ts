@@ -69,9 +69,9 @@ export const exportColumns = (
 
 export const CUSTOM = 'custom.'
 
-/** Every custom value of a record by its key. */
-export const customOf = ({ tx }: FilterScope, alias: string): Fragment =>
-  selectCustom(tx, sqlText(tx, `${alias}.organization_id`), sqlText(tx, `${alias}.id`))
+/** Every custom value of a record by its key; `archived`: of archived fields, too. */
+export const customOf = ({ tx }: FilterScope, alias: string, archived: boolean): Fragment =>
+  selectCustom(tx, sqlText(tx, `${alias}.organization_id`), sqlText(tx, `${alias}.id`), { archived })
 
 const allOf = (
   { tx }: FilterScope,

@@ -9,7 +9,7 @@ import { inOrderOf, type ListQuery, matching, parseSort } from './listing.ts'
 
 /** What an export is asked for: a list's question, without its pages. */
 export type ExportQuery = Pick<ListQuery, 'filter' | 'sort' | 'q'> & {
-  /** Names of columns; absent: those that an import takes. */
+  /** Names of columns, those of archived fields too; absent: those that an import takes. */
   columns?: string[] | undefined
   /** Which of those are left out when no columns are named. */
   without?: readonly string[] | undefined
@@ -36,7 +36,9 @@ export const exportRecords = (ctx: Ctx, kind: FilterKind, query: ExportQuery, wr
     const columns = exportColumns(scope, query.columns ?? (await usual()), alias)
     const order = parseSort(scope.fieldsOf(kind), query.sort ?? defaultSort(kind))
     const { condition } = await matching(ctx, kind, query)
-    const custom = columns.some(({ name }) => name.startsWith(CUSTOM)) ? customOf(scope, alias) : tx`null`
+    const custom = columns.some(({ name }) => name.startsWith(CUSTOM))
+      ? customOf(scope, alias, query.columns !== undefined)
+      : tx`null`
     const rows = tx<{ cells: unknown[]; custom: Record<string, unknown> | null }[]>`
       select ${cellsOf(tx, columns)} as cells, ${custom} as custom
       from ${tx(table)} ${tx(alias)} where ${condition} order by ${inOrderOf(scope, order, alias)}`

@@ -306,6 +306,40 @@ describe('F27: archive and restore', () => {
     expect([...(await stored())]).toEqual(before)
   })
 
+  test.each([
+    ['lead', ['/api/leads', '/api/opportunities', '/external/v1/leads', '/external/v1/opportunities']],
+    ['deal', ['/api/deals', '/api/opportunities', '/external/v1/opportunities']],
+    ['account', ['/api/accounts', '/external/v1/accounts']],
+    ['contact', ['/api/contacts', '/external/v1/contacts']],
+  ] as const)('its values on a %s are told, and exported, to whoever asks for them', async (kind, paths) => {
+    const [gone, kept] = [
+      await addField({ record_kind: kind, key: 'gone' }),
+      await addField({ record_kind: kind, key: 'kept' }),
+    ]
+    const custom = { gone: 'Before', kept: 'Now' }
+    const { body: record } = await api.json('POST', `/api/${kind}s`, { name: 'Heron', custom })
+    expect((await api.ask('DELETE', `/api/fields/${gone.id}`)).status).toBe(204)
+    for (const path of paths) {
+      const read = async (search: string) =>
+        (await api.json('GET', `${path}/${record.id}${search}`)).body.custom
+      expect(await read('?include_archived=true'), path).toEqual(custom)
+      expect([await read(''), await read('?include_archived=false')]).toEqual([
+        { kept: 'Now' },
+        { kept: 'Now' },
+      ])
+    }
+    const filter = JSON.stringify({ field: 'custom.gone', op: 'eq', value: 'Before' })
+    const exported = async (search: string) =>
+      (await api.ask('GET', `/api/exports/${kind}s?filter=${encodeURIComponent(filter)}${search}`)).text()
+    expect(await exported('&columns=name,custom.gone,custom.kept')).toBe(
+      'name,custom.gone,custom.kept\r\nHeron,Before,Now\r\n',
+    )
+    const usual = await exported('')
+    expect(usual).toContain('custom.kept')
+    expect(usual).not.toContain('custom.gone')
+    await api.json('DELETE', `/api/fields/${kept.id}`)
+  })
+
   test('what was done to a field is on its timeline, and taken back like everything else', async () => {
     const field = await addField({ label: 'Tier' })
     await api.json('PATCH', `/api/fields/${field.id}`, { version: 1, label: 'Class' })

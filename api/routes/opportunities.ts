@@ -7,6 +7,7 @@ import { MoveOpportunity, moveOpportunity } from '../../db/opportunity-moves.ts'
 import { listOrigins } from '../../db/origins.ts'
 import { ListingQuery } from '../listing.ts'
 import { ById, route } from '../route.ts'
+import { OneQuery, withKept } from './records.ts'
 import { Anything, Id, listOf, OriginShape, StageKind, Text, Time, WarningShape } from '../shapes.ts'
 
 const Fact = z.object({ key: z.string(), value: z.string(), source_url: z.string(), snippet: z.string() })
@@ -143,11 +144,12 @@ export const opportunities = [
       permission: 'leads:read',
       summary: 'One card',
       params: ById,
+      query: OneQuery,
       response: OpportunityShape,
     },
-    async ({ ctx, params }) => {
+    async ({ ctx, params, query }) => {
       const card = await getOpportunity(ctx, params.id)
-      return { ...card, origins: await listOrigins(ctx, card) }
+      return withKept(ctx, { ...card, origins: await listOrigins(ctx, card) }, query)
     },
   ),
   route(

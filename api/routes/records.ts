@@ -1,5 +1,6 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 import type { Ctx } from '../../db/context.ts'
+import { keptValuesOf } from '../../db/custom-values.ts'
 import type { ListQuery } from '../../db/listing.ts'
 import { listOrigins } from '../../db/origins.ts'
 import type { Page } from '../../db/page.ts'
@@ -9,7 +10,7 @@ import { ListingQuery } from '../listing.ts'
 import type { Principal } from '../principal.ts'
 import { readableKinds } from '../record-permissions.ts'
 import { ById, route, type Route } from '../route.ts'
-import { listOf } from '../shapes.ts'
+import { listOf, YesNo } from '../shapes.ts'
 import { ActivityShape, presentTimeline, TimelineQuery } from './activities.ts'
 
 /** What the operations of a kind of record are made of. */
@@ -19,7 +20,7 @@ type RecordOperations<New extends z.ZodType, Change extends z.ZodObject> = {
   shape: z.ZodType
   list: (ctx: Ctx, query: ListQuery) => Promise<Page<unknown>>
   /** One as it is answered by itself. */
-  get: (ctx: Ctx, id: string) => Promise<object>
+  get: (ctx: Ctx, id: string) => Promise<{ id: string }>
   create: {
     body: New
     description: string
@@ -90,9 +91,10 @@ export const recordRoutes = <New extends z.ZodType, Change extends z.ZodObject>(
         permission: read,
         summary: `One ${kind}`,
         params: ById,
+        query: OneQuery,
         response: shape,
       },
-      ({ ctx, params }) => readOne(ctx, params.id),
+      async ({ ctx, params, query }) => withKept(ctx, await readOne(ctx, params.id), query),
     ),
     route(
       {
@@ -157,6 +159,18 @@ export const recordRoutes = <New extends z.ZodType, Change extends z.ZodObject>(
     ),
   ]
 }
+
+/** What one record is asked for with. */
+export const OneQuery = z.object({
+  include_archived: YesNo.optional().describe('With the values of archived custom fields.'),
+})
+
+/** A record as it is answered, with the values of archived fields where they are asked for. */
+export const withKept = async <Answer extends { id: string }>(
+  ctx: Ctx,
+  record: Answer,
+  { include_archived }: z.output<typeof OneQuery>,
+): Promise<Answer> => (include_archived ? { ...record, custom: await keptValuesOf(ctx, record.id) } : record)
 
 /** How a record that is made over HTTP came in. */
 export const doorOf = ({ actor }: Principal): string => (actor.kind === 'user' ? 'ui' : 'api')

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import type { Change } from './activities.ts'
 import { recordActivity } from './activities.ts'
@@ -8,7 +9,11 @@ import { readKeptValues, writeCustomValues } from './custom-values.ts'
 import { pairLeads } from './duplicate-pairs.ts'
 import { DomainError } from './errors.ts'
 import { writeKeys } from './lead-duplicates.ts'
-import { MergeFields } from './lead-merge-fields.ts'
+import { takeSent } from './lead-joining.ts'
+import { type Joining, mergeOf, readJoinings, returnArrivals } from './lead-merge-arrivals.ts'
+import { CUSTOM, valuesOf } from './lead-merge-fields.ts'
+import { readMergesInto, type StoredMerge, writeImage } from './lead-merge-images.ts'
+import { layerOfJoining, layerOfMerge, type Lifted, liftLayer } from './lead-merge-layers.ts'
 import { returnRows } from './lead-moves.ts'
 import { rescoreLeads } from './lead-scoring.ts'
 import { getOpportunity, type Opportunity } from './opportunities.ts'
@@ -31,7 +36,8 @@ export type KeptSince = { what: string; reason: string; left?: unknown; now?: un
 export type Unmerged = { primary: Opportunity; duplicate: Opportunity; kept: KeptSince[] }
 
 /**
- * Takes a merge back: both leads are as they were before, but for what somebody edited since, which stays and is named.
+ * Takes a merge back: both leads are as they were before, but for what somebody edited since, which stays and is named. What
+ * the duplicate's person sent meanwhile, and what that filled, goes back with the duplicate; other merges stand as they are.
  * @param id either of the two leads
  * @throws {DomainError} `lead_not_found`, `not_merged`, `several_merged` naming them, `lead_merged` while the primary is
  * itself merged into another, `external_id_taken`, stale on a version mismatch, `approval_required` for an agent
@@ -47,44 +53,22 @@ export const unmergeLeads = (ctx: Ctx, id: string, input: UnmergeLeads = {}): Pr
 export const unmergeById = (ctx: Ctx, merge_id: string, reason?: string): Promise<Unmerged> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
-    const [merge] = await tx<StoredMerge[]>`
-      select id, primary_id, duplicate_id, pre_image from lead_merges
+    const [merge] = await tx<MergeRef[]>`
+      select id, primary_id, duplicate_id from lead_merges
       where organization_id = ${organization_id} and id = ${merge_id} and unmerged_at is null`
     if (!merge) throw new DomainError('conflict', 'not_merged', 'This merge was taken back already.')
     return takeApart(ctx, merge, { reason })
   })
 
-type StoredMerge = { id: string; primary_id: string; duplicate_id: string; pre_image: unknown }
-
-const StoredChange = z.object({ field: z.string(), before: z.unknown(), after: z.unknown() })
-const PreImage = z.object({
-  primary: z.looseObject({ name: z.string() }),
-  duplicate: z.looseObject({ archived_at: z.string().nullable() }),
-  changes: z.array(StoredChange),
-  moved: z.array(
-    z.object({
-      table: z.string(),
-      column: z.string(),
-      what: z.string(),
-      rows: z.array(z.record(z.string(), z.unknown())),
-    }),
-  ),
-  origins: z.array(
-    z.object({ field: z.string(), origin: z.unknown(), tainted: z.boolean(), set_at: z.string() }),
-  ),
-  withdrawn: z.array(z.uuid()),
-  passed_on: z.array(z.uuid()),
-  fields: MergeFields.optional(),
-})
-type PreImage = z.infer<typeof PreImage>
+type MergeRef = Pick<StoredMerge, 'id' | 'primary_id' | 'duplicate_id'>
 
 const standingMerge = async (
   { tx, organization_id }: TxCtx,
   { id, name }: Opportunity,
   duplicate_id: string | undefined,
-): Promise<StoredMerge> => {
-  const merges = await tx<(StoredMerge & { duplicate: string })[]>`
-    select m.id, m.primary_id, m.duplicate_id, m.pre_image, d.name as duplicate from lead_merges m
+): Promise<MergeRef> => {
+  const merges = await tx<(MergeRef & { duplicate: string })[]>`
+    select m.id, m.primary_id, m.duplicate_id, d.name as duplicate from lead_merges m
     join opportunities d on d.organization_id = m.organization_id and d.id = m.duplicate_id
     where m.organization_id = ${organization_id} and m.unmerged_at is null
       and (m.duplicate_id = ${id} or m.primary_id = ${id})
@@ -116,17 +100,16 @@ const standingMerge = async (
 
 const takeApart = async (
   ctx: TxCtx,
-  merge: StoredMerge,
+  { id: merge_id, primary_id, duplicate_id }: MergeRef,
   { reason, version }: UnmergeLeads,
 ): Promise<Unmerged> => {
   const { tx, organization_id } = ctx
-  const { primary_id, duplicate_id } = merge
   await tx`
     select 1 from opportunities where organization_id = ${organization_id} and id in (${primary_id}, ${duplicate_id})
     order by id for update`
   const marked = await tx`
     update lead_merges set unmerged_at = now(), unmerged_by = ${tx.json(ctx.actor)}
-    where organization_id = ${organization_id} and id = ${merge.id} and unmerged_at is null returning id`
+    where organization_id = ${organization_id} and id = ${merge_id} and unmerged_at is null returning id`
   if (marked.length === 0)
     throw new DomainError('conflict', 'not_merged', 'This merge was taken back already.')
   requireReason(ctx, reason)
@@ -134,8 +117,13 @@ const takeApart = async (
   const primary = await getOpportunity(ctx, primary_id, 'lead')
   requireUnmerged(primary)
   if (version !== undefined) requireUpon(primary, version)
-  const image = PreImage.parse(merge.pre_image)
-  const { changes, kept } = await restoreFields(ctx, primary, image)
+  const merges = await readMergesInto(ctx, primary_id)
+  const merge = merges.find(({ id }) => id === merge_id)
+  if (!merge) throw new Error('a merge that was marked is not there')
+  const { image } = merge
+  const joinings = await readJoinings(ctx, primary_id, merges)
+  const theirs = joinings.filter((joining) => mergeOf(joining, merges) === merge)
+  const { changes, kept } = await restoreFields(ctx, primary, merge, { merges, joinings })
   const duplicate = await getOpportunity(ctx, duplicate_id, 'lead')
   await requireFreeExternalId(ctx, 'lead', duplicate.external_id, duplicate_id)
   await tx`
@@ -146,12 +134,29 @@ const takeApart = async (
       and merged_into = ${primary_id} and id = any(${image.passed_on}::uuid[])`
   for (const { what, count } of await returnRows(ctx, image.moved, primary_id, duplicate_id))
     kept.push({ what, reason: `${count} of them belong elsewhere by now` })
+  await returnArrivals(ctx, merge, theirs)
+  const shared = joinings.filter(({ id, perhaps = [] }) => id > merge_id && perhaps.includes(duplicate_id))
+  if (shared.length > 0)
+    kept.push({
+      what: 'submissions',
+      reason: `${shared.length} of them came by what both leads are known by`,
+    })
   await unshareTimeline(ctx, primary_id, duplicate_id)
   if (image.withdrawn.length > 0)
     kept.push({
       what: 'approvals',
       reason: `${image.withdrawn.length} stay withdrawn: what they rested on may have changed`,
     })
+  for (const { sent, door, submission_id } of theirs) {
+    const lead = await getOpportunity(ctx, duplicate_id, 'lead')
+    await takeSent(
+      ctx,
+      lead,
+      sent,
+      { door, submission_id },
+      `It was sent while this lead was merged into “${primary.name}”.`,
+    )
+  }
   const after = {
     primary: await getOpportunity(ctx, primary_id),
     duplicate: await getOpportunity(ctx, duplicate_id),
@@ -166,7 +171,7 @@ const takeApart = async (
     reason,
     record_version: after.primary.version,
     data: {
-      merge_id: merge.id,
+      merge_id,
       kind: 'lead',
       name: primary.name,
       duplicate_id,
@@ -185,62 +190,92 @@ const takeApart = async (
   return { ...after, kept }
 }
 
-const CUSTOM = 'custom.'
-
-/** Gives the primary back what it had, unless somebody wrote something else since. */
+/** Gives the primary back what it would have without the merge, unless somebody wrote something else since. */
 const restoreFields = async (
   ctx: TxCtx,
   primary: Opportunity,
-  { changes, origins }: PreImage,
+  merge: StoredMerge,
+  {
+    merges,
+    joinings,
+  }: { merges: readonly (StoredMerge & { stands: boolean })[]; joinings: readonly Joining[] },
 ): Promise<{ changes: Change[]; kept: KeptSince[] }> => {
   const { tx, organization_id } = ctx
   const custom = (await readKeptValues(ctx, [primary.id])).get(primary.id)
-  const now = (field: string): unknown =>
-    (field.startsWith(CUSTOM) ? custom?.[field.slice(CUSTOM.length)] : primary[field as keyof Opportunity]) ??
-    null
-  const stands = ({ field, after }: z.infer<typeof StoredChange>): boolean =>
-    JSON.stringify(now(field)) === JSON.stringify(after ?? null)
-  const restored = changes.filter(stands)
-  const kept = changes
-    .filter((change) => !stands(change))
-    .map(({ field, after }) => ({
-      what: field,
-      reason: 'It was edited since',
-      left: after ?? null,
-      now: now(field),
-    }))
-  const columns = restored.filter(({ field }) => !field.startsWith(CUSTOM))
-  const former_custom = Object.fromEntries(
-    restored
-      .filter((change) => !columns.includes(change))
-      .map(({ field, before }) => [field.slice(CUSTOM.length), before ?? null]),
+  const before = valuesOf({ ...primary, custom })
+  const now = { ...before }
+  const gone = [
+    ...merges.filter(({ stands }) => !stands).map((one) => layerOfMerge(one)),
+    ...joinings.filter((one) => mergeOf(one, merges)?.stands === false).map((one) => layerOfJoining(one)),
+  ].toSorted((a, b) => (a.id < b.id ? -1 : 1))
+  const layers = [
+    layerOfMerge(merge),
+    ...joinings.filter((one) => mergeOf(one, merges)?.id === merge.id).map((one) => layerOfJoining(one)),
+  ]
+  const above = merges.filter(({ id, stands }) => stands && id > merge.id)
+  const origins: Lifted['origins'] = new Map()
+  const kept = new Map<string, KeptSince>()
+  for (const layer of layers.toReversed()) {
+    const lifted = await liftLayer(
+      ctx,
+      now,
+      layer,
+      above.filter(({ id }) => id > layer.id),
+      gone.filter(({ id }) => !layers.some((own) => own.id === id)),
+    )
+    Object.assign(now, lifted.values)
+    for (const [field, origin] of lifted.origins) origins.set(field, origin)
+    // What somebody else sent since took its place: nothing of it is left.
+    const replaced = ({ field, now }: Lifted['kept'][number]): boolean =>
+      joinings.some(
+        (one) =>
+          one.id > layer.id &&
+          one.filled.some((change) => change.field === field && isDeepStrictEqual(change.after, now)),
+      )
+    for (const { field, with: along, ...values } of lifted.kept.filter((one) => !replaced(one)))
+      kept.set(field, {
+        what: field,
+        reason: along === undefined ? 'It was edited since' : `It goes with ${along}, which was edited since`,
+        ...values,
+      })
+  }
+  for (const one of above) await writeImage(ctx, one)
+  const changes = [...origins.keys()].map((field) => ({
+    field,
+    before: before[field] ?? null,
+    after: now[field] ?? null,
+  }))
+  await writeRestored(ctx, primary, changes)
+  const fields = changes.map(({ field }) => field)
+  await tx`
+    delete from record_origins where organization_id = ${organization_id} and record_kind = 'lead'
+      and record_id = ${primary.id} and field = any(${fields}::text[])`
+  insertRows(
+    ctx,
+    'record_origins',
+    [...origins.values()].flatMap((origin) =>
+      origin ? [{ ...origin, record_kind: 'lead', record_id: primary.id }] : [],
+    ),
   )
+  return { changes, kept: [...kept.values()] }
+}
+
+const writeRestored = async (ctx: TxCtx, primary: Opportunity, changes: readonly Change[]): Promise<void> => {
+  const { tx, organization_id } = ctx
+  const given = (custom: boolean): Record<string, unknown> =>
+    Object.fromEntries(
+      changes
+        .filter(({ field }) => field.startsWith(CUSTOM) === custom)
+        .map(({ field, after }) => [custom ? field.slice(CUSTOM.length) : field, after]),
+    )
   await recordingOf(ctx, { data: {}, takes_back: true }, (ctx) =>
-    writeCustomValues(ctx, 'lead', primary.id, former_custom),
+    writeCustomValues(ctx, 'lead', primary.id, given(true)),
   )
-  const values = Object.fromEntries(columns.map(({ field, before }) => [field, before ?? null]))
+  const values = given(false)
   await tx`
     update opportunities set ${tx({ ...values, version: primary.version + 1, updated_at: new Date() } as never)}
     where organization_id = ${organization_id} and id = ${primary.id}`
   if ('campaign' in values) await matchCampaigns(ctx, [{ id: primary.id, campaign: values['campaign'] }])
-  const fields = restored.map(({ field }) => field)
-  await tx`
-    delete from record_origins where organization_id = ${organization_id} and record_kind = 'lead'
-      and record_id = ${primary.id} and field = any(${fields}::text[])`
-  const former = origins.filter(({ field }) => fields.includes(field))
-  insertRows(
-    ctx,
-    'record_origins',
-    former.map((origin) => ({ ...origin, record_kind: 'lead', record_id: primary.id })),
-  )
-  return {
-    changes: restored.map(({ field, before, after }) => ({
-      field,
-      before: after ?? null,
-      after: before ?? null,
-    })),
-    kept,
-  }
 }
 
 /**

@@ -154,7 +154,7 @@ export const leadDuplicates = [
       permission: 'leads:write',
       summary: 'Merge a duplicate into a lead',
       description:
-        'Into the lead in the path, the primary: it keeps its values but for those of `fields`, which take the duplicate’s (custom ones as `custom.<key>`); its blanks are filled, tags are joined. Tasks, timeline, notes, files, submissions, touchpoints, messages, contacts, accounts and the deal that the duplicate was converted into are the primary’s from then on; the duplicate goes to the archive with `merged_into`, and a submission with its address joins the primary. What waited for approval on the duplicate is withdrawn. Taken back by `/unmerge`.',
+        'Into the lead in the path, the primary: it keeps its values but for those of `fields`, which take the duplicate’s (custom ones as `custom.<key>`); its blanks are filled, tags are joined. An amount comes with its currency: `currency` chosen without the `value_minor` that it is of is 422. Tasks, timeline, notes, files, submissions, touchpoints, messages, contacts, accounts and the deal that the duplicate was converted into are the primary’s from then on; the duplicate goes to the archive with `merged_into`, and a submission with its address joins the primary. What waited for approval on the duplicate is withdrawn. Taken back by `/unmerge`.',
       params: ById,
       body: MergeLeads,
       example: {
@@ -182,7 +182,7 @@ export const leadDuplicates = [
       permission: 'leads:write',
       summary: 'Take a merge back',
       description:
-        'Of either of the two leads. Both are as they were, but for what somebody edited since: that stays, and `kept` names it. Where several leads were merged into this one, `duplicate_id` says which.',
+        'Of either of the two leads. Both are as they were, but for what somebody edited since: that stays, and `kept` names it. What came in meanwhile by what only the duplicate is known by (submissions and what they filled, visits, messages) goes back with it; what both are known by stays and is named. Where several leads were merged into this one, `duplicate_id` says which, in any order: the others stay merged, and what they brought stays.',
       params: ById,
       body: UnmergeLeads,
       example: { reason: 'They are father and son' },

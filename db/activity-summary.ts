@@ -56,7 +56,7 @@ export const describeActivity = (type: ActivityType, data: Record<string, unknow
     case 'note_deleted':
       return 'deleted a note'
     case 'task_updated':
-      return `changed the task “${text('title')}”: ${fieldsOf(data)}`
+      return `changed the task “${text('title')}”: ${fieldsOf(data)}${data['next_kept'] ? '; the next one was changed since, and stays' : ''}`
     case 'task_reminder':
       return `reminded of the task “${text('title')}”`
     case 'task_created':

@@ -8,7 +8,7 @@ import { DomainError } from './errors.ts'
 import { changesOf } from './inverse.ts'
 import { doTogether } from './together.ts'
 import { isPassing } from './transaction.ts'
-import { takeBack } from './undo.ts'
+import { goesWithAnother, takeBack } from './undo.ts'
 
 /** What one record came to. */
 export type RowOutcome = {
@@ -103,7 +103,8 @@ const workRow = async (ctx: TxCtx, job: BulkJobRow, row: Row): Promise<RowOutcom
  * What an undo of the row takes back. What an undo did is taken back by the undo's own line; an undo of that leaves the
  * first act standing, which is then what the row did.
  */
-const isUndone = ({ data }: Recorded): boolean => data['undo'] !== undefined && data['undoes'] === undefined
+const isUndone = (recorded: Recorded): boolean =>
+  recorded.data['undo'] !== undefined && recorded.data['undoes'] === undefined && !goesWithAnother(recorded)
 
 const act = async (ctx: TxCtx, job: BulkJobRow, { record_id, label }: Row): Promise<undefined> => {
   const name = BulkActName.parse(job.act)

@@ -9,7 +9,7 @@ export type Verb = {
   standing: (ctx: TxCtx, input: unknown, activity: Activity) => Promise<Record<string, unknown>>
   /** What the act left; absent: the `after` of its changes. */
   left?: ((activity: Activity) => Record<string, unknown>) | undefined
-  /** The input without these fields, for taking back the rest; absent: all or nothing. */
+  /** The input without these fields, for taking back the rest; absent, or where it answers nothing: all or nothing. */
   without?: ((input: unknown, fields: string[]) => unknown) | undefined
   apply: (ctx: TxCtx, input: unknown, activity: Activity) => Promise<unknown>
 }
@@ -19,7 +19,7 @@ export const inverse = <Input extends z.ZodType>(declared: {
   input: Input
   standing: (ctx: TxCtx, input: z.infer<Input>, activity: Activity) => Promise<Record<string, unknown>>
   left?: (activity: Activity) => Record<string, unknown>
-  without?: (input: z.infer<Input>, fields: string[]) => z.infer<Input>
+  without?: (input: z.infer<Input>, fields: string[]) => z.infer<Input> | undefined
   apply: (ctx: TxCtx, input: z.infer<Input>, activity: Activity) => Promise<unknown>
 }): Verb => {
   const given = (input: unknown): z.infer<Input> => declared.input.parse(input)
@@ -38,6 +38,10 @@ export const changesOf = (data: Record<string, unknown>): Change[] => {
   const changes = StoredChanges.safeParse(data['changes'])
   return changes.success ? changes.data : []
 }
+
+/** What an act left, by what it says it changed. */
+export const leftBy = ({ data }: Activity): Record<string, unknown> =>
+  Object.fromEntries(changesOf(data).map(({ field, after }) => [field, after]))
 
 const StoredChanges = z.array(z.object({ field: z.string(), before: z.unknown(), after: z.unknown() }))
 

@@ -22,13 +22,14 @@ import { archiveFile, getFile, restoreFile } from './files.ts'
 import { archiveNote, editNote, lockNote, restoreNote } from './notes.ts'
 import { opportunityInverses } from './opportunity-inverses.ts'
 import { pipelineInverses } from './pipeline-inverses.ts'
-import { inverse, subjectOf, type Verb } from './inverse.ts'
+import { inverse, leftBy, subjectOf, type Verb } from './inverse.ts'
 import { lockRecord, updateRecord } from './record-updates.ts'
 import { archiveRecord, recordKinds, type RecordRef, requireRecord, restoreRecord } from './records.ts'
 import { duplicateInverses } from './duplicate-inverses.ts'
 import { routingInverses } from './routing-inverses.ts'
 import { scoreInverses } from './score-inverses.ts'
-import { archiveTask, cancelTask, completeTask, reopenTask, restoreTask } from './task-states.ts'
+import { lockFollowUp } from './task-follow-ups.ts'
+import { archiveTask, cancelTask, completeAgain, reopenTask, restoreTask } from './task-states.ts'
 import { lockTask, TaskChange, taskStatuses, updateTask } from './tasks.ts'
 
 const RecordGiven = z
@@ -72,7 +73,14 @@ const standingTask = async (ctx: TxCtx, { task_id }: z.infer<typeof TaskGiven>) 
   ...(await lockTask(ctx, task_id)),
 })
 
-const STATUS_ACTS = { open: reopenTask, done: completeTask, cancelled: cancelTask }
+/** A task that was done, with what somebody made of the one that came of it. */
+const standingCompletion = async (ctx: TxCtx, { task_id }: z.infer<typeof TaskGiven>) => {
+  const task = await lockTask(ctx, task_id)
+  const { task: next, changed = [] } = (await lockFollowUp(ctx, task)) ?? {}
+  return { ...task, next_task: next && changed.length > 0 ? { title: next.title, changed } : null }
+}
+
+const STATUS_ACTS = { open: reopenTask, done: completeAgain, cancelled: cancelTask }
 
 const CampaignGiven = z.object({ campaign_id: z.uuid() })
 
@@ -222,13 +230,17 @@ export const inverses = {
   }),
   reopen_task: inverse({
     input: TaskGiven,
-    standing: standingTask,
+    standing: standingCompletion,
+    left: (activity) => ({ ...leftBy(activity), next_task: null }),
+    // A next one that somebody changed is kept by the reopening itself.
+    without: (task, fields) => (fields.every((field) => field === 'next_task') ? task : undefined),
     apply: (ctx, { task_id }) => reopenTask(ctx, task_id, ctx.recording?.reason),
   }),
   set_task_status: inverse({
-    input: TaskGiven.extend({ status: z.enum(taskStatuses) }),
+    input: TaskGiven.extend({ status: z.enum(taskStatuses), next_id: z.uuid().optional() }),
     standing: standingTask,
-    apply: (ctx, { task_id, status }) => STATUS_ACTS[status](ctx, task_id, ctx.recording?.reason),
+    apply: (ctx, { task_id, status, next_id }) =>
+      STATUS_ACTS[status](ctx, task_id, ctx.recording?.reason, next_id),
   }),
   archive_file: inverse({
     input: FileGiven,

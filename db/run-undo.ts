@@ -3,7 +3,7 @@ import { withdrawApproval } from './approval-decisions.ts'
 import { type Ctx, inSavepoint, inTx } from './context.ts'
 import { DomainError, notFound } from './errors.ts'
 import type { RunStatus } from './runs.ts'
-import { changedNothing, takeBack, type Undo } from './undo.ts'
+import { changedNothing, goesWithAnother, takeBack, type Undo } from './undo.ts'
 
 /** What became of taking a whole run back. */
 export type UndoneRun = {
@@ -68,4 +68,7 @@ export const undoRun = (ctx: Ctx, run_id: string, options: Undo = {}): Promise<U
 
 /** Proposals are withdrawn below, undone lines are undone, and lines that changed nothing stay as they are. */
 const isAct = (activity: Activity): boolean =>
-  activity.type !== 'approval_requested' && activity.undone_by === undefined && !changedNothing(activity)
+  activity.type !== 'approval_requested' &&
+  activity.undone_by === undefined &&
+  !changedNothing(activity) &&
+  !goesWithAnother(activity)

@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { recordActivity, type Subject } from './activities.ts'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { DomainError } from './errors.ts'
-import { nextInSeries } from './task-recurrence.ts'
-import { addTask, getTask, lockTask, TaskChange, taskStatuses, updateTask, type Task } from './tasks.ts'
+import { type FollowUp, followAgain, lockFollowUp, repeatTask } from './task-follow-ups.ts'
+import { getTask, lockTask, TaskChange, taskStatuses, updateTask, type Task } from './tasks.ts'
 
 /** A change of a task, its state among the rest: done, cancelled or open again by the rules of those acts. */
 export const TaskEdit = TaskChange.extend({ status: z.enum(taskStatuses).optional() })
@@ -29,6 +29,23 @@ export const editTask = (
  * @throws {DomainError} `task_cancelled`, `task_archived`
  */
 export const completeTask = (ctx: Ctx, id: string, reason?: string): Promise<Task> =>
+  complete(ctx, id, reason, repeatTask)
+
+/**
+ * Takes a reopening back: the task is done as it was, and followed by the one that the reopening put into the archive.
+ * @param next_id absent: it archived none
+ */
+export const completeAgain = (ctx: Ctx, id: string, reason?: string, next_id?: string): Promise<Task> =>
+  complete(ctx, id, reason, async (ctx, task) => {
+    if (next_id !== undefined && (await followAgain(ctx, task, next_id))) await restoreTask(ctx, next_id)
+  })
+
+const complete = (
+  ctx: Ctx,
+  id: string,
+  reason: string | undefined,
+  follow: (ctx: TxCtx, task: Task) => Promise<void>,
+): Promise<Task> =>
   inTx(ctx, async (ctx) => {
     const task = await lockTask(ctx, id)
     if (task.status === 'done') return task
@@ -48,12 +65,13 @@ export const completeTask = (ctx: Ctx, id: string, reason?: string): Promise<Tas
         undo: { tool: 'reopen_task', input: { task_id: id } },
       },
     })
-    await repeatTask(ctx, task)
+    await follow(ctx, task)
     return getTask(ctx, id)
   })
 
 /**
- * Puts a task that was done or cancelled back on the list. Twice is once. One that it was followed by stays.
+ * Puts a task that was done or cancelled back on the list. Twice is once. The one that came of completing it goes to the
+ * archive, unless somebody changed it since: then it stays, and the timeline says so.
  * @throws {DomainError} `task_archived`
  */
 export const reopenTask = (ctx: Ctx, id: string, reason?: string): Promise<Task> =>
@@ -79,24 +97,6 @@ export const restoreTask = async (ctx: Ctx, id: string, reason?: string): Promis
     return getTask(ctx, id)
   })
 
-/** The next one of its series, unless it was made already. */
-const repeatTask = async (ctx: TxCtx, task: Task): Promise<void> => {
-  if (task.next_id !== null) return
-  const next = await nextInSeries(ctx, task.id)
-  if (!next) return
-  await addTask(ctx, {
-    title: task.title,
-    description: task.description,
-    priority: task.priority,
-    assignee: task.assignee ?? undefined,
-    // They were records when they were linked, and records stay.
-    subjects: task.subjects as Parameters<typeof addTask>[1]['subjects'],
-    repeats_id: task.id,
-    ...next,
-    remind_at: next.remind_at ?? (task.assignee?.kind === 'agent' ? next.due_at : null),
-  })
-}
-
 const changeStatus = (
   ctx: Ctx,
   id: string,
@@ -109,6 +109,8 @@ const changeStatus = (
     if (status === 'cancelled' && task.status === 'done')
       throw refused(task, 'task_done', 'It is done; reopen it first.')
     requireInUse(task)
+    const next = task.status === 'done' ? await lockFollowUp(ctx, task) : undefined
+    const goes = next && isUntouched(next) ? next.task : undefined
     await setStatus(ctx, task, status)
     await recordActivity(ctx, {
       type: 'task_updated',
@@ -119,11 +121,25 @@ const changeStatus = (
         task_id: id,
         title: task.title,
         changes: [{ field: 'status', before: task.status, after: status }],
-        undo: { tool: 'set_task_status', input: { task_id: id, status: task.status } },
+        ...(next && next.changed.length > 0
+          ? { next_kept: { id: next.task.id, changed: next.changed } }
+          : {}),
+        undo: {
+          tool: 'set_task_status',
+          input: { task_id: id, status: task.status, ...(goes ? { next_id: goes.id } : {}) },
+        },
       },
     })
+    if (goes)
+      await setArchived(ctx, goes.id, true, `“${task.title}”, which it came of, is open again`, {
+        repeats_id: id,
+      })
     return getTask(ctx, id)
   })
+
+/** Nobody has a use for it that it would be taken from. */
+const isUntouched = ({ task, changed }: FollowUp): boolean =>
+  task.archived_at === null && changed.length === 0
 
 const setStatus = async ({ tx, organization_id }: TxCtx, { id }: Task, status: Task['status']) => {
   await tx`
@@ -132,7 +148,13 @@ const setStatus = async ({ tx, organization_id }: TxCtx, { id }: Task, status: T
     where organization_id = ${organization_id} and id = ${id}`
 }
 
-const setArchived = (ctx: Ctx, id: string, archived: boolean, reason?: string): Promise<void> =>
+const setArchived = (
+  ctx: Ctx,
+  id: string,
+  archived: boolean,
+  reason?: string,
+  data: { repeats_id?: string } = {},
+): Promise<void> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
     const task = await lockTask(ctx, id)
@@ -147,6 +169,7 @@ const setArchived = (ctx: Ctx, id: string, archived: boolean, reason?: string): 
       reason,
       record_version: task.version + 1,
       data: {
+        ...data,
         kind: 'task',
         name: task.title,
         task_id: id,

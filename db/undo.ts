@@ -10,7 +10,7 @@ import {
 } from './activities.ts'
 import { inTx, recordingOf, sendStatement, type Ctx, type Recorded, type TxCtx } from './context.ts'
 import { DomainError, notFound } from './errors.ts'
-import { changesOf, inverse, type Verb } from './inverse.ts'
+import { changesOf, inverse, leftBy, type Verb } from './inverse.ts'
 import { type InverseName, inverses } from './inverses.ts'
 import { loaded } from './together.ts'
 import { storableJson } from './text.ts'
@@ -90,6 +90,9 @@ export const takeBack = (ctx: Ctx, id: string, { reason, allow, rest = false }: 
     const stands_again = activity.type === 'undone' ? undoneBy(activity) : undefined
     return { activity: await lockActivity(ctx, undone), kept, stands_again }
   })
+
+/** Whether the act that made this came of another one, which takes it back with it: the next one of a series of tasks. */
+export const goesWithAnother = ({ data }: Pick<Activity, 'data'>): boolean => data['repeats_id'] !== undefined
 
 /** Whether this line only says what happened. */
 export const changedNothing = (activity: Activity): boolean =>
@@ -217,9 +220,6 @@ const changedRefusal = (changed: ChangedSince[]): DomainError =>
   )
 
 const list = (words: string[]): string => new Intl.ListFormat('en').format(words)
-
-const leftBy = ({ data }: Activity): Record<string, unknown> =>
-  Object.fromEntries(changesOf(data).map(({ field, after }) => [field, after]))
 
 const same = (left: unknown, now: unknown): boolean =>
   canonicalize(storableJson(left ?? null)) === canonicalize(storableJson(now ?? null))

@@ -132,7 +132,11 @@ export const tasks = [
     ({ ctx, params, body, version }) => editTask(ctx, params.id, { version, changes: body }),
   ),
   anAct('complete', 'Mark a task done', completeTask),
-  anAct('reopen', 'Put a task that was done or cancelled back on the list', reopenTask),
+  anAct(
+    'reopen',
+    'Put a task that was done or cancelled back on the list; one that came of completing it is archived, unless it was changed',
+    reopenTask,
+  ),
   anAct('cancel', 'Mark a task as one that nobody will do', cancelTask),
   route(
     {

@@ -1,16 +1,16 @@
 import { matchCampaigns } from './campaign-matching.ts'
+import { correctClosings, refrozen } from './closing-corrections.ts'
 import { recordCloseDateMove } from './close-dates.ts'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { writeCustomValues } from './custom-values.ts'
 import { invalid } from './errors.ts'
-import { exchangeMinor, freezeValue } from './exchange-rates.ts'
 import { pairLeads } from './duplicate-pairs.ts'
 import { isRecognisedOtherwise, writeKeys } from './lead-duplicates.ts'
 import { unreadPhone } from './lead-fields.ts'
 import { rescoreChanged } from './lead-scoring.ts'
 import { replaceLinks } from './links.ts'
 import { getOpportunity, lockOpportunity, type Opportunity } from './opportunities.ts'
-import { correctClosings, readDiscard } from './opportunity-discards.ts'
+import { readDiscard } from './opportunity-discards.ts'
 import { type OpportunityChange, OpportunityFields } from './opportunity-fields.ts'
 import { moveOpportunity } from './opportunity-moves.ts'
 import { requireApproval } from './opportunity-stages.ts'
@@ -143,20 +143,4 @@ const requireStage = async (
     `Say in which stage of “${name}” the card goes on.`,
     stages.map(({ id, label }) => ({ id, label })),
   )
-}
-
-/** A closed card keeps the rate of its day; its value in the organization's currency follows a correction. */
-export const refrozen = async (
-  ctx: TxCtx,
-  before: Opportunity,
-  { value_minor = before.value_minor, currency = before.currency }: Record<string, unknown>,
-): Promise<Record<string, unknown>> => {
-  const amount = { value_minor: value_minor as number | null, currency: currency as string }
-  const same = amount.value_minor === before.value_minor && amount.currency === before.currency
-  if (before.stage.kind === 'open' || same) return {}
-  const { exchange_rate, base_currency, base_value_minor } = await freezeValue(ctx, amount)
-  if (amount.currency !== before.currency) return { exchange_rate, base_value_minor }
-  const rate = before.exchange_rate
-  if (rate === null || amount.value_minor === null) return { base_value_minor: null }
-  return { base_value_minor: exchangeMinor(amount.value_minor, amount.currency, rate, base_currency) }
 }

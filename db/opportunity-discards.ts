@@ -1,4 +1,5 @@
-import { sendStatement, type TxCtx } from './context.ts'
+import { correctClosings } from './closing-corrections.ts'
+import type { TxCtx } from './context.ts'
 import { type DiscardReason, requireDiscardReason } from './discard-reasons.ts'
 import { invalid } from './errors.ts'
 import type { Opportunity } from './opportunities.ts'
@@ -79,28 +80,6 @@ export const correctDiscard = async (
   })
   correctClosings(ctx, [{ before: card, values }])
   return changes.length > 0
-}
-
-/** The closing that stands says what its card says: reports of lost reasons read it. */
-export const correctClosings = (
-  ctx: TxCtx,
-  sets: readonly { before: { id: string }; values: Record<string, unknown> }[],
-): void => {
-  const { tx, organization_id } = ctx
-  const ids = sets
-    .filter(({ values }) => fields.some((name) => name in values))
-    .map(({ before }) => before.id)
-  if (ids.length === 0) return
-  sendStatement(
-    ctx,
-    tx`
-      update closings c set discard_reason_id = o.discard_reason_id, note = o.discard_note,
-        discard_reason_label = (select d.label from discard_reasons d
-          where d.organization_id = o.organization_id and d.id = o.discard_reason_id)
-      from opportunities o
-      where c.organization_id = ${organization_id} and c.opportunity_id = any(${ids}::uuid[]) and c.reopened_at is null
-        and o.organization_id = c.organization_id and o.id = c.opportunity_id`,
-  )
 }
 
 const fields = ['discard_reason_id', 'discard_note'] as const

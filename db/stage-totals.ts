@@ -25,6 +25,27 @@ export const readStageTotals = (ctx: Ctx, pipeline_id?: string): Promise<StageTo
     return [...rows]
   })
 
+/** What closed cards of another currency than the organization's were worth on the days of their closings. */
+export type FrozenTotal = StageTotal & { base_currency: string; base_value_minor: number }
+
+/**
+ * The same of the closed cards alone whose amount was exchanged when they were closed: part of what `readStageTotals` says.
+ * Organizations of one currency have none.
+ */
+export const readFrozenTotals = (ctx: Ctx, pipeline_id?: string): Promise<FrozenTotal[]> =>
+  inTx(ctx, async ({ tx, organization_id }) => {
+    const rows = await tx<FrozenTotal[]>`
+      select o.pipeline_id, o.stage_id, o.currency, c.base_currency, count(*)::int as count,
+        sum(o.value_minor)::float8 as value_minor, sum(c.base_value_minor)::float8 as base_value_minor
+      from closings c
+      join opportunities o on o.organization_id = c.organization_id and o.id = c.opportunity_id
+      where c.organization_id = ${organization_id} and c.reopened_at is null and c.currency <> c.base_currency
+        and c.base_value_minor is not null and o.archived_at is null
+        ${pipeline_id ? tx`and o.pipeline_id = ${pipeline_id}` : tx``}
+      group by o.pipeline_id, o.stage_id, o.currency, c.base_currency`
+    return [...rows]
+  })
+
 /** A sum weighted by how likely it is to come in: minor units, halves rounded away from zero. */
 export const weigh = (value_minor: number, close_probability: number): number => {
   const hundredths = BigInt(Math.round(value_minor)) * BigInt(close_probability)

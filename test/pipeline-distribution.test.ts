@@ -89,6 +89,44 @@ describe('F13: distribution', () => {
     expect(body.stages[1].converted).toEqual({ ...total(0, 0, 0), without_rate: [] })
   })
 
+  test('F44: what was closed is worth what it was worth then, whatever the rate is now', async () => {
+    const pipeline = await fresh()
+    await setExchangeRate(api.ctx, 'USD', 0.5)
+    const { id } = await deal(pipeline, 0, 10_000, 'USD')
+    await closeOpportunity(api.ctx, id, { outcome: 'won' })
+    await deal(pipeline, 0, 10_000, 'USD')
+    await setExchangeRate(api.ctx, 'USD', 0.9)
+    const read = async () => (await api.json('GET', `/api/pipelines/${pipeline.id}/distribution`)).body
+    const stageOf = (body: any, kind: string) =>
+      body.stages.find((stage: { kind: string; count: number }) => stage.kind === kind && stage.count > 0)
+    const body = await read()
+    expect(stageOf(body, 'won')).toMatchObject({
+      totals: [total(1, 10_000, 10_000, 'USD')],
+      converted: { ...total(1, 5_000, 5_000), without_rate: [] },
+    })
+    expect(stageOf(body, 'open').converted).toEqual({ ...total(1, 9_000, 900), without_rate: [] })
+    expect(body.converted).toEqual({ ...total(2, 14_000, 5_900), without_rate: [] })
+    expect(body.open.converted).toEqual({ ...total(1, 9_000, 900), without_rate: [] })
+    const { body: all } = await api.json('GET', '/api/pipelines/distribution')
+    expect(all.data.find((one: { id: string }) => one.id === pipeline.id)).toEqual(body)
+    // A correction is worth what it would have been, here and among the closings.
+    const { body: card } = await api.json('GET', `/api/deals/${id}`)
+    await api.json('PATCH', `/api/deals/${id}`, { version: card.version, value_minor: 20_000 })
+    expect(stageOf(await read(), 'won').converted).toMatchObject({ value_minor: 10_000 })
+    const { body: closings } = await api.json('GET', `/api/opportunities/${id}/closings`)
+    expect(closings.data).toMatchObject([
+      { value_minor: 20_000, exchange_rate: 0.5, base_value_minor: 10_000 },
+    ])
+    const patched = await api.json('PATCH', `/api/deals/${id}`, {
+      version: card.version + 1,
+      currency: 'EUR',
+    })
+    expect(patched.body).toMatchObject({ currency: 'EUR', exchange_rate: 1, base_value_minor: 20_000 })
+    const { body: corrected } = await api.json('GET', `/api/opportunities/${id}/closings`)
+    expect(corrected.data).toMatchObject([{ currency: 'EUR', exchange_rate: 1, base_value_minor: 20_000 }])
+    expect(stageOf(await read(), 'won').converted).toMatchObject({ value_minor: 20_000 })
+  })
+
   test('is there for all pipelines at once, and equals each one’s', async () => {
     await deal(await fresh(), 1, 4_000)
     const { body } = await api.json('GET', '/api/pipelines/distribution')

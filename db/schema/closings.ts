@@ -71,6 +71,10 @@ export const closings = pgTable(
     uniqueIndex('closings_one_standing')
       .on(t.organization_id, t.opportunity_id)
       .where(sql`reopened_at is null`),
+    // What was exchanged, for the sums of stages; most organizations have one currency.
+    index('closings_exchanged')
+      .on(t.organization_id, t.opportunity_id)
+      .where(sql`reopened_at is null and currency <> base_currency`),
     foreignKey({
       name: 'closings_card',
       columns: [t.organization_id, t.opportunity_id],

@@ -1,0 +1,1 @@
+CREATE INDEX "closings_exchanged" ON "closings" USING btree ("organization_id","opportunity_id") WHERE reopened_at is null and currency <> base_currency;

@@ -2,7 +2,9 @@ import { createReadStream } from 'node:fs'
 import { v7 as uuidv7 } from 'uuid'
 import { type Ctx, inTx, type TxCtx } from './context.ts'
 import type { CsvChoices } from './csv-dialect.ts'
+import { csvEncodings } from './csv-encoding.ts'
 import { type CsvSurvey, surveyCsv } from './csv-survey.ts'
+import { DomainError } from './errors.ts'
 import { customFields } from './fields.ts'
 import { listMembers } from './identity.ts'
 import { suggestMapping, type Suggestion } from './import-mapping.ts'
@@ -21,7 +23,8 @@ const SHOWN = { rows: 20, cell: 300 }
 /**
  * Takes a file in: it is read once from beginning to end, so that whatever no row can be read of is refused now, and kept
  * as it came.
- * @throws {DomainError} what `surveyCsv` refuses, with nothing kept
+ * @param file `dialect` is how somebody says that it is written
+ * @throws {DomainError} what `surveyCsv` refuses, with what to say about the file, and nothing kept
  */
 export const createImport = async (
   ctx: Ctx,
@@ -31,14 +34,24 @@ export const createImport = async (
     name,
     size,
     sha256,
-  }: { kind: RecordKind; path: string; name: string; size: number; sha256: string },
+    dialect = {},
+  }: {
+    kind: RecordKind
+    path: string
+    name: string
+    size: number
+    sha256: string
+    dialect?: CsvChoices | undefined
+  },
 ): Promise<Import & ImportSurvey> => {
   const { default_country: country } = await readSettings(ctx)
-  const read = await surveyCsv(createReadStream(path), {}, { country })
+  const read = await surveyCsv(createReadStream(path), dialect, { country }).catch((error: unknown) => {
+    throw error instanceof DomainError ? withWayOut(error) : error
+  })
   return inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
     const id = uuidv7()
-    const survey = await likeBefore(ctx, kind, read)
+    const survey = await likeBefore(ctx, kind, read, dialect)
     await tx`
       insert into imports ${tx({
         organization_id,
@@ -54,6 +67,28 @@ export const createImport = async (
       } as never)}`
     await storeBytes(ctx, importFiles, id, path)
     return getSurvey(ctx, id)
+  })
+}
+
+/** What a refused file may be read by, where it was told wrongly: it has no id by which it could be surveyed again. */
+const WAYS_OUT: Readonly<Record<string, { say: CsvChoices; accepted: readonly unknown[] | string }>> = {
+  csv_encoding_mixed: { say: { encoding: 'utf-8-or-windows-1252' }, accepted: csvEncodings },
+  csv_not_text: { say: { encoding: 'utf-16le' }, accepted: csvEncodings },
+  csv_no_columns: { say: { delimiter: ';' }, accepted: 'the character that parts the cells' },
+  csv_too_many_columns: { say: { delimiter: ';' }, accepted: 'the character that parts the cells' },
+  csv_quote_open: { say: { quote: "'" }, accepted: ['"', "'"] },
+  csv_row_too_long: { say: { quote: "'" }, accepted: ['"', "'"] },
+  csv_no_rows: { say: { header: false }, accepted: [true, false] },
+}
+
+const withWayOut = (error: DomainError): DomainError => {
+  const way = WAYS_OUT[error.code]
+  if (!way) return error
+  const { say, accepted } = way
+  const message = `To have the file read as you say, send it again with the form field “dialect”, such as ${JSON.stringify(say)}.`
+  return new DomainError(error.kind, error.code, `${error.message} ${message}`, {
+    errors: [...error.errors, { pointer: `/dialect/${Object.keys(say).join('')}`, message, accepted }],
+    extra: error.extra,
   })
 }
 
@@ -83,13 +118,19 @@ export const listTargets = async (ctx: Ctx, kind: RecordKind): Promise<ImportTar
   importTargets(kind, await customFields(ctx, kind))
 
 /** What an import could not take comes back in the style of the whole file, of which it is too little to tell. */
-const likeBefore = async (ctx: TxCtx, kind: RecordKind, survey: CsvSurvey): Promise<CsvSurvey> => {
+const likeBefore = async (
+  ctx: TxCtx,
+  kind: RecordKind,
+  survey: CsvSurvey,
+  given: CsvChoices,
+): Promise<CsvSurvey> => {
   const { columns } = survey.dialect
   const before = columns.some((column) => isOwnColumn(columns, column))
     ? await rememberedDialect(ctx, kind, columns)
     : undefined
   if (!before) return survey
-  const { decimal, thousands, dates } = before
+  const { decimal, thousands } = given.decimal ? survey.dialect : before
+  const dates = { ...before.dates, ...given.dates }
   return {
     ...survey,
     dialect: {

@@ -109,6 +109,19 @@ const TargetShape = z
   })
   .meta({ id: 'ImportTarget' })
 
+/** What `/survey` takes, as JSON in a field of a form. */
+const DialectField = z
+  .string()
+  .transform((text, at): unknown => {
+    try {
+      return JSON.parse(text)
+    } catch {
+      at.addIssue('JSON, such as {"delimiter": ";", "encoding": "utf-8"}')
+      return z.NEVER
+    }
+  })
+  .pipe(CsvChoices.strict())
+
 const example = {
   mapping: { Name: 'contact_name', 'E-mail': 'email', Firma: 'company_name' },
   mode: 'skip',
@@ -126,9 +139,10 @@ export const imports = [
       permission: 'imports:write',
       summary: 'Bring a CSV file',
       description:
-        'It is read from beginning to end and nothing is imported yet: the answer says how it is written, with reasons, and what its columns seem to be. Any delimiter, encoding and style of numbers and dates; any number of rows.',
-      body: z.object({ kind: Kind }),
-      example: { kind: 'lead' },
+        'It is read from beginning to end and nothing is imported yet: the answer says how it is written, with reasons, and what its columns seem to be. Any delimiter, encoding and style of numbers and dates; any number of rows. `dialect` says how the file is written where its content would tell it wrongly, or not at all: what is refused so names it.',
+      body: z.object({ kind: Kind, dialect: DialectField.optional() }),
+      described_body: z.object({ kind: Kind, dialect: CsvChoices.strict().optional() }),
+      example: { kind: 'lead', dialect: { encoding: 'utf-8-or-windows-1252' } },
       upload: true,
       response: SurveyShape,
       status: 201,
@@ -136,7 +150,7 @@ export const imports = [
     ({ ctx, body, upload, principal }) => {
       if (!upload) throw new Error('an import comes as an upload')
       requirePermission(principal, recordPermissions[body.kind].write)
-      return createImport(ctx, { kind: body.kind, ...upload })
+      return createImport(ctx, { ...body, ...upload })
     },
   ),
   route(

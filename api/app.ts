@@ -57,6 +57,7 @@ export const createApp = (options: AppOptions): App => {
     max_upload_bytes: (options.max_upload_mb ?? 512) * 1024 * 1024,
     doors: openDoors(db),
     authenticate: createAuthenticate({ db, auth, app_url }),
+    readerAt: (path) => readers.get(path),
   }
   const app = new Hono()
 
@@ -173,6 +174,13 @@ const logAccess = (c: Context, status: number, request_id: string, started: numb
     'request',
   )
 }
+
+/** By the addresses of what they read. */
+const readers = new Map(
+  routes
+    .filter(({ definition: { method } }) => method === 'GET')
+    .map((route) => [route.definition.path, route] as const),
+)
 
 const patterns = routes.map(({ definition }) => ({
   method: definition.method,

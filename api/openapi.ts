@@ -48,7 +48,7 @@ export const describeApi = (routes: readonly Route[], app_url: string): OpenApi 
       title: 'Leadhand',
       version: '1',
       description:
-        'Errors are `application/problem+json` (RFC 9457) with a stable `code`. Lists answer `{data, next_cursor}`. Every write accepts an `Idempotency-Key`: the same request under the same key happens once and gets the first answer, for 24 hours. Programs use `/external/v1`, whose addresses stay; it takes API keys only. An answer to a key says in `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` (seconds until all of it is there again) how often it may still ask; beyond that it is 429 with `Retry-After`. All API processes count together, to within a hundredth of the limit; a batch counts as one request.',
+        'Errors are `application/problem+json` (RFC 9457) with a stable `code`. Lists answer `{data, next_cursor}`. Every write accepts an `Idempotency-Key`: the same request under the same key happens once and gets the first answer, for 24 hours. Every write about a record that has a `version` takes it as `If-Match`: another version is 412 with the `current` record. Programs use `/external/v1`, whose addresses stay; it takes API keys only. An answer to a key says in `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` (seconds until all of it is there again) how often it may still ask; beyond that it is 429 with `Retry-After`. All API processes count together, to within a hundredth of the limit; a batch counts as one request.',
     },
     servers: [{ url: app_url }],
     security: [{ api_key: [] }, { session: [] }],

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { z } from 'zod'
 import type { Database } from '../db/client.ts'
-import type { Ctx } from '../db/context.ts'
+import { type Ctx, inTx, type TxCtx } from '../db/context.ts'
 import { hashRequest, writeOnce, type Answer } from '../db/idempotency.ts'
 import { DomainError } from '../db/errors.ts'
 import type { Filter } from '../db/filters.ts'
@@ -15,7 +15,7 @@ import { ctxOf, requireKey, requirePermission, type Authenticate, type Principal
 import { requireLinked, requireLinks } from './record-permissions.ts'
 import { answerProblem, invalidInput, nothingHere, Problem } from './problem.ts'
 import { receiveUpload, type Upload } from './upload.ts'
-import { splitVersion } from './versions.ts'
+import { ifMatch, recordAddress, requireCurrent, splitVersion } from './versions.ts'
 
 /** What every route can reach. */
 export type Parts = {
@@ -30,6 +30,8 @@ export type Parts = {
   feed: Feed
   /** Of one uploaded file. */
   max_upload_bytes: number
+  /** What reads the record at an address, if anything does. */
+  readerAt: (path: string) => Route | undefined
 }
 
 /** One request that was let in and understood. */
@@ -149,6 +151,21 @@ export const route = <
     return { body: parse(body, value, namesOf(body)), version }
   }
 
+  const address = recordAddress(definition.path)
+  const takes_version = Boolean(versioned) || namesOf(body).includes('version')
+
+  /** What holds the record to the version of If-Match, where nothing else does. */
+  const holding = (request: Request, given: Record<string, string>, parts: Parts) => {
+    const version = takes_version || !address ? undefined : ifMatch(request)
+    const reader = version === undefined ? undefined : parts.readerAt(String(address))
+    const { id } = given
+    if (!reader || !address || version === undefined || id === undefined) return undefined
+    return (ctx: TxCtx, call: Performing) =>
+      requireCurrent(ctx, { path: address, id, version }, (ctx) =>
+        reader.perform({ ...call, ctx }, { id }, {}),
+      )
+  }
+
   const prepare: Route['prepare'] = (given, sent) => {
     const asked = { params: paramsOf(given), query: parse(query, {}, []), ...understand(sent) }
     return async (call) => {
@@ -178,18 +195,17 @@ export const route = <
         if (bytes.length > LARGE_BODY) await setImmediate()
         const sent = understand(value, request)
         requireLinked(principal, sent.body)
+        const calling = { ...parts, principal, upload: received?.upload, request, request_id }
+        const hold = writes ? holding(request, given, parts) : undefined
+        const carryOut = async (ctx: Ctx): Promise<unknown> =>
+          handle({ ...calling, ctx, params: found, query: asked, ...sent })
         const respond = async (ctx: Ctx): Promise<Response> => {
-          const data = await handle({
-            ...parts,
-            ctx,
-            principal,
-            params: found,
-            query: asked,
-            ...sent,
-            upload: received?.upload,
-            request,
-            request_id,
-          })
+          const data = hold
+            ? await inTx(ctx, async (ctx) => {
+                await hold(ctx, { ...calling, ctx })
+                return carryOut(ctx)
+              })
+            : await carryOut(ctx)
           return report && wantsCsv(request)
             ? answerCsv(`${url.pathname.split('/').slice(2).join('-')}.csv`, data)
             : respondWith(definition.status ?? 200, data)

@@ -45,3 +45,8 @@ export const updateRows = (ctx: TxCtx, table: string, rows: readonly { id: strin
       where r.organization_id = ${organization_id} and r.id = given.id and r.id = any(${rows.map(({ id }) => id)}::uuid[])`,
   )
 }
+
+/** Holds a row until the transaction ends. */
+export const lockRow = async ({ tx, organization_id }: TxCtx, table: string, id: string): Promise<void> => {
+  await tx`select 1 from ${tx(table)} where organization_id = ${organization_id} and id = ${id} for update`
+}

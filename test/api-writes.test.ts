@@ -98,3 +98,51 @@ test('F71: every change of what may be changed by others, too, says which versio
       expect.soft((await tenant.ask(operation, path, body)).status, name).toBe(operation.status)
   })
 })
+
+test('F71: If-Match holds every write about a record that has a version, deletions and acts as well, and beside a version in the body', async () => {
+  const about = operations.filter(
+    ({ name, path }) => /^\/(api|external\/v1)\/[^/]+\/\{id\}/.test(path) && !name.startsWith('GET '),
+  )
+  const held: string[] = []
+  await each(about, async (operation) => {
+    const { name } = operation
+    const tenant = await openTenant(surface, operation.path)
+    const { path, body, version } = await tenant.ready(operation)
+    const [address = ''] = /^\/(?:api|external\/v1)\/[^/]+\/[^/]+/.exec(path) ?? []
+    const authorization = `Bearer ${tenant.key}`
+    const record = await surface.api.json('GET', address, undefined, { authorization })
+    if (!Number.isInteger(record.body?.version)) return
+    const stale = {
+      status: 412,
+      body: { code: 'version_mismatch', current: { version: expect.any(Number) } },
+    }
+    const before = await surface.rowsOf(tenant.organization_id)
+    const other = { 'if-match': '"999"' }
+    expect.soft(await tenant.ask(operation, path, body, other), name).toMatchObject(stale)
+    if (version !== undefined)
+      expect.soft(await tenant.ask(operation, path, { ...body, version }, other), name).toMatchObject(stale)
+    expect
+      .soft(changedTables(before, await surface.rowsOf(tenant.organization_id), LEFT_BEHIND), name)
+      .toEqual([])
+    held.push(name)
+  })
+  expect(held.length).toBeGreaterThan(100)
+  expect(held).toEqual(expect.arrayContaining(['DELETE /api/leads/{id}', 'POST /api/tasks/{id}/complete']))
+})
+
+test('F71: If-Match names the version that is deleted, or put by an external id', async () => {
+  const { api } = surface
+  const { body: lead } = await api.json('POST', '/api/leads', { name: 'Ana', external_id: 'held-1' })
+  const path = `/api/leads/${lead.id}`
+  const { body: now } = await api.json('PATCH', path, { version: 1, title: 'Buyer' })
+  const stale = { status: 412, body: { current: { id: lead.id, version: 2, title: 'Buyer' } } }
+  const [old, current] = [{ 'if-match': '"1"' }, { 'if-match': '"2"' }]
+  const put = '/external/v1/leads/by-external-id/held-1'
+  expect(now.version).toBe(2)
+  expect(await api.json('DELETE', path, undefined, old)).toMatchObject(stale)
+  expect(await api.json('PATCH', path, { version: 2, city: 'Kiel' }, old)).toMatchObject(stale)
+  expect(await api.json('PATCH', path, { version: 1, city: 'Kiel' }, current)).toMatchObject(stale)
+  expect(await api.json('PUT', put, { city: 'Kiel' }, old)).toMatchObject(stale)
+  expect(await api.json('PUT', put, { city: 'Kiel' }, current)).toMatchObject({ status: 200 })
+  expect((await api.ask('DELETE', path, undefined, { 'if-match': '"3"' })).status).toBe(204)
+})

@@ -3,6 +3,7 @@ import { inSavepoint, inTx, type TxCtx } from '../../db/context.ts'
 import { DomainError, invalid } from '../../db/errors.ts'
 import { Line } from '../../db/lead-fields.ts'
 import { holderOfExternalId, type RecordKind } from '../../db/records.ts'
+import { ifMatch } from '../versions.ts'
 import { bodyOf, route, type Performing, type Route } from '../route.ts'
 
 /**
@@ -20,8 +21,11 @@ export const upsertOf = (
   const changeable = without(bodyOf(update).shape, ['version', 'external_id'])
   // What a new one may be told beside: it decides nothing of one that is there.
   const beside = without(bodyOf(create).shape, Object.keys(bodyOf(update).shape))
-  const change = (call: Performing, id: string, sent: object): Promise<unknown> =>
-    update.perform(call, { id }, without(sent, Object.keys(beside)))
+  const change = (call: Performing, id: string, sent: object): Promise<unknown> => {
+    const version = ifMatch(call.request)
+    const values = without(sent, Object.keys(beside))
+    return update.perform(call, { id }, version === undefined ? values : { ...values, version })
+  }
   /** Where nothing is, null empties nothing. */
   const make = (call: Performing, external_id: string, sent: object): Promise<unknown> => {
     const values = Object.entries(sent).filter(([, value]) => value !== null)

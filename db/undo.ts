@@ -213,11 +213,14 @@ const changedRefusal = (changed: ChangedSince[]): DomainError =>
     {
       errors: changed.map(({ field, now }) => ({
         pointer: `/${field}`,
-        message: `is ${JSON.stringify(now)} now, which is not what this act left`,
+        // An id says nothing to a person; `changed` has it for programs.
+        message: `is ${isId(now) ? 'another one' : JSON.stringify(now)} now, which is not what this act left`,
       })),
       extra: { changed },
     },
   )
+
+const isId = (value: unknown): boolean => z.uuid().safeParse(value).success
 
 const list = (words: string[]): string => new Intl.ListFormat('en').format(words)
 

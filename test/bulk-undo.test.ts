@@ -106,6 +106,22 @@ describe('F20: an undo that could not take everything back is there for what rem
     expect(await stagesOf(deals)).toEqual(deals.map(() => stage_id))
   })
 
+  test('a card that went on meanwhile is told without ids', async () => {
+    const pipeline = await openPipeline()
+    const deal = await dealAt(ctx, pipeline, 0)
+    await done({ kind: 'deal', ids: [deal.id], act: 'move', input: { stage_id: stageIn(pipeline, 1).id } })
+    const line = await newest(deal.id)
+    const to = stageIn(pipeline, 2).id
+    await done({ kind: 'deal', ids: [deal.id], act: 'move', input: { stage_id: to } })
+    expect(await api.json('POST', `/api/activities/${line}/undo`)).toMatchObject({
+      status: 409,
+      body: {
+        errors: [{ pointer: '/stage', message: 'is another one now, which is not what this act left' }],
+        changed: [{ field: 'stage', now: to }],
+      },
+    })
+  })
+
   test('only what still stands is taken back: not what a person took back alone meanwhile, nor twice', async () => {
     const leads = await makeLeads(4)
     const [archived, alone, edited] = idsOf(leads)

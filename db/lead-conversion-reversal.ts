@@ -1,4 +1,5 @@
 import { recordActivity } from './activities.ts'
+import { loggedTypes } from './activity-types.ts'
 import { recheckApprovals } from './approval-reads.ts'
 import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
 import { DomainError } from './errors.ts'
@@ -8,7 +9,7 @@ import { lockLead } from './leads.ts'
 import { unlinkRecords } from './links.ts'
 import { getOpportunity, lockOpportunity, type Opportunity } from './opportunities.ts'
 import { requireApproval, requireReason } from './opportunity-stages.ts'
-import { requireFreeExternalId, requireUnmerged, tableOf } from './records.ts'
+import { type RecordRef, requireFreeExternalId, requireUnmerged, tableOf } from './records.ts'
 
 /** What taking a conversion back leaves: records that it made and somebody worked on since stay. */
 export type Reversal = {
@@ -27,8 +28,8 @@ type Standing = {
 
 /**
  * Takes a conversion back: the lead is where it was, the deal goes to the archive, and so do the account and the contact
- * that were made for it unless they were edited or have other links by now.
- * @throws {DomainError} `lead_not_found`, `not_converted`, `deal_edited` with the deal; `approval_required` for an agent
+ * that were made for it unless they were edited, have other links or something hangs on them by now.
+ * @throws {DomainError} `lead_not_found`, `not_converted`, `deal_edited` with the deal, also where something hangs on it; `approval_required` for an agent
  */
 export const reverseConversion = (ctx: Ctx, lead_id: string, reason?: string): Promise<Reversal> =>
   inTx(ctx, async (ctx) => {
@@ -113,11 +114,15 @@ export const standingConversion = async (
 const requireUntouched = async (ctx: TxCtx, { deal_id, created }: Standing): Promise<void> => {
   if (!deal_id || !created.deal) return
   const deal = await lockOpportunity(ctx, deal_id, 'deal')
-  if (deal.version === created.deal.version) return
+  const because =
+    deal.version === created.deal.version
+      ? await workOn(ctx, { kind: 'deal', id: deal_id }, created.tasks)
+      : 'It was edited since.'
+  if (because === undefined) return
   throw new DomainError(
     'conflict',
     'deal_edited',
-    `“${deal.name}” was edited since: it is a deal of its own now. Close or archive it, and make the lead anew.`,
+    `“${deal.name}” was worked on since. ${because} It is a deal of its own now: close or archive it, and make the lead anew.`,
     { extra: { deal_id, version: deal.version, converted_version: created.deal.version } },
   )
 }
@@ -132,12 +137,13 @@ const archive = async (ctx: TxCtx, kind: 'account' | 'contact' | 'deal', id: str
 
 /** Why a record that the conversion made is more than that by now. */
 const inUse = async (
-  { tx, organization_id }: TxCtx,
+  ctx: TxCtx,
   kind: 'account' | 'contact',
   id: string,
   version: number,
   { deal_id, contact_id }: Standing,
 ): Promise<{ name: string; because: string } | undefined> => {
+  const { tx, organization_id } = ctx
   const column = tx(`${kind}_id`)
   const [row] = await tx<{ name: string; version: number; cards: number; people: number }[]>`
     select r.name, r.version,
@@ -151,5 +157,40 @@ const inUse = async (
   const { name } = row
   if (row.version !== version) return { name, because: 'It was edited since.' }
   if (row.cards > 0) return { name, because: 'Another lead or deal is linked with it.' }
-  return row.people > 0 ? { name, because: 'Another contact is linked with it.' } : undefined
+  if (row.people > 0) return { name, because: 'Another contact is linked with it.' }
+  const because = await workOn(ctx, { kind, id })
+  return because === undefined ? undefined : { name, because }
+}
+
+/**
+ * What hangs on a record that was made by the conversion and would go to the archive with it unseen.
+ * @param shared tasks that are on it because they are on the lead, where they stay
+ */
+const workOn = async (
+  { tx, organization_id }: TxCtx,
+  { kind, id }: RecordRef,
+  shared: readonly string[] = [],
+): Promise<string | undefined> => {
+  const [row] = await tx<{ note: boolean; task: boolean; file: boolean; message: boolean; entry: boolean }[]>`
+    select
+      exists (select from notes where organization_id = ${organization_id} and subject_kind = ${kind} and subject_id = ${id}
+        and archived_at is null) as note,
+      exists (select from task_subjects s join tasks t on t.organization_id = s.organization_id and t.id = s.task_id
+        where s.organization_id = ${organization_id} and s.kind = ${kind} and s.subject_id = ${id}
+          and t.archived_at is null and t.id <> all(${shared as string[]}::uuid[])) as task,
+      exists (select from files where organization_id = ${organization_id} and subject_kind = ${kind} and subject_id = ${id}
+        and archived_at is null) as file,
+      exists (select from messages where organization_id = ${organization_id} and record_kind = ${kind}
+        and record_id = ${id}) as message,
+      exists (select from activity_subjects s where s.organization_id = ${organization_id} and s.kind = ${kind}
+        and s.subject_id = ${id} and s.type = any(${loggedTypes}::text[])
+        and not exists (select from activity_revisions r where r.organization_id = s.organization_id
+          and r.activity_id = s.activity_id and r.data is null
+          and r.n = (select max(n) from activity_revisions l where l.organization_id = r.organization_id
+            and l.activity_id = r.activity_id))) as entry`
+  if (row?.note) return 'It has a note.'
+  if (row?.task) return 'It has a task.'
+  if (row?.file) return 'It has a file.'
+  if (row?.message) return 'It has an e-mail.'
+  return row?.entry ? 'A call, meeting or message was logged with it.' : undefined
 }

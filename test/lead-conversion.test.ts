@@ -1,57 +1,20 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { createAccount } from '../db/accounts.ts'
-import { createContact, updateContact } from '../db/contacts.ts'
-import { updateDeal } from '../db/deals.ts'
+import { createContact } from '../db/contacts.ts'
 import { archiveField, createField } from '../db/fields.ts'
 import { listOrigins } from '../db/origins.ts'
 import { getTask } from '../db/tasks.ts'
 import { createTask } from '../db/tasks.ts'
-import { openApi, type ApiWorld } from './api.ts'
 import { asAgent } from './cards.ts'
+import { openConversionWorld } from './conversion-world.ts'
 import type { Ctx } from '../db/context.ts'
 import { convertLead } from '../db/lead-conversion.ts'
 import { updateLead } from '../db/leads.ts'
 import { loseCard, makeLead } from './worked-lead.ts'
 
-let api: ApiWorld
-beforeAll(async () => {
-  api = await openApi()
-})
-afterAll(() => api.stop())
+const { api, lead, preview, convert, reverse, linesOf, listed, count } = await openConversionWorld()
 
 const NOBODY = '01990000-0000-7000-8000-000000000000'
-const preview = (id: string, terms: object = {}) =>
-  api.json('POST', `/api/leads/${id}/convert/preview`, terms)
-const convert = (id: string, terms: object = {}) => api.json('POST', `/api/leads/${id}/convert`, terms)
-const reverse = (id: string) => api.json('POST', `/api/leads/${id}/convert/reverse`, {})
-const linesOf = async (kind: string, id: string) =>
-  (await api.json('GET', `/api/${kind}s/${id}/timeline`)).body.data
-const listed = async (filter?: object) =>
-  (
-    await api.json(
-      'GET',
-      `/api/leads${filter ? `?filter=${encodeURIComponent(JSON.stringify(filter))}` : ''}`,
-    )
-  ).body.data
-
-let n = 0
-const lead = (fields: Parameters<typeof makeLead>[1] = {}) => {
-  n += 1
-  return makeLead(api.ctx, {
-    email: `ana@company${n}.example`,
-    company_name: `Company ${n}`,
-    title: 'Head of Operations',
-    phone: `+44 20 7946 0${String(100 + n)}`,
-    city: 'London',
-    value_minor: 480_000,
-    currency: 'GBP',
-    source: 'Trade fair',
-    campaign: 'Spring',
-    tags: ['hot'],
-    owner_id: api.owner.user_id,
-    ...fields,
-  })
-}
 
 describe('F29: converting a lead', () => {
   test('the preview says what would be created, writes nothing, and converting does exactly that', async () => {
@@ -60,15 +23,18 @@ describe('F29: converting a lead', () => {
     expect(status, JSON.stringify(plan)).toBe(200)
     expect(plan).toMatchObject({
       lead: { id, version },
-      account: { act: 'create', values: { name: `Company ${n}`, website: `company${n}.example` } },
+      account: {
+        act: 'create',
+        values: { name: `Company ${count()}`, website: `company${count()}.example` },
+      },
       contact: {
         act: 'create',
-        values: { name: expect.stringMatching(/^Ana Ruiz/), email: `ana@company${n}.example` },
+        values: { name: expect.stringMatching(/^Ana Ruiz/), email: `ana@company${count()}.example` },
       },
       deal: {
         act: 'create',
         values: {
-          name: `Company ${n}`,
+          name: `Company ${count()}`,
           value_minor: 480_000,
           currency: 'GBP',
           campaign: 'Spring',
@@ -86,8 +52,8 @@ describe('F29: converting a lead', () => {
       created: ['account', 'contact', 'deal'],
       linked: [],
       account: {
-        name: `Company ${n}`,
-        domain: `company${n}.example`,
+        name: `Company ${count()}`,
+        domain: `company${count()}.example`,
         city: 'London',
         owner_id: api.owner.user_id,
       },
@@ -153,7 +119,7 @@ describe('F29: converting a lead', () => {
     const one = await lead()
     const account = await createAccount(api.ctx, {
       name: 'Another name',
-      website: `https://www.company${n}.example`,
+      website: `https://www.company${count()}.example`,
     })
     const contact = await createContact(api.ctx, { name: 'A. Ruiz', email: one.email! })
     expect((await preview(one.id)).body).toMatchObject({
@@ -199,7 +165,7 @@ describe('F29: converting a lead', () => {
   test('what only might be the same is offered, not linked; a person’s word decides', async () => {
     const one = await lead({ contact_name: 'Bo Lind' })
     const namesake = await createAccount(api.ctx, {
-      name: `Company ${n}`,
+      name: `Company ${count()}`,
       website: 'https://elsewhere.example',
     })
     const colleague = await createContact(api.ctx, { name: 'Someone Else', phone: one.phone! })
@@ -303,7 +269,9 @@ describe('F29: converting a lead', () => {
     const answer = await convert(id, await terms())
     expect(answer, JSON.stringify(answer.body)).toMatchObject({ status, body: { code } })
     expect((await api.json('GET', `/api/leads/${id}`)).body.converted).toBeNull()
-    expect(await api.json('GET', `/api/accounts?q=Company%20${n}`)).toMatchObject({ body: { data: [] } })
+    expect(await api.json('GET', `/api/accounts?q=Company%20${count()}`)).toMatchObject({
+      body: { data: [] },
+    })
   })
 
   test('a closed lead is reopened first; a company without a name is asked for', async () => {
@@ -326,76 +294,6 @@ describe('F29: converting a lead', () => {
     const { id } = await lead()
     await expect(convertLead(asAgent(api.ctx), id, { reason: 'It is real' })).rejects.toMatchObject({
       code: 'approval_required',
-    })
-  })
-})
-
-describe('F29: taking a conversion back', () => {
-  test('puts the lead where it was and archives what was made', async () => {
-    const before = await lead()
-    const { body } = await convert(before.id)
-    const { status, body: reversed } = await reverse(before.id)
-    expect(status, JSON.stringify(reversed)).toBe(200)
-    expect(reversed).toMatchObject({
-      archived: ['deal', 'contact', 'account'],
-      kept: [],
-      lead: {
-        id: before.id,
-        archived_at: null,
-        converted: null,
-        stage: { id: before.stage_id },
-        contact_ids: [],
-        account_ids: [],
-      },
-    })
-    expect((await api.json('GET', `/api/deals/${body.deal.id}`)).body.archived_at).not.toBeNull()
-    expect((await listed()).map(({ id }: { id: string }) => id)).toContain(before.id)
-    expect(await reverse(before.id)).toMatchObject({ status: 409, body: { code: 'not_converted' } })
-    // What is in the archive is not found again: the second conversion makes new records.
-    expect((await convert(before.id)).body.created).toEqual(['account', 'contact', 'deal'])
-  })
-
-  test('is refused once the deal was edited, which is named', async () => {
-    const { id } = await lead()
-    const { body } = await convert(id)
-    await updateDeal(api.ctx, body.deal.id, { value_minor: 1 })
-    expect(await reverse(id)).toMatchObject({
-      status: 409,
-      body: { code: 'deal_edited', deal_id: body.deal.id },
-    })
-    const [line] = await linesOf('lead', id)
-    expect(await api.json('POST', `/api/activities/${line.id}/undo`, {})).toMatchObject({
-      status: 409,
-      body: { code: 'deal_edited' },
-    })
-  })
-
-  test('keeps an account or contact that somebody worked on since, and names it', async () => {
-    const { id } = await lead()
-    const { body } = await convert(id)
-    await updateContact(api.ctx, body.contact.id, { title: 'CEO' })
-    await createContact(api.ctx, { name: 'A colleague', account_ids: [body.account.id] })
-    const { body: reversed } = await reverse(id)
-    expect(reversed).toMatchObject({
-      archived: ['deal'],
-      kept: [
-        { kind: 'contact', id: body.contact.id, because: 'It was edited since.' },
-        { kind: 'account', id: body.account.id, because: 'Another contact is linked with it.' },
-      ],
-    })
-  })
-
-  test('is one undo of the line that says so', async () => {
-    const { id } = await lead()
-    await convert(id)
-    const [line] = await linesOf('lead', id)
-    const { status, body } = await api.json('POST', `/api/activities/${line.id}/undo`, {
-      reason: 'Too early',
-    })
-    expect(status, JSON.stringify(body)).toBe(200)
-    expect((await api.json('GET', `/api/leads/${id}`)).body).toMatchObject({
-      archived_at: null,
-      converted: null,
     })
   })
 })

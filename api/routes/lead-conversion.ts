@@ -134,7 +134,7 @@ export const leadConversion = [
       permission: 'leads:write',
       summary: 'Take a conversion back',
       description:
-        'The lead is where it was; the deal, and the account and contact that were made for it, go to the archive. 409 `deal_edited` once the deal was edited; an account or contact that somebody worked on is kept and named.',
+        'The lead is where it was; the deal, and the account and contact that were made for it, go to the archive. 409 `deal_edited` once the deal was edited, or has a note, a task, a file, an e-mail or a logged call of its own; an account or contact that somebody worked on so is kept and named.',
       params: ById,
       body: z.object({ reason: z.string().trim().min(1).max(2_000).optional() }),
       example: { reason: 'It was not real yet' },

@@ -197,6 +197,27 @@ test('F21: pipeline and stage, owner, campaign, company, date range and tags, al
   }
 })
 
+test('F23: a tag is one tag whatever its case, as where it is written', async () => {
+  const { id } = await makeLead(ctx, {
+    contact_name: 'tagged',
+    tags: ['VIP', 'Ärger, “mit” \\ Komma', 'NULL'],
+  })
+  const found = async (op: string, value: unknown) => {
+    const filter = Filter.parse({ field: 'tags', op, value })
+    return (await listOpportunities(ctx, { filter, limit: 100 })).data.some((lead) => lead.id === id)
+  }
+  for (const vip of ['vip', 'Vip', 'VIP']) {
+    expect(await found('any', [vip, 'other'])).toBe(true)
+    expect(await found('contains', vip)).toBe(true)
+    expect(await found('all', [vip, 'äRGER, “MIT” \\ KOMMA', 'null'])).toBe(true)
+    expect(await found('none', [vip])).toBe(false)
+  }
+  expect(await found('any', ['vi'])).toBe(false)
+  expect(await found('all', ['vip', 'other'])).toBe(false)
+  expect(await found('none', ['other'])).toBe(true)
+  await archiveRecord(ctx, { kind: 'lead', id })
+})
+
 describe('a wrong filter is a sentence that names the place', () => {
   test.each<[what: string, filter: unknown, pointer: string]>([
     ['an unknown field', { field: 'emial', op: 'eq', value: 'x' }, '/filter/field'],

@@ -110,17 +110,15 @@ const TargetShape = z
   .meta({ id: 'ImportTarget' })
 
 /** What `/survey` takes, as JSON in a field of a form. */
-const DialectField = z
-  .string()
-  .transform((text, at): unknown => {
-    try {
-      return JSON.parse(text)
-    } catch {
-      at.addIssue('JSON, such as {"delimiter": ";", "encoding": "utf-8"}')
-      return z.NEVER
-    }
-  })
-  .pipe(CsvChoices.strict())
+const DialectField = z.preprocess((sent, at) => {
+  if (typeof sent !== 'string') return sent
+  try {
+    return JSON.parse(sent) as unknown
+  } catch {
+    at.addIssue('JSON, such as {"delimiter": ";", "encoding": "utf-8"}')
+    return z.NEVER
+  }
+}, CsvChoices.strict())
 
 const example = {
   mapping: { Name: 'contact_name', 'E-mail': 'email', Firma: 'company_name' },

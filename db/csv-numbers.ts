@@ -6,7 +6,7 @@ export type Decimal = '.' | ','
  * also with the other one where grouping leaves no doubt. Undefined when it is none.
  */
 export const readNumber = (text: string, style: Decimal): string | undefined => {
-  if (text.length > LONGEST) return undefined
+  if (text.length > LONGEST) return EXPANDED.test(text) && text.length <= LONGEST_EXPANDED ? text : undefined
   const { digits, negative, stated } = unsigned(plain(text))
   const decimal = stated ?? style
   const other = decimal === '.' ? ',' : '.'
@@ -18,6 +18,20 @@ export const readNumber = (text: string, style: Decimal): string | undefined => 
   if (read === undefined) return undefined
   return negative && /[1-9]/.test(read) ? `-${read}` : read
 }
+
+/** A number as plain digits with a point, as `readNumber` reads it back in a file of any style. */
+export const writeNumber = (value: number): string => {
+  const [, sign = '', first = '', rest = '', power] =
+    /^(-?)(\d)(?:\.(\d+))?e([+-]\d+)$/.exec(String(value)) ?? []
+  if (power === undefined) return unmistakable(String(value))
+  const [digits, places] = [`${first}${rest}`, Number(power)]
+  return places < 0
+    ? unmistakable(`${sign}0.${'0'.repeat(-places - 1)}${digits}`)
+    : `${sign}${digits.padEnd(places + 1, '0')}`
+}
+
+/** A fraction of three digits looks like a group of thousands to whoever knows no other number of the file. */
+export const unmistakable = (digits: string): string => (/\.\d{3}$/.test(digits) ? `${digits}0` : digits)
 
 /** What a number tells of the decimal separator of its file: for which it speaks, and how much. */
 export const separatorOf = (text: string): { decimal: Decimal; weight: number } | undefined => {
@@ -53,6 +67,9 @@ const UNITS: Record<string, number> = { k: 1e3, tsd: 1e3, m: 1e6, mio: 1e6, mrd:
 
 /** No number is longer; what would take long to look at is none. */
 const LONGEST = 40
+/** But for very large and very small ones with no more figures than are kept, as `writeNumber` writes them. */
+const EXPANDED = /^-?(?:0\.0+[1-9]\d{0,16}|[1-9]\d{0,16}0+)$/
+const LONGEST_EXPANDED = 350
 
 /** Plain digits, or groups of three (of two and three in India) parted by anything but the decimal separator. */
 const FORMS: Record<Decimal, RegExp> = {

@@ -131,7 +131,7 @@ const decimal: Reader =
   (_, { decimal }) =>
   (cell) => {
     const number = readNumber(cell, decimal)
-    if (number !== undefined) return { value: Number(number) }
+    if (number !== undefined && Number.isFinite(Number(number))) return { value: Number(number) }
     return fault(
       `“${clip(cell, 80)}” is not a number`,
       `a number such as 12${decimal}5`,

@@ -1,6 +1,7 @@
 import type { TransactionSql } from 'postgres'
 import type { TxCtx } from './context.ts'
 import { joinList } from './csv-cells.ts'
+import { unmistakable, writeNumber } from './csv-numbers.ts'
 import { selectCustom } from './custom-values.ts'
 import { minorUnits } from './exchange-rates.ts'
 import { customFields } from './fields.ts'
@@ -53,7 +54,7 @@ export const exportColumns = (
       fieldNamed(fields, name, '/columns')
       const key = name.slice(CUSTOM.length)
       // All custom values of a record are read at once; `exportRows` hands each its own.
-      return { name, sql: tx`null`, text: (value) => cellText((value as Record<string, unknown>)[key]) }
+      return { name, sql: tx`null`, text: (value) => customText((value as Record<string, unknown>)[key]) }
     }
     const known = {
       ...fields,
@@ -138,6 +139,9 @@ export const cellText = (value: unknown): string => {
   return JSON.stringify(value)
 }
 
+const customText = (value: unknown): string =>
+  typeof value === 'number' ? writeNumber(value) : cellText(value)
+
 /** Names in a cell; one alone is in quotes when it would be read as several, or as a quoted one. */
 const listOfNames = (value: unknown): string => {
   if (!Array.isArray(value) || value.length !== 1) return cellText(value)
@@ -151,5 +155,5 @@ const majorUnits = (value: unknown): string => {
   if (minor === null) return ''
   const digits = minorUnits(currency)
   const text = String(minor).padStart(digits + 1, '0')
-  return digits === 0 ? text : `${text.slice(0, -digits)}.${text.slice(-digits)}`
+  return digits === 0 ? text : unmistakable(`${text.slice(0, -digits)}.${text.slice(-digits)}`)
 }

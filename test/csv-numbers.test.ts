@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { minorAmount, readMoney, type Money } from '../db/csv-money.ts'
-import { readNumber } from '../db/csv-numbers.ts'
+import { readNumber, separatorOf, writeNumber } from '../db/csv-numbers.ts'
 import { faultOf, valueOf } from './csv-values.ts'
 
 describe('F68: numbers', () => {
@@ -58,6 +58,35 @@ describe('F68: numbers', () => {
       nearest: '100',
     })
     expect(faultOf('size', '11-50 employees', {}, 'account')).toMatchObject({ nearest: '11' })
+  })
+
+  test.each([
+    [1e-7, '0.0000001'],
+    [-2.5e-9, '-0.0000000025'],
+    [1e21, '1000000000000000000000'],
+    [1.234, '1.2340'],
+    [0.5, '0.5'],
+    [-12, '-12'],
+  ])('%d is written as %s', (number, text) => {
+    expect(writeNumber(number)).toBe(text)
+  })
+
+  test('of any size are written so that they are read back, and never look like thousands', () => {
+    fc.assert(
+      fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (number) => {
+        const text = writeNumber(number)
+        expect(text).toMatch(/^-?\d+(\.\d+)?$/)
+        expect(Number(readNumber(text, '.'))).toBe(number || 0)
+        expect(separatorOf(text)?.decimal ?? '.').toBe('.')
+      }),
+      { numRuns: 2_000 },
+    )
+    for (const number of [Number.MIN_VALUE, -Number.MIN_VALUE, Number.MAX_VALUE, 5e-324, 0.1 + 0.2])
+      expect(Number(readNumber(writeNumber(number), '.'))).toBe(number)
+  })
+
+  test('beyond any that is kept is none', () => {
+    expect(faultOf('custom.weight', '9'.repeat(330)).message).toMatch(/is not a number/)
   })
 
   test('of any size, however written, are read back', () => {

@@ -121,6 +121,10 @@ const good = async (asked: Promise<Answer>, status: number): Promise<any> => {
   return answer.body
 }
 
+/** Makes a record over HTTP. */
+export const post = (own: Importing, path: string, body: object): Promise<any> =>
+  good(own.ask('POST', `/api/${path}`, body), 201)
+
 /** The records that rows made or are about, in the order of the file; undefined for none. */
 export const recordsOf = async (own: Importing, { rows }: Worked, noun = 'leads'): Promise<any[]> =>
   Promise.all(

@@ -196,12 +196,6 @@ export const updateField = (
     return readAgain(ctx, id)
   })
 
-/** Takes a field out of forms, lists and answers; its values stay untouched until it is restored. Twice is once. */
-export const archiveField = (ctx: Ctx, id: string): Promise<CustomField> => setArchived(ctx, id, true)
-
-/** Brings an archived field back with the values it had. Twice is once. */
-export const restoreField = (ctx: Ctx, id: string): Promise<CustomField> => setArchived(ctx, id, false)
-
 /** Puts a field elsewhere among those of its kind. @throws {DomainError} as `positionAt` */
 export const moveField = (ctx: Ctx, id: string, place: Place): Promise<CustomField> =>
   inTx(ctx, async (ctx) => {
@@ -251,23 +245,6 @@ const requireFreeKey = (record_kind: RecordKind, present: readonly CustomField[]
   })
 }
 
-const setArchived = (ctx: Ctx, id: string, archived: boolean): Promise<CustomField> =>
-  inTx(ctx, async (ctx) => {
-    const { tx, organization_id } = ctx
-    const before = await lockField(ctx, id)
-    if ((before.archived_at !== null) === archived) return before
-    const at = archived ? new Date() : null
-    await tx`
-      update fields set archived_at = ${at}, version = version + 1, updated_at = now()
-      where organization_id = ${organization_id} and id = ${id}`
-    await recordFieldActivity(ctx, archived ? 'record_archived' : 'record_restored', before, {
-      record_version: before.version + 1,
-      changes: [{ field: 'archived_at', before: before.archived_at, after: at }],
-      undo: { tool: archived ? 'restore_field' : 'archive_field', input: { field_id: id } },
-    })
-    return readAgain(ctx, id)
-  })
-
 /** One field that nobody else changes until the transaction ends. @throws {DomainError} `field_not_found` */
 export const lockField = async (ctx: TxCtx, id: string): Promise<CustomField> => {
   const { tx, organization_id } = ctx
@@ -275,16 +252,21 @@ export const lockField = async (ctx: TxCtx, id: string): Promise<CustomField> =>
   return readAgain(ctx, id)
 }
 
-const readAgain = (ctx: TxCtx, id: string): Promise<CustomField> => {
+/** A field after a change in this transaction. */
+export const readAgain = (ctx: TxCtx, id: string): Promise<CustomField> => {
   forget(ctx)
   return getField(ctx, id)
 }
 
-const recordFieldActivity = (
+/** A line about a field. */
+export const recordFieldActivity = (
   ctx: TxCtx,
   type: ActivityType,
   { id, label, record_kind, key }: Pick<CustomField, 'id' | 'label' | 'record_kind' | 'key'>,
-  { record_version = 1, ...data }: { record_version?: number; changes?: Change[]; undo?: Inverse },
+  {
+    record_version = 1,
+    ...data
+  }: { record_version?: number; changes?: Change[]; undo?: Inverse; [detail: string]: unknown },
 ): Promise<unknown> =>
   recordActivity(ctx, {
     type,

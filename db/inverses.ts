@@ -14,7 +14,8 @@ import {
   updateDiscardReason,
 } from './discard-reasons.ts'
 import { deleteExchangeRate, listExchangeRates, setExchangeRate } from './exchange-rates.ts'
-import { archiveField, FieldChange, lockField, restoreField, updateField } from './fields.ts'
+import { archiveField, restoreField } from './field-archiving.ts'
+import { FieldChange, lockField, updateField } from './fields.ts'
 import { reverseConversion, standingConversion } from './lead-conversion-reversal.ts'
 import { LinkedPair } from './link-rows.ts'
 import { linkRecords, LinkTerms, standingLink, unlinkRecords } from './links.ts'

@@ -10,19 +10,22 @@ import {
   type ScoreFormula,
 } from './score-formulas.ts'
 import { startRecompute } from './score-recompute.ts'
+import { readDefinition } from './score-validation.ts'
 
 type How = { reason?: string | undefined }
 
 /**
  * Puts a version in force: the one before is retired, and every lead is scored anew by a job. A version that was in force
  * before may be again. What is in force already stays so.
- * @throws {DomainError} `back_test_required` when exactly this definition was not back-tested to its end
+ * @throws {DomainError} what `readDefinition` refuses, such as `field_archived`; `back_test_required` when exactly this
+ * definition was not back-tested to its end
  */
 export const activateScoreFormula = (ctx: Ctx, id: string, { reason }: How = {}): Promise<ScoreFormula> =>
   inTx(ctx, async (ctx) => {
     await lockFormulas(ctx)
     const formula = await lockScoreFormula(ctx, id)
     if (formula.status === 'active') return formula
+    await requireWhole(ctx, formula)
     await requireBackTest(ctx, formula)
     return put(ctx, formula, reason)
   })
@@ -70,13 +73,18 @@ export const restoreScoreFormula = (ctx: Ctx, id: string): Promise<ScoreFormula>
     return getScoreFormula(ctx, id)
   })
 
-/** Puts back what was in force before, which was back-tested then; null is the built-in formula. */
+/**
+ * Puts back what was in force before, which was back-tested then; null is the built-in formula.
+ * @throws {DomainError} what `readDefinition` refuses
+ */
 export const returnToFormula = (ctx: Ctx, id: string | null, reason?: string): Promise<ScoreFormula | null> =>
   inTx(ctx, async (ctx) => {
     await lockFormulas(ctx)
     if (id !== null) {
       const formula = await lockScoreFormula(ctx, id)
-      return formula.status === 'active' ? formula : put(ctx, formula, reason)
+      if (formula.status === 'active') return formula
+      await requireWhole(ctx, formula)
+      return put(ctx, formula, reason)
     }
     const active = await formulaInForce(ctx)
     return active.id === null ? null : retireScoreFormula(ctx, active.id, { reason })
@@ -108,6 +116,10 @@ const followChange = async (ctx: TxCtx): Promise<void> => {
   forgetFormula(ctx)
   await startRecompute(ctx, 'activated')
 }
+
+/** What it looks at is there, as when it was saved: else it would score by less than it says. */
+const requireWhole = (ctx: TxCtx, { definition }: ScoreFormula): Promise<unknown> =>
+  readDefinition(ctx, definition, 'put in force')
 
 const requireBackTest = async (
   { tx, organization_id }: TxCtx,

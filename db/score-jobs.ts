@@ -7,7 +7,7 @@ import { enqueue } from './queue.ts'
 import type { FormulaDefinition } from './score-definition.ts'
 
 export const scoreJobStatuses = ['queued', 'running', 'done', 'failed', 'cancelled'] as const
-export const recomputeTriggers = ['activated', 'asked', 'nightly'] as const
+export const recomputeTriggers = ['activated', 'asked', 'nightly', 'field_changed'] as const
 
 /** A batch is one transaction; small enough that no lease runs out in it. */
 export const scoreWork = {

@@ -190,6 +190,7 @@ const WHY: Record<NonNullable<ScoreJob['trigger']>, string> = {
   activated: 'Another formula is in force.',
   asked: 'Somebody asked for it.',
   nightly: 'Its points change with time.',
+  field_changed: 'A field that the formula looks at was archived or restored.',
 }
 
 /** When at the organization's own place it is night. */

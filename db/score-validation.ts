@@ -58,21 +58,25 @@ const TESTS: readonly TestName[] = ['is_set', 'equals', 'any_of', 'words', 'from
 /**
  * A formula as somebody wrote it, checked against what the organization has. Stages that are named by their label are
  * answered by their ids, so that a stage may be called something else later.
+ * @param act what is refused: `saved`, or `put in force`
  * @throws {DomainError} `invalid_formula`, `unknown_field`, `field_archived`, `unknown_choice`, `unknown_stage`,
  * `case_does_not_fit`, `bands_overlap`, `bands_unordered`, `words_only`, `divides_by_nothing`, `unknown_placeholder`,
  * `factor_twice`, `factor_reserved`, `decay_unclear`, `thresholds_unordered`: with every fault, where it is and what would
  * be accepted
  */
-export const readDefinition = async (ctx: Ctx, given: unknown): Promise<FormulaDefinition> => {
+export const readDefinition = async (
+  ctx: Ctx,
+  given: unknown,
+  act: Refused = 'saved',
+): Promise<FormulaDefinition> => {
   const parsed = FormulaDefinition.safeParse(given)
   if (!parsed.success) {
-    throw refusal(
-      parsed.error.issues.map(({ path, message }) => ({
-        code: 'invalid_formula',
-        pointer: `/definition${path.map((step) => `/${String(step)}`).join('')}`,
-        message,
-      })),
-    )
+    const issues = parsed.error.issues.map(({ path, message }) => ({
+      code: 'invalid_formula',
+      pointer: `/definition${path.map((step) => `/${String(step)}`).join('')}`,
+      message,
+    }))
+    throw refusal(issues, act)
   }
   const [fields, stages] = [await customFields(ctx, 'lead'), await leadStages(ctx)]
   const faults: Found[] = []
@@ -91,18 +95,20 @@ export const readDefinition = async (ctx: Ctx, given: unknown): Promise<FormulaD
     requireName(factor, factors.slice(0, n), pointer, faults)
     return readFactor(factor, pointer, known)
   })
-  if (faults.length > 0) throw refusal(faults)
+  if (faults.length > 0) throw refusal(faults, act)
   return { ...parsed.data, factors: read }
 }
 
 type Known = { fields: readonly CustomField[]; stages: readonly LeadStage[]; faults: Found[] }
 
-const refusal = (faults: Found[]): DomainError => {
+type Refused = 'saved' | 'put in force'
+
+const refusal = (faults: Found[], act: Refused): DomainError => {
   const [first] = faults
   return new DomainError(
     'invalid',
     first?.code ?? 'invalid_formula',
-    `This formula cannot be saved: ${first?.message ?? 'it is no formula'}${faults.length > 1 ? `, and ${faults.length - 1} more` : ''}.`,
+    `This formula cannot be ${act}: ${first?.message ?? 'it is no formula'}${faults.length > 1 ? `, and ${faults.length - 1} more` : ''}.`,
     { errors: faults.map(({ code: _, ...fault }) => fault) },
   )
 }

@@ -1,4 +1,5 @@
-import { archiveField, createField, restoreField, type CustomField } from '../db/fields.ts'
+import { archiveField, restoreField } from '../db/field-archiving.ts'
+import { createField, type CustomField } from '../db/fields.ts'
 import type { NewBulk } from '../db/bulk.ts'
 import type { Ctx } from '../db/context.ts'
 import { createDeal } from '../db/deals.ts'

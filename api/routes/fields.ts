@@ -1,6 +1,6 @@
 import { z } from 'zod'
+import { archiveField, restoreField } from '../../db/field-archiving.ts'
 import {
-  archiveField,
   createField,
   customFields,
   customTypes,
@@ -8,7 +8,6 @@ import {
   getField,
   moveField,
   NewField,
-  restoreField,
   updateField,
 } from '../../db/fields.ts'
 import { Place } from '../../db/positions.ts'
@@ -124,7 +123,8 @@ export const fields = [
       path: '/api/fields/:id',
       permission: 'fields:write',
       summary: 'Archive a field',
-      description: 'It is hidden from now on; every value stays, and is there again when it is restored.',
+      description:
+        'It is hidden from now on; every value stays, and is there again when it is restored. When the score formula in force looks at it, every lead is scored anew (`recompute` of the formula, `trigger` `field_changed`), as when it is restored.',
       params: ById,
       status: 204,
     },
@@ -136,6 +136,7 @@ export const fields = [
       path: '/api/fields/:id/restore',
       permission: 'fields:write',
       summary: 'Bring an archived field back with its values',
+      description: 'When the score formula in force looks at it, every lead is scored anew.',
       params: ById,
       response: FieldShape,
     },

@@ -212,7 +212,7 @@ export const scoreFormulas = [
       permission: 'scores:write',
       summary: 'Put a version in force, and score every lead anew',
       description:
-        'Also one that was in force before. 409 `back_test_required` unless exactly this definition was back-tested.',
+        'Also one that was in force before. Refused as saving it is where what it looks at is gone, such as an archived field (422 `field_archived`); 409 `back_test_required` unless exactly this definition was back-tested.',
       params: ById,
       body: FormulaAct,
       example: { reason: 'It tells larger companies apart' },

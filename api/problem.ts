@@ -1,8 +1,8 @@
 import { STATUS_CODES } from 'node:http'
 import type { z } from 'zod'
 import { DomainError, type Fault, type RefusalKind } from '../db/errors.ts'
+import { faultsOf } from '../db/faults.ts'
 import { log } from '../log.ts'
-import { faultsOf } from './faults.ts'
 
 /** A refusal that only HTTP knows: of a request, not of a rule of the record. */
 export class Problem extends Error {

@@ -43,7 +43,7 @@ export const requireLinks = (principal: Principal, filter: Filter | undefined): 
 
 /** @throws {Problem} 403 `permission_missing` when a body names records to be linked that the principal may not read */
 export const requireLinked = (principal: Principal, body: unknown): void => {
-  const named: Record<string, unknown> = { ...(body as object) }
+  const named = (body ?? {}) as Record<string, unknown>
   for (const kind of ['contact', 'account'] as const) {
     const ids = [named[`${kind}_ids`] ?? [], named[`${kind}_id`] ?? []].flat()
     if (ids.length > 0) requirePermission(principal, recordPermissions[kind].read)

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Database } from '../db/client.ts'
 import { type Ctx, inTx, type TxCtx } from '../db/context.ts'
 import { hashRequest, writeOnce, type Answer } from '../db/idempotency.ts'
-import { DomainError } from '../db/errors.ts'
+import { DomainError, placeMissing } from '../db/errors.ts'
 import type { Filter } from '../db/filters.ts'
 import type { Outside } from '../tools/tool.ts'
 import { answerCsv, wantsCsv } from './csv.ts'
@@ -166,12 +166,22 @@ export const route = <
       )
   }
 
+  const carryOut = async (
+    call: Call<z.output<Params>, z.output<Query>, z.output<Body>>,
+  ): Promise<unknown> => {
+    requireLinked(call.principal, call.body)
+    try {
+      return await handle(call)
+    } catch (error) {
+      // What the address names is not there: the address is wrong, not the body.
+      if (!Object.values(call.params).includes((error as DomainError).missing)) placeMissing(error, call.body)
+      throw error
+    }
+  }
+
   const prepare: Route['prepare'] = (given, sent) => {
     const asked = { params: paramsOf(given), query: parse(query, {}, []), ...understand(sent) }
-    return async (call) => {
-      requireLinked(call.principal, asked.body)
-      return handle({ ...call, ...asked })
-    }
+    return (call) => carryOut({ ...call, ...asked })
   }
 
   return {
@@ -194,18 +204,17 @@ export const route = <
         // What is large was held up long enough: others first.
         if (bytes.length > LARGE_BODY) await setImmediate()
         const sent = understand(value, request)
-        requireLinked(principal, sent.body)
         const calling = { ...parts, principal, upload: received?.upload, request, request_id }
         const hold = writes ? holding(request, given, parts) : undefined
-        const carryOut = async (ctx: Ctx): Promise<unknown> =>
-          handle({ ...calling, ctx, params: found, query: asked, ...sent })
+        const act = (ctx: Ctx): Promise<unknown> =>
+          carryOut({ ...calling, ctx, params: found, query: asked, ...sent })
         const respond = async (ctx: Ctx): Promise<Response> => {
           const data = hold
             ? await inTx(ctx, async (ctx) => {
                 await hold(ctx, { ...calling, ctx })
-                return carryOut(ctx)
+                return act(ctx)
               })
-            : await carryOut(ctx)
+            : await act(ctx)
           return report && wantsCsv(request)
             ? answerCsv(`${url.pathname.split('/').slice(2).join('-')}.csv`, data)
             : respondWith(definition.status ?? 200, data)

@@ -7,7 +7,7 @@ import { companyDomain } from './lead-keys.ts'
 import { Currency, Line, type Warning, Website } from './lead-fields.ts'
 import { originOf, readChange, writeChanges } from './record-changes.ts'
 import { type Arrival, createEntries } from './record-creation.ts'
-import { changeOf, ChangeTerms, CustomValues, MinorUnits, normaliseFields } from './record-fields.ts'
+import { changeOf, ChangeTerms, CustomValues, MinorUnits, newOf, normaliseFields } from './record-fields.ts'
 import { readSettings } from './settings.ts'
 
 /** What a company is to the organization. */
@@ -29,9 +29,9 @@ export const AccountFields = z.object({
   health: z.int().min(0).max(100),
 })
 
-export const NewAccount = AccountFields.partial()
-  .required({ name: true })
-  .extend({ custom: CustomValues.optional() })
+export const NewAccount = newOf({ ...AccountFields.shape, custom: CustomValues }).extend({
+  name: AccountFields.shape.name,
+})
 export type NewAccount = z.infer<typeof NewAccount>
 
 /** A change of an account: absent fields stay, null empties a field. */

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { type BulkKind, bulkKinds, type BulkRecord, bulkTables } from './bulk-kinds.ts'
 import { type Ctx, inTx, type TxCtx } from './context.ts'
-import { DomainError, invalid } from './errors.ts'
+import { DomainError, type Fault, invalid } from './errors.ts'
+import { faultsOf } from './faults.ts'
 import { requireMember } from './identity.ts'
 import { CloseOpportunity, closeOpportunity } from './opportunity-closings.ts'
 import { lockOpportunity } from './opportunities.ts'
@@ -185,18 +186,27 @@ export const parseAct = async (
       kinds,
     )
   }
-  const parsed = schema(kind).safeParse(input)
+  const fits = schema(kind)
+  const parsed = fits.safeParse(input)
   if (!parsed.success) {
+    const known = fits instanceof z.ZodObject ? Object.keys(fits.shape) : []
     throw new DomainError('invalid', 'invalid_input', `The input does not fit the act ${name}.`, {
-      errors: parsed.error.issues.map(({ path, message }) => ({
-        pointer: `/input/${path.join('/')}`,
-        message,
-      })),
+      errors: inInput(faultsOf(parsed.error, known)),
     })
   }
-  await check?.(ctx, kind, parsed.data)
+  try {
+    await check?.(ctx, kind, parsed.data)
+  } catch (error) {
+    if (!(error instanceof DomainError)) throw error
+    const { code, message, errors, extra, missing } = error
+    throw new DomainError(error.kind, code, message, { errors: inInput(errors), extra, missing })
+  }
   return parsed.data as Record<string, unknown>
 }
+
+/** Where the input stands in what was sent. */
+const inInput = (faults: readonly Fault[]): Fault[] =>
+  faults.map((fault) => ({ ...fault, pointer: `/input${fault.pointer}` }))
 
 /** A change of fields by the function that changes one. */
 function change(ctx: TxCtx, record: BulkRecord, input: Record<string, unknown>): Promise<unknown> {
@@ -228,7 +238,7 @@ const requireStageOf = ({ name, stages }: Pipeline, id: string, pointer: string)
   if (stages.some((stage) => stage.id === id)) return
   throw invalid(
     'stage_of_other_pipeline',
-    `/input${pointer}`,
+    pointer,
     `This stage does not belong to “${name}”.`,
     stages.map((stage) => ({ id: stage.id, label: stage.label })),
   )

@@ -3,7 +3,7 @@ import { nameKey } from './campaign-names.ts'
 import type { TxCtx } from './context.ts'
 import { DomainError, invalid } from './errors.ts'
 import { requireMember } from './identity.ts'
-import { Currency, Line, Lines } from './lead-fields.ts'
+import { Currency, Day, Line, Lines } from './lead-fields.ts'
 import { changeOf, ChangeTerms, MinorUnits } from './record-fields.ts'
 
 /** Whether a campaign runs. */
@@ -12,7 +12,7 @@ export const campaignStatuses = ['planned', 'active', 'paused', 'ended'] as cons
 const Name = Line(120).pipe(z.string().min(1))
 
 /** What one day of a campaign cost, in minor units of its currency. */
-export const DayCost = z.object({ on: z.iso.date(), amount_minor: MinorUnits })
+export const DayCost = z.object({ on: Day, amount_minor: MinorUnits })
 export type DayCost = z.infer<typeof DayCost>
 
 /** The fields of a campaign that people and systems write. */
@@ -24,8 +24,8 @@ export const CampaignFields = z.object({
   aliases: z.array(Name).max(50),
   channel: Line(60),
   status: z.enum(campaignStatuses),
-  starts_on: z.iso.date(),
-  ends_on: z.iso.date(),
+  starts_on: Day,
+  ends_on: Day,
   budget_minor: MinorUnits,
   /** All that was spent; the sum of `costs` where there are any. */
   cost_minor: MinorUnits,

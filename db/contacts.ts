@@ -7,7 +7,7 @@ import { Email, Line, type Warning } from './lead-fields.ts'
 import { replaceLinks } from './links.ts'
 import { originOf, readChange, writeChanges } from './record-changes.ts'
 import { type Arrival, createEntries } from './record-creation.ts'
-import { changeOf, ChangeTerms, CustomValues, LinkedIds, normaliseFields } from './record-fields.ts'
+import { changeOf, ChangeTerms, CustomValues, LinkedIds, newOf, normaliseFields } from './record-fields.ts'
 import { readSettings } from './settings.ts'
 
 /** What a person is to the organization. */
@@ -26,7 +26,7 @@ export const ContactFields = z.object({
 /** The companies of a person; the first one is the main one. */
 const beside = { account_ids: LinkedIds.optional() }
 
-export const NewContact = ContactFields.partial().extend({ ...beside, custom: CustomValues.optional() })
+export const NewContact = newOf({ ...ContactFields.shape, account_ids: LinkedIds, custom: CustomValues })
 export type NewContact = z.infer<typeof NewContact>
 
 /** A change of a contact: absent fields stay, null empties a field; `account_ids` replaces what is linked. */

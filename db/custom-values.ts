@@ -5,7 +5,7 @@ import { type Ctx, inTx, sendStatement, type TxCtx } from './context.ts'
 import { DomainError, type Fault } from './errors.ts'
 import { customFields, valueColumns, type CustomField, type CustomType } from './fields.ts'
 import { nearest } from './filters.ts'
-import { Line, Lines } from './lead-fields.ts'
+import { Day, Line, Lines } from './lead-fields.ts'
 import type { RecordKind } from './records.ts'
 import { insertRows } from './row-sets.ts'
 
@@ -186,6 +186,19 @@ const parseCustomValues = (
     const result = schemaOf(field, before[key]).safeParse(value === '' ? null : value)
     if (result.success) return [{ field, value: result.data }]
     const accepted = acceptedBy(field)
+    if (field.type === 'multi_select' && Array.isArray(value) && value.length <= MAX_CHOICES) {
+      const one = z.array(schemaOf({ ...field, type: 'select' }, before[key]).refine((each) => each !== null))
+      for (const { path } of one.safeParse(value).error?.issues ?? []) {
+        const n = Number(path[0])
+        faults.push({
+          code: 'invalid_custom_value',
+          pointer: `${pointer}/${n}`,
+          message: `“${field.label}” takes a list of ${accepted?.join(', ')}; ${nameOf(value[n])} is none of them.`,
+          accepted,
+        })
+      }
+      return []
+    }
     const message = `“${field.label}” takes ${TYPES[field.type].name}${accepted ? ` of ${accepted.join(', ')}` : ''}; this is ${nameOf(value)}.`
     faults.push({
       code: 'invalid_custom_value',
@@ -231,11 +244,13 @@ const TYPES: Record<CustomType, { name: string; schema: (options: Set<string>) =
     decimal: { name: 'a number', schema: () => z.number() },
     date: {
       name: 'a date as YYYY-MM-DD',
-      schema: () => z.iso.date().refine((date) => !date.startsWith('0000')),
+      schema: () => Day,
     },
     select: { name: 'one', schema: (options) => choice(options) },
-    multi_select: { name: 'a list', schema: (options) => z.array(choice(options)).max(100) },
+    multi_select: { name: 'a list', schema: (options) => z.array(choice(options)).max(MAX_CHOICES) },
   }
+
+const MAX_CHOICES = 100
 
 const choice = (options: Set<string>) => z.string().refine((value) => options.has(value))
 

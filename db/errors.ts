@@ -14,12 +14,14 @@ export class DomainError extends Error {
   readonly errors: Fault[]
   /** Members that the problem document carries beside the standard ones (`count`, `current`, `state`, …). */
   readonly extra: Record<string, unknown>
+  /** What was not found. */
+  readonly missing: string | undefined
 
   constructor(
     kind: RefusalKind,
     code: string,
     detail: string,
-    more: { errors?: Fault[]; extra?: Record<string, unknown> } = {},
+    more: { errors?: Fault[]; extra?: Record<string, unknown>; missing?: string | undefined } = {},
   ) {
     super(detail)
     this.name = 'DomainError'
@@ -27,6 +29,7 @@ export class DomainError extends Error {
     this.code = code
     this.errors = more.errors ?? []
     this.extra = more.extra ?? {}
+    this.missing = more.missing
   }
 }
 
@@ -36,6 +39,7 @@ export const notFound = (what: string, id?: string): DomainError =>
     'not_found',
     `${what}_not_found`,
     `There is no ${what.replaceAll('_', ' ')}${id ? ` ${id}` : ''}.`,
+    { missing: id },
   )
 
 /** One field of the input is wrong. */
@@ -52,3 +56,20 @@ export const staleVersion = (current: { version: number }): DomainError =>
     `Somebody changed this record after you read it: it is at version ${current.version} now. Read it again and repeat your change.`,
     { extra: { current } },
   )
+
+/** Names the place in what was sent of something that was not found, if it stands there and nothing was named. */
+export const placeMissing = (error: unknown, sent: unknown): void => {
+  if (!(error instanceof DomainError) || error.missing === undefined || error.errors.length > 0) return
+  const pointer = pointerTo(sent, error.missing)
+  if (pointer !== undefined) error.errors.push({ pointer, message: error.message })
+}
+
+const pointerTo = (value: unknown, wanted: string): string | undefined => {
+  if (value === wanted) return ''
+  if (typeof value !== 'object' || value === null) return undefined
+  for (const [name, member] of Object.entries(value)) {
+    const below = pointerTo(member, wanted)
+    if (below !== undefined) return `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}${below}`
+  }
+  return undefined
+}

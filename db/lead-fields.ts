@@ -90,6 +90,11 @@ export const Lines = (length = 20_000) =>
     .transform((text) => storableText(visibleText(text)).trim())
     .pipe(z.string().max(length))
 
+/** A day that a column can hold: there is no year 0. */
+export const Day = z.iso
+  .date()
+  .refine((date) => !date.startsWith('0000'), 'a date as YYYY-MM-DD, from the year 0001 on')
+
 /** An e-mail address, trimmed and lower-cased. */
 export const Email = z
   .string()

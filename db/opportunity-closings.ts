@@ -4,6 +4,7 @@ import { recordCloseDateMove } from './close-dates.ts'
 import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
 import { invalid } from './errors.ts'
 import { freezeValue, type Frozen } from './exchange-rates.ts'
+import { Day } from './lead-fields.ts'
 import { noteMilestone } from './milestones.ts'
 import { lockOpportunity, requireOpen, type Opportunity } from './opportunities.ts'
 import { requireDiscard } from './opportunity-discards.ts'
@@ -28,7 +29,7 @@ export const CloseOpportunity = z.object({
   ...Discard.shape,
   reason: z.string().trim().min(1).max(2_000).optional(),
   value_minor: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
-  expected_close_on: z.iso.date().optional(),
+  expected_close_on: Day.optional(),
   version: z.number().int().positive().optional(),
 })
 export type CloseOpportunity = z.infer<typeof CloseOpportunity>

@@ -42,6 +42,17 @@ export const changeOf = <Shape extends z.ZodRawShape>(fields: z.ZodObject<Shape>
     ),
   ) as unknown as z.ZodObject<{ [Field in keyof Shape]: z.ZodOptional<z.ZodNullable<Shape[Field]>> }>
 
+/** The fields of a record as a new one takes them: it may do without, and null is nothing. */
+export const newOf = <Shape extends z.ZodRawShape>(fields: Shape) =>
+  z.object(
+    Object.fromEntries(
+      Object.entries(fields).map(([key, field]) => [
+        key,
+        (field as z.ZodType).nullish().transform((value) => value ?? undefined),
+      ]),
+    ),
+  ) as unknown as z.ZodObject<{ [Field in keyof Shape]: z.ZodOptional<Shape[Field]> }>
+
 /** Values ready for their columns, and what of them could not be understood. */
 export type ReadyFields = { values: Record<string, unknown>; warnings: Warning[] }
 

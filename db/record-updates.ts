@@ -5,6 +5,7 @@ import type { Ctx, TxCtx } from './context.ts'
 import { readKeptValues } from './custom-values.ts'
 import { DealChange, updateDeal } from './deals.ts'
 import { DomainError } from './errors.ts'
+import { faultsOf } from './faults.ts'
 import { LeadChange, lockLead, updateLead } from './leads.ts'
 import { getOpportunity, lockOpportunity, type Opportunity } from './opportunities.ts'
 import type { RecordKind, RecordRef } from './records.ts'
@@ -88,10 +89,10 @@ const withoutFollowing = ({
 }: Record<string, unknown>): Record<string, unknown> =>
   phone_original === undefined ? values : { ...values, phone: phone_original ?? values['phone'] ?? null }
 
-const parse = <Schema extends z.ZodType>(schema: Schema, given: unknown): z.output<Schema> => {
+const parse = <Schema extends z.ZodObject>(schema: Schema, given: unknown): z.output<Schema> => {
   const parsed = schema.safeParse(given)
   if (parsed.success) return parsed.data
   throw new DomainError('invalid', 'invalid_input', 'Some of these values cannot be accepted.', {
-    errors: parsed.error.issues.map(({ path, message }) => ({ pointer: `/${path.join('/')}`, message })),
+    errors: faultsOf(parsed.error, Object.keys(schema.shape)),
   })
 }

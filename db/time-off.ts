@@ -4,10 +4,8 @@ import { recordActivity, type NewActivity } from './activities.ts'
 import { aboutMember, memberNamed } from './availability.ts'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { invalid, notFound } from './errors.ts'
-import { Line } from './lead-fields.ts'
+import { Day, Line } from './lead-fields.ts'
 import { page, type Page } from './page.ts'
-
-const Day = z.iso.date().refine((date) => !date.startsWith('0000'), 'a date as YYYY-MM-DD')
 
 /** Days on which a member is away, both included, where the organization is. */
 export const NewTimeOff = z.object({ from_on: Day, until_on: Day, note: Line(500).nullable().optional() })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { faultsOf } from '../api/faults.ts'
+import { faultsOf } from '../db/faults.ts'
 
 const at = (schema: z.ZodType, value: unknown) => {
   const { error } = z.object({ it: schema }).safeParse({ it: value })

@@ -43,7 +43,7 @@ export const moveCard = route(
 /** Among which kinds a card is looked for: the one that is said, else both. */
 export const kindsOfCard = async (ctx: Ctx, sent: Record<string, unknown>): Promise<('lead' | 'deal')[]> => {
   const said = z.object(Destined).safeParse(sent)
-  return said.success && Object.keys(said.data).length > 0
+  return said.success && Object.values(said.data).some((value) => value !== undefined)
     ? [await kindOfNew(ctx, said.data)]
     : ['lead', 'deal']
 }

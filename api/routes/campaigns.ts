@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { Day } from '../../db/lead-fields.ts'
 import { listUnmatched } from '../../db/campaign-names.ts'
 import { attributionModels, listResults, readResults } from '../../db/campaign-results.ts'
 import { CampaignChange, campaignStatuses, DayCost, NewCampaign } from '../../db/campaign-fields.ts'
@@ -50,8 +51,8 @@ const ResultsShape = z
     campaign_id: Id,
     name: z.string(),
     model: z.enum(attributionModels),
-    from: z.iso.date().optional(),
-    to: z.iso.date().optional(),
+    from: Day.optional(),
+    to: Day.optional(),
     currency: z.string().describe('The organization’s own: of every amount here.'),
     touches: z.int(),
     first_touch_leads: z.int(),
@@ -74,8 +75,8 @@ const ResultsShape = z
   .meta({ id: 'CampaignResults' })
 
 const ResultsQuery = z.object({
-  from: z.iso.date().optional().describe('The first day on which a lead came in.'),
-  to: z.iso.date().optional().describe('The last one.'),
+  from: Day.optional().describe('The first day on which a lead came in.'),
+  to: Day.optional().describe('The last one.'),
   model: z.enum(attributionModels).default('first'),
 })
 

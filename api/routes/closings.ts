@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { Day } from '../../db/lead-fields.ts'
 import { listClosings, listClosingsOf } from '../../db/closings.ts'
 import { CloseOpportunity, closeOpportunity } from '../../db/opportunity-closings.ts'
 import { previewReopening, ReopenOpportunity, reopenOpportunity } from '../../db/opportunity-reopenings.ts'
@@ -106,8 +107,8 @@ export const closings = [
         owner_id: z.uuid().optional(),
         source: z.string().max(300).optional(),
         pipeline_id: z.uuid().optional(),
-        from: z.iso.date().optional(),
-        to: z.iso.date().optional(),
+        from: Day.optional(),
+        to: Day.optional(),
         standing: YesNo.optional(),
         limit: Limit,
         cursor: z.string().max(2_000).optional(),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { Day } from '../../db/lead-fields.ts'
 import { breakdowns, reportLostReasons } from '../../db/lost-reasons.ts'
 import { route } from '../route.ts'
 import { Id } from '../shapes.ts'
@@ -13,8 +14,8 @@ const reason = { discard_reason_id: Id.nullable(), label: z.string(), lost: z.in
 const LostReasonsShape = z
   .object({
     by: z.enum(breakdowns),
-    from: z.iso.date().optional(),
-    to: z.iso.date().optional(),
+    from: Day.optional(),
+    to: Day.optional(),
     total: z.object(outcomes),
     groups: z.array(
       z.object({
@@ -43,8 +44,8 @@ export const lostReasons = [
         'Out of the closings that stand. `stage` is the stage that a card was closed from. `from` and `to` are days in the organization’s time zone, both included.',
       query: z.object({
         by: z.enum(breakdowns).default('source'),
-        from: z.iso.date().optional(),
-        to: z.iso.date().optional(),
+        from: Day.optional(),
+        to: Day.optional(),
         pipeline_id: z.uuid().optional(),
       }),
       response: LostReasonsShape,

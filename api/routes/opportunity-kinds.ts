@@ -3,6 +3,7 @@ import type { Ctx } from '../../db/context.ts'
 import { getOpportunity } from '../../db/opportunities.ts'
 import { NewOpportunity, OpportunityChange } from '../../db/opportunity-fields.ts'
 import { kindOfNew } from '../../db/opportunity-kinds.ts'
+import { newOf } from '../../db/record-fields.ts'
 import { archiveRecord, restoreRecord, type RecordRef } from '../../db/records.ts'
 import { listTimeline } from '../../db/timeline.ts'
 import { readableKinds } from '../record-permissions.ts'
@@ -26,11 +27,11 @@ const change = {
 }
 
 /** What tells the kind of a card before it is made. */
-export const Destined = {
-  kind: z.enum(['lead', 'deal']).optional().describe('Follows the pipeline; without one, a lead.'),
-  pipeline_id: z.uuid().optional(),
-  stage_id: z.uuid().optional(),
-}
+export const Destined = newOf({
+  kind: z.enum(['lead', 'deal']).describe('Follows the pipeline; without one, a lead.'),
+  pipeline_id: z.uuid(),
+  stage_id: z.uuid(),
+}).shape
 
 const card = { permission: 'leads:write', response: OpportunityShape } as const
 

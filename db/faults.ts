@@ -1,6 +1,6 @@
 import type { z } from 'zod'
-import type { Fault } from '../db/errors.ts'
-import { nearest } from '../db/filters.ts'
+import type { Fault } from './errors.ts'
+import { nearest } from './filters.ts'
 
 /** What zod found wrong, place by place: what it is and what would be accepted. `known` are the names at the top. */
 export const faultsOf = (error: z.ZodError, known: readonly string[]): Fault[] =>

@@ -140,6 +140,19 @@ export const customRowsOf = async (
   records: readonly NewValues[],
 ): Promise<object[]> => rowsOfNew(records, await parseNew(ctx, record_kind, records))
 
+/**
+ * Custom values as a record will have them that is about to be made.
+ * @throws {DomainError} as `insertCustomValues`
+ */
+export const readNewValues = async (
+  ctx: TxCtx,
+  record_kind: RecordKind,
+  custom: Record<string, unknown>,
+): Promise<Record<string, unknown>> => {
+  const [parsed = []] = await parseNew(ctx, record_kind, [{ id: '', custom }])
+  return Object.fromEntries(parsed.map(({ field, value }) => [field.key, value]))
+}
+
 /** Whether a field that is in use takes a value as it is. */
 export const fitsCustomField = (field: CustomField, value: unknown): boolean =>
   field.archived_at === null && schemaOf(field, undefined).safeParse(value).success

@@ -23,6 +23,9 @@ export type NewDeal = z.infer<typeof NewDeal>
 export const DealChange = OpportunityChange
 export type DealChange = z.infer<typeof DealChange>
 
+/** How sure the close of a deal is held to be that nobody said anything of. */
+export const USUAL_FORECAST = 'pipeline'
+
 /** Makes a deal; the accounts and contacts it names are linked, the first one of each as the primary. */
 export const createDeal = (ctx: Ctx, input: NewDeal, origin: OpportunityOrigin): Promise<Opportunity> =>
   createOpportunity(ctx, rules, withForecast(input), origin)
@@ -44,7 +47,7 @@ export const updateDeal = (ctx: Ctx, id: string, input: DealChange): Promise<Opp
 
 const withForecast = (input: NewOpportunity): NewOpportunity => ({
   ...input,
-  forecast_category: input.forecast_category ?? 'pipeline',
+  forecast_category: input.forecast_category ?? USUAL_FORECAST,
 })
 
 /** @throws {DomainError} `deal_unnamed` */

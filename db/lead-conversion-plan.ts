@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import type { AccountFields } from './accounts.ts'
-import type { ContactFields } from './contacts.ts'
+import { AccountFields } from './accounts.ts'
+import { ContactFields } from './contacts.ts'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { fitsCustomField } from './custom-values.ts'
 import { DomainError, invalid } from './errors.ts'
@@ -12,12 +12,19 @@ import {
   lockCandidates,
   PLAINLY,
 } from './lead-conversion-candidates.ts'
+import {
+  asStored,
+  DealTerms,
+  type Fields,
+  given,
+  planDeal,
+  type PlannedDeal,
+} from './lead-conversion-deal.ts'
 import { companyDomain } from './lead-keys.ts'
 import { getOpportunity, requireOpen, type Opportunity } from './opportunities.ts'
 import { OpportunityFields } from './opportunity-fields.ts'
-import { defaultPipeline, entryStage, getPipeline, getStage } from './pipelines.ts'
-import { CustomValues } from './record-fields.ts'
 import { requireRecord } from './records.ts'
+import { readSettings } from './settings.ts'
 
 /** Which account or contact the deal is to have: the one with this id, a new one, or none. */
 const Choice = z
@@ -26,30 +33,13 @@ const Choice = z
     error: 'an id, `create` or `none`',
   })
 
-const { name, value_minor, currency, expected_close_on, forecast_category, owner_id } =
-  OpportunityFields.shape
-
 /** What a person may say of a conversion; whatever is not said is found by itself. */
 export const ConversionTerms = z.object({
   /** Absent: the one that the lead is linked with or that is plainly the same, else a new one. */
   account: Choice.optional(),
   contact: Choice.optional(),
   /** Null makes no deal. */
-  deal: z
-    .object({
-      name: name.pipe(z.string().min(1)),
-      pipeline_id: z.uuid(),
-      stage_id: z.uuid(),
-      value_minor: value_minor.nullable(),
-      currency,
-      expected_close_on: expected_close_on.nullable(),
-      forecast_category,
-      owner_id: owner_id.nullable(),
-      custom: CustomValues,
-    })
-    .partial()
-    .nullable()
-    .optional(),
+  deal: DealTerms.nullable().optional(),
 })
 export type ConversionTerms = z.infer<typeof ConversionTerms>
 
@@ -58,30 +48,25 @@ export type ConversionPart<Values> =
   | { act: 'create'; values: Values & { custom: Record<string, unknown> } }
   | ({ act: 'link' } & Candidate)
 
-type Fields<Shape extends z.ZodObject> = Partial<Record<keyof z.infer<Shape>, unknown>> & { name: string }
-
 /** What converting a lead would do: read, and nothing is written. */
 export type ConversionPlan = {
   lead: { id: string; name: string; version: number }
   account: ConversionPart<Fields<typeof AccountFields>> | null
   contact: ConversionPart<Fields<typeof ContactFields>> | null
-  deal:
-    | (Extract<ConversionPart<Fields<typeof OpportunityFields>>, { act: 'create' }> & {
-        pipeline: { id: string; name: string }
-        stage: { id: string; label: string }
-      })
-    | null
+  deal: PlannedDeal | null
   /** Others that could be meant, the likeliest first. */
   candidates: { account: Candidate[]; contact: Candidate[] }
   /** The lead's custom values: which new records take them; those that none takes stay on the lead. */
   custom: { key: string; label: string; value: unknown; to: ('account' | 'contact' | 'deal')[] }[]
+  /** What no record takes that is made: it stays on the lead. */
+  stays: { field: string; value: unknown }[]
 }
 
 /**
  * What converting a lead would create, and what it would link because it is there.
  * @param lock whoever looks for the same company or person waits until the transaction ends
  * @throws {DomainError} `lead_not_found`, `already_converted` with what came of it, `opportunity_closed`, `record_archived`,
- * `<kind>_not_found` for a chosen one, `pipeline_of_other_kind`, `stage_closed`, `pipeline_missing`
+ * `<kind>_not_found` for a chosen one, and what `planDeal` refuses
  */
 export const planConversion = (
   ctx: Ctx,
@@ -106,12 +91,26 @@ export const planConversion = (
           ),
         ),
       )
-    const account = await partOf(ctx, 'account', terms.account, accounts, companyOf(lead))
-    const contact = await partOf(ctx, 'contact', terms.contact, contacts, personOf(lead))
+    const { default_country } = await readSettings(ctx)
+    const company = companyOf(lead)
+    const account = await partOf(
+      ctx,
+      'account',
+      terms.account,
+      accounts,
+      company && asStored(company, AccountFields.shape, default_country),
+    )
+    const contact = await partOf(
+      ctx,
+      'contact',
+      terms.contact,
+      contacts,
+      asStored(personOf(lead), ContactFields.shape, default_country),
+    )
     const parts = {
       account: account && withCustom(account, customFor('account')),
       contact: contact && withCustom(contact, customFor('contact')),
-      deal: terms.deal === null ? null : await dealOf(ctx, lead, terms.deal, customFor('deal')),
+      deal: terms.deal === null ? null : await planDeal(ctx, lead, terms.deal, customFor('deal')),
     }
     const labels = new Map(
       fields.filter(({ record_kind }) => record_kind === 'lead').map(({ key, label }) => [key, label]),
@@ -132,8 +131,30 @@ export const planConversion = (
           return part?.act === 'create' && key in part.values.custom
         }),
       })),
+      stays: staying(lead, Object.values(parts)),
     }
   })
+
+/** Fields of a lead that are called otherwise where they go. */
+const CALLED: Record<string, string> = { contact_name: 'name', company_name: 'name' }
+
+/** What the lead has and nothing that is made takes. */
+const staying = (
+  lead: Opportunity,
+  parts: (ConversionPart<{ name: string }> | null)[],
+): ConversionPlan['stays'] => {
+  const made = parts.flatMap((part) =>
+    part?.act === 'create' ? [part.values as Record<string, unknown>] : [],
+  )
+  return Object.keys(OpportunityFields.shape)
+    .map((field) => ({ field, value: lead[field as keyof OpportunityFields] }))
+    .filter(({ value }) => value !== null && (!Array.isArray(value) || value.length > 0))
+    .filter(
+      ({ field, value }) =>
+        field !== 'name' &&
+        !made.some((values) => field in values || values[CALLED[field] ?? field] === value),
+    )
+}
 
 /** @throws {DomainError} `already_converted`, `record_archived`, `opportunity_closed` */
 const requireConvertible = (lead: Opportunity): void => {
@@ -202,74 +223,3 @@ const personOf = (lead: Opportunity): Fields<typeof ContactFields> => {
   const called = lead.contact_name ?? email ?? phone ?? lead.name
   return given({ name: called, title, email, phone, city, state, country, source, owner_id })
 }
-
-const DEAL_FIELDS = [
-  'contact_name',
-  'company_name',
-  'title',
-  'email',
-  'website',
-  'city',
-  'state',
-  'country',
-  'industry',
-  'source',
-  'campaign',
-  'landing_page',
-  'owner_id',
-  'value_minor',
-  'currency',
-  'expected_close_on',
-  'tags',
-] as const satisfies (keyof OpportunityFields)[]
-
-const dealOf = async (
-  ctx: TxCtx,
-  lead: Opportunity,
-  terms: NonNullable<ConversionTerms['deal']> = {},
-  custom: Record<string, unknown>,
-): Promise<NonNullable<ConversionPlan['deal']>> => {
-  const { pipeline_id, stage_id, custom: own, ...wanted } = terms
-  const pipeline = await (pipeline_id === undefined && stage_id === undefined
-    ? defaultPipeline(ctx, 'deal')
-    : getPipeline(ctx, pipeline_id ?? (await getStage(ctx, String(stage_id))).pipeline_id))
-  if (pipeline.record_kind !== 'deal') {
-    throw invalid(
-      'pipeline_of_other_kind',
-      pipeline_id ? '/deal/pipeline_id' : '/deal/stage_id',
-      `“${pipeline.name}” is a pipeline for ${pipeline.record_kind}s.`,
-    )
-  }
-  const stage = stage_id ? pipeline.stages.find(({ id }) => id === stage_id) : entryStage(pipeline)
-  if (!stage || stage.kind !== 'open') {
-    throw invalid(
-      stage ? 'stage_closed' : 'stage_of_other_pipeline',
-      '/deal/stage_id',
-      stage
-        ? `A deal begins open; “${stage.label}” closes it.`
-        : `This stage does not belong to “${pipeline.name}”.`,
-      pipeline.stages.filter(({ kind }) => kind === 'open').map(({ id, label }) => ({ id, label })),
-    )
-  }
-  const values = given({
-    ...Object.fromEntries(DEAL_FIELDS.map((field) => [field, lead[field]])),
-    phone: lead.phone_original ?? lead.phone,
-    name: nameOfDeal(lead),
-    ...wanted,
-  })
-  return {
-    act: 'create',
-    values: { ...values, custom: { ...custom, ...own } },
-    pipeline: { id: pipeline.id, name: pipeline.name },
-    stage: { id: stage.id, label: stage.label },
-  }
-}
-
-/** A lead that is called like its person becomes a deal that is called like the company. */
-const nameOfDeal = ({ name, contact_name, email, company_name }: Opportunity): string =>
-  company_name !== null && (name === contact_name || name === email) ? company_name : name
-
-const given = <Values extends { name: string }>(values: Values): Values =>
-  Object.fromEntries(
-    Object.entries(values).filter(([, value]) => value !== null && value !== undefined),
-  ) as Values

@@ -8,6 +8,7 @@ import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
 import { createDeal } from './deals.ts'
 import { staleVersion } from './errors.ts'
 import { refreshAttributions } from './lead-attribution.ts'
+import { asGiven } from './lead-conversion-deal.ts'
 import { ConversionTerms, planConversion, type ConversionPlan } from './lead-conversion-plan.ts'
 import { lockLead } from './leads.ts'
 import { linkRecords } from './links.ts'
@@ -70,6 +71,19 @@ export const convertLead = (ctx: Ctx, id: string, input: ConvertLead): Promise<C
     }
   })
 
+/**
+ * What converting a lead would come to: nothing is written.
+ * @throws {DomainError} what `planConversion` refuses; stale when `version` is not the current one
+ */
+export const previewConversion = (ctx: Ctx, id: string, input: ConvertLead): Promise<ConversionPlan> =>
+  inTx(ctx, async (ctx) => {
+    const { version, ...terms } = input
+    const plan = await planConversion(ctx, id, terms)
+    if (version !== undefined && version !== plan.lead.version)
+      throw staleVersion(await getOpportunity(ctx, id))
+    return plan
+  })
+
 type Made = { account_id: string | null; contact_id: string | null; deal_id: string | null }
 
 const carryOut = async (
@@ -83,11 +97,13 @@ const carryOut = async (
     links.push({ from, to })
   }
   const account_id =
-    account?.act === 'create' ? (await createAccount(ctx, account.values as never)).id : (account?.id ?? null)
+    account?.act === 'create'
+      ? (await createAccount(ctx, asGiven(account.values) as never)).id
+      : (account?.id ?? null)
   const account_ids = account_id ? [account_id] : []
   let contact_id: string | null = null
   if (contact?.act === 'create') {
-    contact_id = (await createContact(ctx, { ...(contact.values as object), account_ids })).id
+    contact_id = (await createContact(ctx, { ...(asGiven(contact.values) as object), account_ids })).id
   } else if (contact) {
     contact_id = contact.id
     const known = await getContact(ctx, contact_id)
@@ -99,7 +115,12 @@ const carryOut = async (
     ? (
         await createDeal(
           ctx,
-          { ...(deal.values as { name: string }), stage_id: deal.stage.id, account_ids, contact_ids },
+          {
+            ...(asGiven(deal.values) as { name: string }),
+            stage_id: deal.stage.id,
+            account_ids,
+            contact_ids,
+          },
           { door: 'conversion' },
         )
       ).id
@@ -132,7 +153,7 @@ const carryOut = async (
   if (deal_id) {
     const { tx, organization_id } = ctx
     await tx`
-      update opportunities set source_lead_id = ${lead.id} where organization_id = ${organization_id} and id = ${deal_id}`
+      update opportunities set source_lead_id = ${lead.id}, agents_paused = ${lead.agents_paused} where organization_id = ${organization_id} and id = ${deal_id}`
   }
   return { account_id, contact_id, deal_id, links }
 }

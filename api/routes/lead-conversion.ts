@@ -2,9 +2,8 @@ import { z } from 'zod'
 import { getAccount } from '../../db/accounts.ts'
 import { getContact } from '../../db/contacts.ts'
 import type { Ctx } from '../../db/context.ts'
-import { convertLead, ConvertLead } from '../../db/lead-conversion.ts'
+import { convertLead, ConvertLead, previewConversion } from '../../db/lead-conversion.ts'
 import { sameBecause } from '../../db/lead-conversion-candidates.ts'
-import { ConversionTerms, planConversion } from '../../db/lead-conversion-plan.ts'
 import { reverseConversion } from '../../db/lead-conversion-reversal.ts'
 import { getOpportunity } from '../../db/opportunities.ts'
 import { type Principal, requirePermission } from '../principal.ts'
@@ -26,6 +25,7 @@ const PlanShape = z
     deal: Created.extend({
       pipeline: z.object({ id: Id, name: z.string() }),
       stage: z.object({ id: Id, label: z.string() }),
+      agents_paused: z.boolean().describe('As on the lead.'),
     }).nullable(),
     candidates: z
       .object({ account: z.array(Candidate), contact: z.array(Candidate) })
@@ -42,6 +42,9 @@ const PlanShape = z
       .describe(
         'The lead’s custom values, and which new records have a field of the same key and type for them. The rest stays on the lead.',
       ),
+    stays: z
+      .array(z.object({ field: z.string(), value: z.unknown() }))
+      .describe('The lead’s other values that no new record takes: they stay on the lead.'),
   })
   .meta({ id: 'ConversionPlan' })
 
@@ -94,16 +97,17 @@ export const leadConversion = [
       path: '/api/leads/:id/convert/preview',
       permission: 'leads:read',
       summary: 'What converting a lead would create and link',
-      description: 'Takes what `convert` takes and writes nothing.',
+      description:
+        'Takes what `convert` takes, refuses what it refuses, shows values as they will be stored, and writes nothing.',
       params: ById,
-      body: ConversionTerms,
+      body: ConvertLead,
       example: {},
       response: PlanShape,
     },
     ({ ctx, params, body, principal }) => {
       requirePermission(principal, 'accounts:read')
       requirePermission(principal, 'contacts:read')
-      return planConversion(ctx, params.id, body)
+      return previewConversion(ctx, params.id, body)
     },
   ),
   route(

@@ -1,8 +1,12 @@
-import type { Readable } from 'node:stream'
-import { createInterface } from 'node:readline'
-import type { TransactionSql } from 'postgres'
-import { openPromise, type Entry, type ZipFile } from 'yauzl'
-import { type ArchivedTable, archivedTables, ArchiveManifest, byteStores } from './archive-tables.ts'
+import postgres, { type TransactionSql } from 'postgres'
+import { contentOf, damaged, linesOf, openArchive, type OpenArchive, unreadable } from './archive-contents.ts'
+import {
+  type ArchivedTable,
+  archivedTables,
+  ArchiveManifest,
+  byteStores,
+  isByteStore,
+} from './archive-tables.ts'
 import type { Database } from './client.ts'
 import { DomainError, invalid } from './errors.ts'
 import type { Fragment } from './filter-operands.ts'
@@ -24,16 +28,12 @@ const WRITE = { rows: 500, manifest_bytes: 10_000_000 }
  * Writes what an archive holds into a database that has not got the organization, in one transaction: all of it or nothing.
  * Ids, times and the timeline are what they were; the chain of activities is sealed anew. What was under way where the
  * archive was made is ended here, so that nothing is sent twice. Members come without a password.
- * @throws {DomainError} `archive_unreadable`, `archive_newer`, `organization_exists`, `member_exists`
+ * @throws {DomainError} `archive_unreadable`, `archive_damaged`, `archive_newer`, `organization_exists`, `member_exists`
  */
 export const restoreArchive = async (db: Database, path: string): Promise<Restored> => {
-  const zip = await openPromise(path, { lazyEntries: true, autoClose: false }).catch(() => {
-    throw unreadable('it is no ZIP file')
-  })
+  const archive = await openArchive(path)
   try {
-    const entries = new Map<string, Entry>()
-    for await (const entry of zip.eachEntry()) entries.set(entry.fileName, entry)
-    const manifest = await readManifest(zip, entries)
+    const manifest = await readManifest(archive)
     return await db.sql.begin(async (tx) => {
       const { organization, members } = manifest
       await tx`select set_config('app.organization_id', ${organization.id}, true)`
@@ -41,39 +41,52 @@ export const restoreArchive = async (db: Database, path: string): Promise<Restor
       const known = await archivedTables(tx)
       const rows: Record<string, number> = {}
       for (const table of inOrder(manifest.tables, known)) {
-        const entry = entries.get(`tables/${table.name}.jsonl`)
-        if (entry)
-          rows[table.name] = await writeTable(tx, table, linesOf(await zip.openReadStreamPromise(entry)))
+        if (isByteStore(table.name)) continue
+        const name = `tables/${table.name}.jsonl`
+        rows[table.name] = await writeTable(tx, table, linesOf(contentOf(archive, name), WRITE.rows)).catch(
+          (error: unknown) => {
+            throw isAboutData(error) ? damaged(name, error) : error
+          },
+        )
       }
       await tx`
         update pipelines p set archived_at = kept.archived_at, is_default = kept.is_default from kept_pipelines kept
         where p.organization_id = ${organization.id} and p.id = kept.id`
       let files = 0
-      for (const [name, entry] of entries) {
+      for (const name of archive.entries.keys()) {
         const [folder, id] = name.split('/')
         const store = byteStores.find((one) => one.folder === folder)
         if (!store || !id) continue
-        await writeBytes(tx, organization.id, store, id, await zip.openReadStreamPromise(entry))
+        await writeBytes(tx, organization.id, store, id, contentOf(archive, name))
         files += 1
       }
       return { organization, members, rows, files, ended: await endWork(tx, organization.id) }
     })
   } finally {
-    zip.close()
+    archive.zip.close()
   }
 }
 
-const unreadable = (why: string): DomainError =>
-  invalid('archive_unreadable', '/file', `This is no archive of Leadhand: ${why}.`)
+/** A row that is no JSON, or fits no column or none of the others: not how it was written. */
+const isAboutData = (error: unknown): error is Error =>
+  error instanceof postgres.PostgresError && /^2[23]/.test(error.code)
 
-const readManifest = async (zip: ZipFile, entries: Map<string, Entry>): Promise<ArchiveManifest> => {
-  const entry = entries.get('manifest.json')
+const readManifest = async (archive: OpenArchive): Promise<ArchiveManifest> => {
+  const entry = archive.entries.get('manifest.json')
   if (!entry || entry.uncompressedSize > WRITE.manifest_bytes) throw unreadable('it has no manifest')
   const pieces: Buffer[] = []
-  for await (const piece of await zip.openReadStreamPromise(entry)) pieces.push(piece as Buffer)
-  const manifest = ArchiveManifest.safeParse(JSON.parse(Buffer.concat(pieces).toString()))
+  for await (const piece of contentOf(archive, 'manifest.json')) pieces.push(piece)
+  const manifest = ArchiveManifest.safeParse(parsed(Buffer.concat(pieces).toString()))
   if (manifest.success) return manifest.data
   throw unreadable(manifest.error.issues[0]?.message ?? 'its manifest says nothing')
+}
+
+const parsed = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw damaged('manifest.json', error)
+  }
 }
 
 /** @throws {DomainError} `organization_exists`, `member_exists` */
@@ -166,25 +179,12 @@ const writeTable = async (
   return count
 }
 
-async function* linesOf(stream: Readable): AsyncGenerator<string[]> {
-  let batch: string[] = []
-  for await (const line of createInterface({ input: stream, crlfDelay: Infinity })) {
-    if (line === '') continue
-    batch.push(line)
-    if (batch.length >= WRITE.rows) {
-      yield batch
-      batch = []
-    }
-  }
-  if (batch.length > 0) yield batch
-}
-
 const writeBytes = async (
   tx: TransactionSql,
   organization_id: string,
   { table, owner }: ByteStore,
   id: string,
-  stream: Readable,
+  pieces: AsyncIterable<Buffer>,
 ): Promise<void> => {
   let held: Buffer = Buffer.alloc(0)
   let n = 0
@@ -194,8 +194,8 @@ const writeBytes = async (
       values (${organization_id}, ${id}, ${n}, decode(${bytes.toString('base64')}, 'base64'))`
     n += 1
   }
-  for await (const piece of stream) {
-    held = Buffer.concat([held, piece as Buffer])
+  for await (const piece of pieces) {
+    held = Buffer.concat([held, piece])
     for (; held.length >= PIECE_BYTES; held = held.subarray(PIECE_BYTES))
       await write(held.subarray(0, PIECE_BYTES))
   }

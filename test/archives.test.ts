@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import postgres from 'postgres'
@@ -25,6 +25,7 @@ let api: ApiWorld
 let fresh: Database & { owner_url: string; drop: () => Promise<void> }
 let folder: string
 let archive: string
+let large_id: string
 let type: string | null
 beforeAll(async () => {
   api = await openApi()
@@ -46,7 +47,7 @@ beforeAll(async () => {
   const old = await makeDeal(api.ctx, { pipeline_id: pipeline.id })
   await closeOpportunity(api.ctx, old.id, { outcome: 'won' })
   await deletePipeline(api.ctx, pipeline.id)
-  await placeFile(api.ctx, { kind: 'deal', id: old.id }, 'large.txt', 'x'.repeat(1_300_000))
+  large_id = (await placeFile(api.ctx, { kind: 'deal', id: old.id }, 'large.txt', 'x'.repeat(1_300_000))).id
   await sealAll(api.db, path.join(folder, 'heads.jsonl'))
   const response = await api.ask('GET', '/api/exports/archive')
   type = response.headers.get('content-type')
@@ -135,6 +136,70 @@ describe('P25: an organization takes its data with it', () => {
     const text = path.join(folder, 'no.zip')
     writeFileSync(text, 'no archive')
     await expect(restoreArchive(fresh, text)).rejects.toMatchObject({ code: 'archive_unreadable' })
+  })
+
+  test('a damaged one is told in one line, with what to do, and leaves nothing', async () => {
+    const whole = readFileSync(archive)
+    const database = await createTestDatabase()
+    const restore = (file: string) =>
+      spawnSync(process.execPath, ['restore.ts', file], {
+        env: { ...process.env, DATABASE_URL: database.owner_url, APP_SECRET: testSecret, DATA_DIR: folder },
+        encoding: 'utf8',
+      })
+    const zip = await openPromise(archive, { lazyEntries: true, autoClose: false })
+    /** Where the middle of each entry's content is. */
+    const middles = new Map<string, number>()
+    for await (const {
+      fileName: name,
+      compressedSize: size,
+      relativeOffsetOfLocalHeader: at,
+    } of zip.eachEntry()) {
+      middles.set(name, at + 30 + name.length + Math.floor(size / 2))
+    }
+    zip.close()
+    // The large one is the same letter all along: there, another bit can say the same.
+    const [small = ''] = [...middles.keys()].filter(
+      (name) => /^(files|imports)\//.test(name) && name !== `files/${large_id}`,
+    )
+    /** The archive with one bit the other way in the content of an entry. */
+    const spoilt = (name: string): Buffer => {
+      const copy = Buffer.from(whole)
+      const at = middles.get(name) ?? 0
+      copy[at] = (copy[at] ?? 0) ^ 4
+      return copy
+    }
+    try {
+      for (const [bytes, said] of [
+        [whole.subarray(0, whole.length / 2), /no ZIP file, or its end is missing.*copy it again/],
+        [spoilt('manifest.json'), /damaged, in manifest\.json: .*Copy it again/],
+        [
+          spoilt('tables/opportunities.jsonl'),
+          /damaged, in tables\/opportunities\.jsonl: .*Nothing of it was restored/,
+        ],
+        [spoilt('tables/activities.jsonl'), /damaged, in tables\/activities\.jsonl: .*Copy it again/],
+        [spoilt(small), /damaged, in (files|imports)\/.*Copy it again/],
+      ] as const) {
+        const path_of = path.join(folder, 'damaged.zip')
+        writeFileSync(path_of, bytes)
+        const { status, stdout, stderr } = restore(path_of)
+        expect([status, stdout, stderr.trim().split('\n')], String(said)).toEqual([
+          1,
+          '',
+          [expect.stringMatching(said)],
+        ])
+      }
+      const missing = restore(path.join(folder, 'nowhere.zip'))
+      expect([missing.status, missing.stderr.trim()]).toEqual([
+        1,
+        expect.stringMatching(/cannot be opened.*Check where/),
+      ])
+      const sql = connect(database.app_url, { name: 'leadhand-test' })
+      const [row] = await sql<{ n: number }[]>`select count(*)::int as n from identity.organizations`
+      await sql.end({ timeout: 1 })
+      expect(row?.n).toBe(0)
+    } finally {
+      await database.drop()
+    }
   })
 
   test('no secret, key, token or password is in it', async () => {

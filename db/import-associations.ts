@@ -14,7 +14,7 @@ type AssociatedKind = 'account' | 'contact'
 export type Reference = { kind: AssociatedKind; by: 'id' | 'domain' | 'email' | 'name'; value: string }
 
 /** A record that a row is linked with: one that is there, or one that is made for it. */
-export type Linked = { id: string } | { make: Reference; ref: string }
+export type Linked = ({ id: string } | { make: Reference; ref: string }) & { name: string }
 
 /** What the references of a piece can mean, by `nameOf`. */
 export type Associates = Map<string, { id: string; name: string }[]>
@@ -135,7 +135,7 @@ const resolveOne = (
   const { text, references } = mention
   // A company may be called like another one's website.
   const [so_called, other] = exactlyNamed(mention, associates)
-  if (so_called && !other) return { id: so_called.id }
+  if (so_called && !other) return so_called
   for (const reference of references) {
     const there = bestNamed(text, associates.get(nameOf(reference)) ?? [])
     const [first, second] = there
@@ -147,12 +147,13 @@ const resolveOne = (
           accepted: there.slice(0, 10).map((one) => `${one.id} (${one.name})`),
         },
       }
-    if (first) return { id: first.id }
+    if (first) return first
     const ref = refOfMade(reference)
-    if (foresight.isMade(ref)) return { make: reference, ref }
+    if (foresight.isMade(ref)) return { make: reference, ref, name: reference.value }
   }
   const [make] = references
-  if (make && make.by !== 'id' && request.create_associations) return { make, ref: refOfMade(make) }
+  if (make && make.by !== 'id' && request.create_associations)
+    return { make, ref: refOfMade(make), name: make.value }
   return {
     problem: {
       code: `${kind}_unknown`,

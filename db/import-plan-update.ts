@@ -1,4 +1,6 @@
 import { domainOf } from './accounts.ts'
+import type { Change } from './activities.ts'
+import { newlyLinked, saidOfMove } from './import-plan-acts.ts'
 import { type Linked, resolveAssociations } from './import-associations.ts'
 import { type Place, placeNamed } from './import-directory.ts'
 import { at, CUSTOM, type Draft, type RowTerms, shapes, spell, type Spelled } from './import-drafts.ts'
@@ -13,7 +15,6 @@ import {
   discardProblem,
   keyed,
   located,
-  refOf,
   warned,
 } from './import-plan-creation.ts'
 import type { RowProblem } from './imports.ts'
@@ -35,6 +36,8 @@ export type PlannedUpdate = {
     | { stage_id: string; pipeline_id: string; discard_reason_id?: string; discard_note?: string }
     | undefined
   acts: number
+  /** What these acts change, as the row tells it beside the values. */
+  said: Change[]
   after: Afterwards
 }
 
@@ -75,8 +78,8 @@ export const planUpdate = (
   const move = 'value' in place ? place.value : undefined
   const changed = differing(values, record)
   const changed_custom = differing(custom, own_custom)
-  const accounts = newlyLinked(linked.accounts, idsIn(record['account_ids']))
-  const contacts = newlyLinked(linked.contacts, idsIn(record['contact_ids']))
+  const accounts = newlyLinked('account', linked.accounts, record['account_ids'])
+  const contacts = newlyLinked('contact', linked.contacts, record['contact_ids'])
   const acts = accounts.links.length + contacts.links.length + (move ? 1 : 0)
   if (acts + Object.keys(changed).length + Object.keys(changed_custom).length === 0)
     return {
@@ -115,6 +118,7 @@ export const planUpdate = (
         ...(spelled.discard_note ? { discard_note: spelled.discard_note } : {}),
       },
       acts,
+      said: [...(move ? saidOfMove(terms, record, move) : []), ...accounts.said, ...contacts.said],
       after,
     },
   }
@@ -125,24 +129,6 @@ const discardAfter = (is_open: boolean, { discard_reason_id, discard_note }: Spe
   discard_reason_id: is_open ? null : (discard_reason_id ?? null),
   discard_note: is_open ? null : (discard_note ?? null),
 })
-
-/**
- * What a record is not linked with yet, of those that a cell names. The first of them is the primary where another one of
- * them is that: a cell of one name, or one that does not name the primary, says nothing of it.
- */
-const newlyLinked = (
-  named: readonly Linked[],
-  standing: readonly string[],
-): { links: Linked[]; primary: string | undefined; after: string[] } => {
-  const refs = named.map(refOf)
-  const [first, [now]] = [refs[0], standing]
-  const primary = now !== undefined && first !== now && refs.includes(now) ? first : undefined
-  return {
-    links: named.filter((one) => !standing.includes(refOf(one)) || refOf(one) === primary),
-    primary,
-    after: [...new Set([...(primary === undefined ? [] : [primary]), ...standing, ...refs])],
-  }
-}
 
 /** What a row sets, ready for the columns. */
 const valuesOf = (
@@ -205,8 +191,6 @@ const differing = (
 /** No choice is as good as none. */
 const settled = (value: unknown): unknown =>
   value === undefined || value === '' || (Array.isArray(value) && value.length === 0) ? null : value
-
-const idsIn = (ids: unknown): string[] => (Array.isArray(ids) ? ids.map(String) : [])
 
 const isOpen = ({ stage }: Record<string, unknown>): boolean =>
   stage === undefined || (stage as { kind: string }).kind === 'open'

@@ -4,6 +4,7 @@ import { readKeptValues } from './custom-values.ts'
 import { DomainError } from './errors.ts'
 import { tellPassing } from './audit.ts'
 import { CUSTOM } from './import-drafts.ts'
+import { valueChanges } from './import-plan-acts.ts'
 import { type Edit, isMadeHere, readEdits, readHolders } from './import-edits.ts'
 import { type ImportedSet, readStanding, type StandingRecord, writeSets } from './import-kinds.ts'
 import { endImport, importLeases, importWork, releaseImport } from './import-leases.ts'
@@ -210,7 +211,9 @@ const restoreValues = async (
   edits: readonly Edit[],
   { kind, job, keepOf }: Undoing,
 ): Promise<void> => {
-  const changed = rows.filter(({ changes }) => (changes ?? []).length > 0)
+  const changed = rows
+    .map((row) => ({ ...row, changes: valueChanges(row.changes) }))
+    .filter(({ changes }) => changes.length > 0)
   const ids = changed.map(({ record_id }) => record_id ?? '').toSorted()
   const standing = await readStanding(ctx, kind, ids, true)
   const kept = await readKeptValues(ctx, ids)
@@ -219,7 +222,7 @@ const restoreValues = async (
     if (!before) return []
     const ref = { kind, id: before.id }
     const archived = before.archived_at !== null
-    const others = (changes ?? []).filter(
+    const others = changes.filter(
       (change) => archived || !isAsLeft({ ...before, custom: kept.get(before.id) ?? {} }, change),
     )
     if (others.length > 0) {
@@ -234,7 +237,7 @@ const restoreValues = async (
         ),
       )
     }
-    const back = (changes ?? []).filter((change) => !others.includes(change))
+    const back = changes.filter((change) => !others.includes(change))
     if (back.length === 0) return []
     return [
       { n, before, ...valuesBefore(back), origin: originOf(ctx, { door: 'import', import_id: job.id }) },

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
+import type { Change } from './activities.ts'
 import { tellPassing } from './audit.ts'
 import type { Database } from './client.ts'
 import { type Ctx, inTx, sendStatement, type TxCtx } from './context.ts'
@@ -9,6 +10,7 @@ import { readDirectory } from './import-directory.ts'
 import { type RowTerms, rowTerms } from './import-drafts.ts'
 import { type Foresight, openForesight } from './import-foresight.ts'
 import { type PlannedRow, planRows, readAhead } from './import-plan.ts'
+import type { PlannedUpdate } from './import-plan-update.ts'
 import type { ReadyRequest } from './import-request.ts'
 import { undoPieces } from './import-undo.ts'
 import { type RowOutcome, writePlanned, writeSingly } from './import-write.ts'
@@ -209,16 +211,25 @@ const foreseenOutcome = ({ n, line, result, ref, matched_by, problems, update }:
   record_id: ref !== null && UUID.test(ref) ? ref : null,
   matched_by,
   problems: problems.length > 0 ? problems : null,
-  changes: update?.before
-    ? Object.entries({
-        ...update.values,
-        ...Object.fromEntries(Object.entries(update.custom).map(([key, value]) => [`custom.${key}`, value])),
-      }).map(([field, after]) => ({ field, before: valueOf(update.before, field), after }))
-    : null,
+  changes: update ? foreseenChanges(update) : null,
   made: null,
   activity_ids: null,
   fingerprint: null,
 })
+
+const foreseenChanges = ({ before, values, custom, said }: PlannedUpdate): Change[] | null => {
+  const sets = before
+    ? {
+        ...values,
+        ...Object.fromEntries(Object.entries(custom).map(([key, value]) => [`custom.${key}`, value])),
+      }
+    : {}
+  const changes = [
+    ...Object.entries(sets).map(([field, after]) => ({ field, before: valueOf(before, field), after })),
+    ...said,
+  ]
+  return changes.length > 0 ? changes : null
+}
 
 const UUID = /^[0-9a-f]{8}-/
 

@@ -90,10 +90,10 @@ const writeRows = async (
   const outcomes: RowOutcome[] = []
   for (const row of planned) {
     const own = outcomeOf(row, made)
-    const changes = written.get(row.n)
+    const changes = [...(written.get(row.n) ?? []), ...(row.update?.said ?? [])]
     outcomes.push({
       ...own,
-      changes: changes && changes.length > 0 ? changes : null,
+      changes: changes.length > 0 ? changes : null,
       made: madeBy(terms.kind, row, own.record_id, beside.get(row.n) ?? []),
       activity_ids:
         row.update && own.record_id !== null

@@ -47,7 +47,12 @@ describe('F68: a dry run writes nothing and keeps nobody waiting', () => {
     expect(tried.body).toMatchObject({ status: 'dry_run_done', counts: { create: 1, update: 1, error: 1 } })
     expect(changedTables(before, await rowsOf(own.organization_id), OWN)).toEqual([])
     expect(await jobs()).toBe(queued)
-    expect(tried.rows[0]?.changes).toEqual([{ field: 'city', before: 'Rome', after: 'Bern' }])
+    expect(tried.rows[0]?.changes).toEqual([
+      { field: 'city', before: 'Rome', after: 'Bern' },
+      { field: 'stage', before: 'New lead', after: 'Closed-Won' },
+      { field: 'account', before: null, after: 'Elm' },
+      { field: 'contact', before: null, after: 'Ana' },
+    ])
     expect(tried.rows[1]?.record).toBeNull()
   })
 

@@ -96,7 +96,11 @@ const RowShape = z
     record: z.object({ kind: Kind, id: Id, name: Text }).nullable(),
     matched_by: Text.describe('By what the record was recognised.'),
     problems: z.array(ProblemOfRow).describe('What is wrong with it, or why it was passed by.'),
-    changes: z.array(z.object({ field: z.string(), before: z.unknown(), after: z.unknown() })),
+    changes: z
+      .array(z.object({ field: z.string(), before: z.unknown(), after: z.unknown() }))
+      .describe(
+        'Of an update. A move is told as `stage` and `pipeline`, a new link as `account` or `contact`, by their names.',
+      ),
   })
   .meta({ id: 'ImportRow' })
 

@@ -37,15 +37,16 @@ export type PreImage = z.infer<typeof PreImage>
 /** A merge, as it is stored. */
 export type StoredMerge = { id: string; primary_id: string; duplicate_id: string; image: PreImage }
 
+/** The same, and whether it was taken back, and when. */
+export type KnownMerge = StoredMerge & { stands: boolean; unmerged_at: Date | null }
+
 /** The merges into a lead, the oldest first: those that stand, and those that were taken back. */
 export const readMergesInto = async (
   { tx, organization_id }: TxCtx,
   primary_id: string,
-): Promise<(StoredMerge & { stands: boolean })[]> => {
-  const rows = await tx<
-    { id: string; primary_id: string; duplicate_id: string; pre_image: unknown; stands: boolean }[]
-  >`
-    select id, primary_id, duplicate_id, pre_image, unmerged_at is null as stands from lead_merges
+): Promise<KnownMerge[]> => {
+  const rows = await tx<(Omit<KnownMerge, 'image'> & { pre_image: unknown })[]>`
+    select id, primary_id, duplicate_id, pre_image, unmerged_at is null as stands, unmerged_at from lead_merges
     where organization_id = ${organization_id} and primary_id = ${primary_id} order by id`
   return rows.map(({ pre_image, ...merge }) => ({ ...merge, image: PreImage.parse(pre_image) }))
 }

@@ -15,6 +15,9 @@ import type { StoredMerge, StoredOrigin } from './lead-merge-images.ts'
 /** What a merge, or somebody who joined during one, laid over the primary's values. */
 export type Layer = { id: string; changes: Change[]; origins: StoredOrigin[] }
 
+/** One that was lifted. */
+export type GoneLayer = Layer & { lifted_at: Date }
+
 /** The layers of a merge itself, and of those who joined. */
 export const layerOfMerge = ({ id, image: { changes, origins } }: StoredMerge): Layer => ({
   id,
@@ -52,14 +55,14 @@ type Course = { with: MergedValues; without: MergedValues; edited: string[] }
  * came later and still stand keep what they brought, and put back what is beneath them now when they are taken apart. What
  * somebody wrote over it stays.
  * @param above merges that came after the layer and stand, the oldest first; what they put back is changed in their images
- * @param gone what was lifted before: nothing of it comes back
+ * @param gone what was lifted while this layer lay over it, and when: nothing of it comes back. Merges know it already
  */
 export const liftLayer = async (
   ctx: TxCtx,
   current: MergedValues,
   layer: Layer,
   above: readonly StoredMerge[],
-  gone: readonly Layer[],
+  gone: readonly GoneLayer[],
 ): Promise<Lifted> => {
   const lifted: Lifted = { values: {}, origins: new Map(), kept: [] }
   const changes = new Map(layer.changes.map((change) => [change.field, change]))
@@ -84,9 +87,9 @@ export const liftLayer = async (
 }
 
 /** What a layer put back, unless that was laid there by one that is gone: then what was beneath that one. */
-const beneathOf = (column: string, value: unknown, id: string, gone: readonly Layer[]): unknown => {
+const beneathOf = (column: string, value: unknown, id: string, gone: readonly GoneLayer[]): unknown => {
   const brought = gone
-    .filter((layer) => layer.id < id)
+    .filter((layer) => layer.id < id && layer.lifted_at > momentOf(id))
     .toReversed()
     .flatMap((layer) =>
       layer.changes.filter(({ field }) => field === column).map((change) => ({ layer, change })),
@@ -94,6 +97,9 @@ const beneathOf = (column: string, value: unknown, id: string, gone: readonly La
     .find(({ change }) => isSame(change.after, value))
   return brought ? beneathOf(column, brought.change.before, brought.layer.id, gone) : value
 }
+
+/** When a layer was laid: its id is a UUIDv7, which begins with the moment. */
+const momentOf = (id: string): Date => new Date(Number.parseInt(id.replaceAll('-', '').slice(0, 12), 16))
 
 /** How a later merge goes without the layer: it puts back what is beneath it then. */
 const passThrough = async (

@@ -12,7 +12,7 @@ import { writeKeys } from './lead-duplicates.ts'
 import { takeSent } from './lead-joining.ts'
 import { type Joining, mergeOf, readJoinings, returnArrivals } from './lead-merge-arrivals.ts'
 import { CUSTOM, valuesOf } from './lead-merge-fields.ts'
-import { readMergesInto, type StoredMerge, writeImage } from './lead-merge-images.ts'
+import { readMergesInto, type KnownMerge, type StoredMerge, writeImage } from './lead-merge-images.ts'
 import { layerOfJoining, layerOfMerge, type Lifted, liftLayer } from './lead-merge-layers.ts'
 import { returnRows } from './lead-moves.ts'
 import { rescoreLeads } from './lead-scoring.ts'
@@ -194,34 +194,37 @@ const takeApart = async (
 const restoreFields = async (
   ctx: TxCtx,
   primary: Opportunity,
-  merge: StoredMerge,
-  {
-    merges,
-    joinings,
-  }: { merges: readonly (StoredMerge & { stands: boolean })[]; joinings: readonly Joining[] },
+  merge: KnownMerge,
+  { merges, joinings }: { merges: readonly KnownMerge[]; joinings: readonly Joining[] },
 ): Promise<{ changes: Change[]; kept: KeptSince[] }> => {
   const { tx, organization_id } = ctx
   const custom = (await readKeptValues(ctx, [primary.id])).get(primary.id)
   const before = valuesOf({ ...primary, custom })
   const now = { ...before }
-  const gone = [
-    ...merges.filter(({ stands }) => !stands).map((one) => layerOfMerge(one)),
-    ...joinings.filter((one) => mergeOf(one, merges)?.stands === false).map((one) => layerOfJoining(one)),
-  ].toSorted((a, b) => (a.id < b.id ? -1 : 1))
-  const layers = [
-    layerOfMerge(merge),
-    ...joinings.filter((one) => mergeOf(one, merges)?.id === merge.id).map((one) => layerOfJoining(one)),
+  const layersOf = (one: KnownMerge) => [
+    layerOfMerge(one),
+    ...joinings
+      .filter((joining) => mergeOf(joining, merges)?.id === one.id)
+      .map((joining) => layerOfJoining(joining)),
   ]
+  const gone = merges
+    .flatMap((one) => {
+      const { unmerged_at } = one
+      if (unmerged_at === null || one.id === merge.id) return []
+      return layersOf(one).map((layer) => ({ ...layer, lifted_at: unmerged_at }))
+    })
+    .toSorted((a, b) => (a.id < b.id ? -1 : 1))
   const above = merges.filter(({ id, stands }) => stands && id > merge.id)
   const origins: Lifted['origins'] = new Map()
   const kept = new Map<string, KeptSince>()
-  for (const layer of layers.toReversed()) {
+  for (const layer of layersOf(merge).toReversed()) {
     const lifted = await liftLayer(
       ctx,
       now,
       layer,
       above.filter(({ id }) => id > layer.id),
-      gone.filter(({ id }) => !layers.some((own) => own.id === id)),
+      // A merge was told when it happened.
+      layer.id === merge.id ? [] : gone,
     )
     Object.assign(now, lifted.values)
     for (const [field, origin] of lifted.origins) origins.set(field, origin)

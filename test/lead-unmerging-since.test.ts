@@ -129,6 +129,20 @@ describe('F31: merges into one lead are taken apart in any order', () => {
   })
 })
 
+test('F31: what somebody wrote stays, also where a lead that was taken out before had brought the same', async () => {
+  const p = await lead('Pia')
+  const a = await lead('Al', { city: 'Aachen', message: 'Hello' })
+  const c = await lead('Cy', { city: 'Celle' })
+  await mergeLeads(api.ctx, p.id, { duplicate_id: a.id })
+  await unmerge(a.id)
+  await updateLead(api.ctx, p.id, { city: 'Aachen', message: 'Hello' })
+  await mergeLeads(api.ctx, p.id, { duplicate_id: c.id, fields: ['city'] })
+  await submit({ contact_name: c.contact_name, email: c.email, message: 'Of Cy' })
+  expect(await get(p.id)).toMatchObject({ city: 'Celle', message: 'Of Cy' })
+  expect((await unmerge(c.id)).kept).toEqual([])
+  expect(await get(p.id)).toMatchObject({ city: 'Aachen', message: 'Hello' })
+})
+
 describe('F31: what came in while two leads were merged goes back with whom it is of', () => {
   test('submissions with the fields that they filled, visits and messages', async () => {
     const p = await lead('Pia', { message: 'What does it cost?' })

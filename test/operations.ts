@@ -112,7 +112,9 @@ export const requestOf = (
       body: JSON.stringify(body),
     }
   const form = new FormData()
-  for (const [name, value] of Object.entries(body)) form.set(name, String(value))
+  // As OpenAPI 3.1 has it: what is no text goes as JSON.
+  for (const [name, value] of Object.entries(body))
+    form.set(name, typeof value === 'string' ? value : JSON.stringify(value))
   form.set('file', isTable(path) ? TABLE : new File(['Offer for 40 seats'], 'offer.txt'))
   return { method, headers, body: form }
 }

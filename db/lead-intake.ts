@@ -27,6 +27,8 @@ export const receiveLead = (ctx: Ctx, input: NewLead, origin: OpportunityOrigin)
       return { lead: await createLead(ctx, ...(await withoutTakenId(ctx, input, origin))), joined: false }
     const [given] = await withoutTakenId(ctx, input, origin)
     const { values: sent } = normaliseFields(given, OpportunityFields.shape, settings.default_country)
+    // An amount is nothing without its currency: unsaid, it is the organization's, whatever the lead's is.
+    if (typeof sent['value_minor'] === 'number') sent['currency'] ??= settings.currency
     const lead = await joinLead(ctx, known.id, sent, origin, known.matched_by)
     return { lead, joined: true, matched_by: known.matched_by }
   })

@@ -87,7 +87,11 @@ const filledBy = (before: Opportunity, sent: Record<string, unknown>): Record<st
       before[field === 'phone_original' && before.phone === null ? 'phone' : (field as keyof Opportunity)]
     return value !== null && (current === null || (Array.isArray(current) && current.length === 0))
   })
-  return Object.fromEntries(sent['message'] ? [...blanks, ['message', sent['message']]] : blanks)
+  const filled = Object.fromEntries(blanks)
+  // An amount brings its currency; a currency alone says nothing of the amount that is there.
+  if (filled['value_minor'] !== undefined && sent['currency']) filled['currency'] = sent['currency']
+  if (sent['message']) filled['message'] = sent['message']
+  return filled
 }
 
 /** What taking a merge apart has to know of somebody who comes during it. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { sealAll, verifyAudit } from '../db/audit.ts'
 import { createSource, openSource } from '../db/intake-sources.ts'
+import { receiveLead } from '../db/lead-intake.ts'
 import { getOpportunity } from '../db/opportunities.ts'
 import { listOpportunities } from '../db/opportunity-list.ts'
 import { createPipeline } from '../db/pipeline-creation.ts'
@@ -171,4 +172,25 @@ test('a phone is read with the country that came with it, and joins the same per
     message: 'Me again',
   })
   expect(await getSubmission(world.ctx, second.submission_id)).toMatchObject({ status: 'joined', lead_id })
+})
+
+test('an amount that fills a blank brings its currency, said or the organization’s own', async () => {
+  const receive = async (email: string, sent: { value_minor?: number; currency?: string }) => {
+    const { lead } = await receiveLead(world.ctx, { email, ...sent }, { door: 'webhook' })
+    return { value_minor: lead.value_minor, currency: lead.currency }
+  }
+  const { currency: own } = await receive('cy@shop.example', {})
+  expect(own).not.toBe('JPY')
+  const yen = { value_minor: 1_000, currency: 'JPY' }
+  expect(await receive('cy@shop.example', yen)).toEqual(yen)
+  // What is there stays, whole.
+  expect(await receive('cy@shop.example', { value_minor: 9_900 })).toEqual(yen)
+  expect(await receive('dee@shop.example', { currency: 'JPY' })).toEqual({
+    value_minor: null,
+    currency: 'JPY',
+  })
+  expect(await receive('dee@shop.example', { value_minor: 9_900 })).toEqual({
+    value_minor: 9_900,
+    currency: own,
+  })
 })

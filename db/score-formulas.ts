@@ -103,6 +103,8 @@ export const updateScoreFormula = (
 ): Promise<ScoreFormula> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
+    // As everywhere, what was sent is read before it is asked which version it was made upon.
+    const wanted = input.definition === undefined ? undefined : await readDefinition(ctx, input.definition)
     const before = await lockScoreFormula(ctx, id)
     if (input.version !== undefined && input.version !== before.version) throw staleVersion(before)
     if (before.status !== 'draft') {
@@ -114,8 +116,7 @@ export const updateScoreFormula = (
       )
     }
     const name = input.name ?? before.name
-    const definition =
-      input.definition === undefined ? before.definition : await readDefinition(ctx, input.definition)
+    const definition = wanted ?? before.definition
     const columns = await stored(ctx, definition)
     const changes: Change[] = [
       { field: 'name', before: before.name, after: name },

@@ -116,9 +116,9 @@ test('a fault of our own is no verdict about the model: the run is tried again',
       key === 'begin'
         ? async (work: never) => {
             if (broken++ === 3)
-              throw Object.assign(new Error('terminating connection due to administrator command'), {
+              throw Object.assign(new Error('sorry, too many clients already'), {
                 name: 'PostgresError',
-                code: '57P01',
+                code: '53300',
               })
             return begin(work)
           }

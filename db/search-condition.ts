@@ -5,6 +5,7 @@ import { filterKinds } from './filter-kinds.ts'
 import type { Fragment } from './filter-operands.ts'
 import type { Filter } from './filters.ts'
 import type { RecordKind } from './records.ts'
+import { phoneDigits, searchText, searchTextOf } from './search-text.ts'
 import { storableText } from './text.ts'
 
 /** More words than `words` narrow nothing down; more records than `ids` are read in the list's order instead. */
@@ -22,50 +23,67 @@ export const searchCondition = async (
   alias: string,
 ): Promise<{ condition: Fragment }> => {
   const { tx } = ctx
-  const words = wordsOf(q)
-  if (words.length === 0) return { condition: tx`true` }
+  const ways = waysOf(q)
+  if (ways.length === 0) return { condition: tx`true` }
   const { search, fields } = filterKinds[kind]
   if ('texts' in search) {
     const texts = search.texts.map((name) => fields[name]?.sql?.(alias) ?? `${alias}.${name}`).join(', ')
-    return { condition: holdsWords(tx, sqlText(tx, `lower(' ' || concat_ws(' ', ${texts}))`), words) }
+    return { condition: holds(tx, sqlText(tx, searchTextOf(`' ' || concat_ws(' ', ${texts})`)), ways) }
   }
-  const looked = holdsWords(tx, sqlText(tx, `${alias}.search_text`), words)
+  const looked = holds(tx, sqlText(tx, `${alias}.search_text`), ways)
   // The index holds what is in use.
   if (asksForArchived(filter)) return { condition: looked }
   // The planner cannot know how common they are; this it takes for every second record.
   const common = { condition: tx`case when ${looked} then true else false end` }
-  if (await isCommon(ctx, kind, words)) return common
-  if (!isIndexed(words)) return { condition: looked }
-  const found = await findRecords(ctx, search.kinds, words, LIMITS.ids / 10)
+  if (await isCommon(ctx, kind, ways)) return common
+  if (!ways.every(isIndexed)) return { condition: looked }
+  const found = await findRecords(ctx, search.kinds, ways, LIMITS.ids / 10)
   const ids = [...new Set(found.map(({ id }) => id))]
   if (ids.length >= LIMITS.ids) return common
   return { condition: tx`${sqlText(tx, `${alias}.id`)} = any(${ids}::uuid[])` }
 }
 
-/** The words of a search, in small letters. */
+/** The words of a search, as they are searched. */
 export const wordsOf = (q: string | undefined): string[] =>
-  storableText(q ?? '')
-    .toLowerCase()
+  searchText(storableText(q ?? ''))
     .split(/\s+/)
     .filter((word) => word !== '')
     .slice(0, LIMITS.words)
 
+/** What a record may hold to be found: the words of a search, or its digits where it is a telephone number. */
+export const waysOf = (q: string | undefined): string[][] => {
+  const words = wordsOf(q)
+  const digits = phoneDigits(q ?? '')
+  const ways = digits === undefined || words.join(' ') === digits ? [words] : [words, [digits]]
+  return ways.filter((way) => way.length > 0)
+}
+
 /** Whether the trigram index can find any of these words. */
 const isIndexed = (words: string[]): boolean => words.some((word) => /[\p{L}\p{N}]{3}/u.test(word))
 
-/** Records that hold every word, the most alike first; at most ten times `at_most` of a table, and more than that of none. */
+/**
+ * Records that hold every word of one of these ways, the most alike first; of each at most ten times `at_most` of a table,
+ * and more than that of none.
+ */
 export const findRecords = async (
   { tx, organization_id }: TxCtx,
   kinds: readonly RecordKind[],
-  words: string[],
+  ways: readonly string[][],
   at_most: number,
 ): Promise<{ kind: RecordKind; id: string; likeness: number }[]> => {
+  const each = ways.map(
+    (words) =>
+      tx`select * from finder.search_records(${organization_id}, ${kinds as string[]}, ${words}, ${at_most})`,
+  )
   const rows = await tx<{ kind: RecordKind; id: string; likeness: number }[]>`
     select kind, id, max(likeness) as likeness
-    from finder.search_records(${organization_id}, ${kinds as string[]}, ${words}, ${at_most})
+    from (${each.reduce((all, next) => tx`${all} union all ${next}`)}) as found
     group by kind, id order by likeness desc, id desc`
   return [...rows]
 }
+
+const holds = (tx: TxCtx['tx'], text: Fragment, ways: readonly string[][]): Fragment =>
+  ways.map((words) => tx`(${holdsWords(tx, text, words)})`).reduce((all, next) => tx`(${all} or ${next})`)
 
 /** A word of three letters and more may stand inside another, a shorter one begins one. */
 const holdsWords = (tx: TxCtx['tx'], text: Fragment, words: string[]): Fragment =>
@@ -80,13 +98,13 @@ const holdsWords = (tx: TxCtx['tx'], text: Fragment, words: string[]): Fragment 
 const isCommon = async (
   { tx, organization_id }: TxCtx,
   kind: FilterKind,
-  words: string[],
+  ways: readonly string[][],
 ): Promise<boolean> => {
   const { table, rows } = filterKinds[kind]
   const [row] = await tx<{ count: number }[]>`
     select count(*)::int as count from (
       select r.search_text from ${sqlText(tx, `${table} r`)} where r.organization_id = ${organization_id}
         and (${sqlText(tx, rows.map((of) => of('r')).join(' or '))}) order by r.id desc limit ${LIMITS.newest}) as newest
-    where ${holdsWords(tx, sqlText(tx, 'newest.search_text'), words)}`
+    where ${holds(tx, sqlText(tx, 'newest.search_text'), ways)}`
   return (row?.count ?? 0) >= LIMITS.common
 }

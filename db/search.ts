@@ -2,7 +2,7 @@ import { getDomain } from 'tldts'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { normalisePhone } from './lead-fields.ts'
 import { recordKinds, tableOf, type RecordKind } from './records.ts'
-import { findRecords, wordsOf } from './search-condition.ts'
+import { findRecords, waysOf } from './search-condition.ts'
 import { readSettings } from './settings.ts'
 
 /** A record that was found: what people know it by, and how alike it is, 1 being the address or number itself. */
@@ -25,12 +25,13 @@ export const search = (
   { q, kinds = recordKinds, limit }: { q: string; kinds?: readonly RecordKind[] | undefined; limit: number },
 ): Promise<SearchResult[]> =>
   inTx(ctx, async (ctx) => {
-    const words = wordsOf(q).filter((word) => /[\p{L}\p{N}]/u.test(word))
+    const ways = waysOf(q).map((way) => way.filter((word) => /[\p{L}\p{N}]/u.test(word)))
+    const [words = []] = ways
     if (kinds.length === 0) return []
     if (words.length === 0) return describe(ctx, q.trim() === '' ? await newest(ctx, kinds, limit) : [])
     const address = await addressIn(ctx, q.trim().toLowerCase())
     const exact = address ? await findExact(ctx, address, kinds, limit) : []
-    const sought = address?.kind === 'phone' ? [address.value] : words
+    const sought = address?.kind === 'phone' ? [[address.value], ...ways] : ways
     const alike = exact.length < limit ? await findRecords(ctx, kinds, sought, limit) : []
     if (exact.length + alike.length === 0 && !address)
       return describe(ctx, await findMisspelt(ctx, kinds, words, limit))

@@ -13,6 +13,7 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core'
 import { NAME_KEY } from '../name-keys.ts'
+import { searchColumn } from '../search-text.ts'
 import { at, stamps, tenant } from './columns.ts'
 import { opportunities } from './record.ts'
 
@@ -45,9 +46,7 @@ export const accounts = pgTable(
     source: text(),
     external_id: text(),
     archived_at: at('archived_at'),
-    search_text: text().generatedAlwaysAs(
-      sql`lower(' ' || name || ' ' || coalesce(domain, '') || ' ' || coalesce(website, '') || ' ' || coalesce(phone, ''))`,
-    ),
+    search_text: text().generatedAlwaysAs(sql.raw(searchColumn('name', 'domain', 'website', 'phone'))),
     /** What it is found by when somebody writes its name. */
     name_key: text().generatedAlwaysAs(sql.raw(NAME_KEY)),
     ...stamps,
@@ -94,9 +93,7 @@ export const contacts = pgTable(
     source: text(),
     external_id: text(),
     archived_at: at('archived_at'),
-    search_text: text().generatedAlwaysAs(
-      sql`lower(' ' || name || ' ' || coalesce(email, '') || ' ' || coalesce(phone, ''))`,
-    ),
+    search_text: text().generatedAlwaysAs(sql.raw(searchColumn('name', 'email', 'phone'))),
     /** What the person is found by when somebody writes the name. */
     name_key: text().generatedAlwaysAs(sql.raw(NAME_KEY)),
     ...stamps,

@@ -16,6 +16,7 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core'
+import { searchColumn } from '../search-text.ts'
 import { at, stamps, tenant } from './columns.ts'
 
 export const settings = pgTable('settings', {
@@ -162,7 +163,7 @@ export const opportunities = pgTable(
     agents_paused: boolean().notNull().default(false),
     archived_at: at('archived_at'),
     search_text: text().generatedAlwaysAs(
-      sql`lower(' ' || name || ' ' || coalesce(contact_name, '') || ' ' || coalesce(company_name, '') || ' ' || coalesce(email, '') || ' ' || coalesce(phone, '') || ' ' || coalesce(website, ''))`,
+      sql.raw(searchColumn('name', 'contact_name', 'company_name', 'email', 'phone', 'website')),
     ),
     ...stamps,
   },

@@ -1,0 +1,9 @@
+ALTER TABLE "opportunities" drop column "search_text";--> statement-breakpoint
+ALTER TABLE "opportunities" ADD COLUMN "search_text" text GENERATED ALWAYS AS (replace(replace(replace(translate(lower(regexp_replace(normalize(' ' || name || ' ' || coalesce(contact_name, '') || ' ' || coalesce(company_name, '') || ' ' || coalesce(email, '') || ' ' || coalesce(phone, regexp_replace(phone_original, '[^0-9]', '', 'g'), '') || ' ' || coalesce(website, ''), NFKD), '[\u0300-\u036f]+', '', 'g')), 'øłđðıς', 'olddiσ'), 'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe')) STORED;--> statement-breakpoint
+ALTER TABLE "accounts" drop column "search_text";--> statement-breakpoint
+ALTER TABLE "accounts" ADD COLUMN "search_text" text GENERATED ALWAYS AS (replace(replace(replace(translate(lower(regexp_replace(normalize(' ' || name || ' ' || coalesce(domain, '') || ' ' || coalesce(website, '') || ' ' || coalesce(phone, regexp_replace(phone_original, '[^0-9]', '', 'g'), ''), NFKD), '[\u0300-\u036f]+', '', 'g')), 'øłđðıς', 'olddiσ'), 'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe')) STORED;--> statement-breakpoint
+ALTER TABLE "contacts" drop column "search_text";--> statement-breakpoint
+ALTER TABLE "contacts" ADD COLUMN "search_text" text GENERATED ALWAYS AS (replace(replace(replace(translate(lower(regexp_replace(normalize(' ' || name || ' ' || coalesce(email, '') || ' ' || coalesce(phone, regexp_replace(phone_original, '[^0-9]', '', 'g'), ''), NFKD), '[\u0300-\u036f]+', '', 'g')), 'øłđðıς', 'olddiσ'), 'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe')) STORED;--> statement-breakpoint
+CREATE INDEX opportunities_search ON opportunities USING gin (organization_id, search_text gin_trgm_ops) WHERE archived_at IS NULL;--> statement-breakpoint
+CREATE INDEX accounts_search ON accounts USING gin (organization_id, search_text gin_trgm_ops) WHERE archived_at IS NULL;--> statement-breakpoint
+CREATE INDEX contacts_search ON contacts USING gin (organization_id, search_text gin_trgm_ops) WHERE archived_at IS NULL;

@@ -112,7 +112,8 @@ const refuseUnwieldy = (bytes: Uint8Array): void => {
   }
 }
 
-const endOfString = (bytes: Uint8Array, from: number): number => {
+/** Where a string of JSON ends that begins at `from`, behind its quote. */
+export const endOfString = (bytes: Uint8Array, from: number): number => {
   let at = from
   while (at < bytes.length && bytes[at] !== QUOTE) at += bytes[at] === BACKSLASH ? 2 : 1
   return at

@@ -32,7 +32,7 @@ export const receiveTouch = async (
     allowed = allowOrigin(source, request)
     const raw = await readBody(request, TOUCH_LIMIT)
     requireSignature(source, request, raw)
-    const sent = await readPayload(raw, request.headers.get('content-type') ?? '', VISIT)
+    const sent = readPayload(raw, request.headers.get('content-type') ?? '', VISIT)
     const refusal = whyNotKept(sent, request) ?? (await keep(db, source, sent))
     return Response.json(
       { recorded: refusal === undefined, ...(refusal ? { reason: refusal } : {}) },

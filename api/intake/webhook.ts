@@ -45,7 +45,7 @@ export const receiveWebhook = async (
     const raw = await readBody(request)
     requireSignature(source, request, raw)
     const content_type = request.headers.get('content-type') ?? ''
-    const payload = await readPayload(raw, content_type)
+    const payload = readPayload(raw, content_type)
     const delivery_id = deliveryId(request)
     const stored = await storeSubmission(db, source, { delivery_id, content_type, raw, payload })
     if (stored.rejected) {

@@ -1,7 +1,7 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createTestDatabase, testSecret } from './database.ts'
@@ -41,7 +41,7 @@ export type Product = {
 export const startProduct = async (environment: Record<string, string> = {}): Promise<Product> => {
   const database = await createTestDatabase()
   const folder = mkdtempSync(path.join(tmpdir(), 'leadhand-product-'))
-  const port = await freePort()
+  const port = await ownPort()
   const url = `http://127.0.0.1:${port}`
   const access = {
     api_key: `key-${randomBytes(16).toString('hex')}`,
@@ -138,11 +138,22 @@ export const startProduct = async (environment: Record<string, string> = {}): Pr
 const residentBytes = (pid: number | undefined): number =>
   Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })) * 1024
 
-const freePort = (): Promise<number> =>
+/** Below the ports that the system lends: there somebody else would be given that of a product while it is dead. */
+const PORTS = { from: 20_000, to: 32_000 }
+const given = new Set<number>()
+
+const ownPort = async (): Promise<number> => {
+  for (;;) {
+    const port = randomInt(PORTS.from, PORTS.to)
+    if (given.has(port)) continue
+    given.add(port)
+    if (await isFree(port)) return port
+  }
+}
+
+const isFree = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
     const server = createServer()
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
   })

@@ -1,16 +1,17 @@
 import { z } from 'zod'
 import { Anything, Id, OriginShape, Text, Time, WarningShape } from './shapes.ts'
 
-/** What an account or contact amounts to. */
+/** What an account or contact amounts to, as far as whoever asks may read it. */
 const SummaryShape = z
   .object({
-    open_deals: z.int(),
+    open_deals: z.int().optional().describe('This and their values: for whoever has `leads:read`.'),
     open_deal_values: z
       .array(z.object({ currency: z.string(), deals: z.int(), value_minor: z.int() }))
+      .optional()
       .describe('What the open deals are worth, per currency, in minor units.'),
-    contacts: z.int().optional().describe('People of an account.'),
-    accounts: z.int().optional().describe('Companies of a contact.'),
-    open_tasks: z.int(),
+    contacts: z.int().optional().describe('People of an account, for whoever has `contacts:read`.'),
+    accounts: z.int().optional().describe('Companies of a contact, for whoever has `accounts:read`.'),
+    open_tasks: z.int().optional().describe('For whoever has `tasks:read`.'),
     last_activity_at: Time.nullable(),
   })
   .meta({ id: 'RecordSummary' })

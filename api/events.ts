@@ -1,7 +1,8 @@
 import type { Event } from '../db/activity-events.ts'
 import { startOf } from './event-feed.ts'
-import { ctxOf, requirePermission, type Principal } from './principal.ts'
+import { requirePermission, type Principal } from './principal.ts'
 import { Problem } from './problem.ts'
+import { ctxOf } from './record-permissions.ts'
 import type { Parts } from './route.ts'
 
 /** Times of a stream. */

@@ -1,7 +1,7 @@
 import { hashToken } from '../db/keys.ts'
 import type { Editor } from '../db/authorship.ts'
 import type { Database } from '../db/client.ts'
-import type { Actor, Ctx } from '../db/context.ts'
+import type { Actor } from '../db/context.ts'
 import { membershipsOf, resolveApiKey, touchApiKey, type Role } from '../db/identity.ts'
 import { log } from '../log.ts'
 import { explained, trustedOrigins, type Auth } from './auth.ts'
@@ -60,13 +60,6 @@ export const createAuthenticate = (parts: { db: Database; auth: Auth; app_url: s
   }
   return Object.assign(authenticate, { forget: () => known.clear() })
 }
-
-/** The context in which a principal acts. */
-export const ctxOf = (db: Database, principal: Principal): Ctx => ({
-  db,
-  organization_id: principal.organization_id,
-  actor: principal.actor,
-})
 
 /** Whom a principal edits what people wrote as. */
 export const editorOf = ({ user_id, role }: Principal): Editor => ({

@@ -1,5 +1,8 @@
 import type { BulkKind } from '../db/bulk-kinds.ts'
+import type { Database } from '../db/client.ts'
+import type { Ctx } from '../db/context.ts'
 import { type Filter, linksOf } from '../db/filters.ts'
+import type { Reading } from '../db/reading.ts'
 import { type RecordKind, recordKinds } from '../db/records.ts'
 import type { Permission } from './permissions.ts'
 import { type Principal, requirePermission } from './principal.ts'
@@ -41,15 +44,48 @@ export const requireLinks = (principal: Principal, filter: Filter | undefined): 
   }
 }
 
-/** @throws {Problem} 403 `permission_missing` when a body names records to be linked that the principal may not read */
+/**
+ * What is linked to a record, or written about it, is by whoever may read that record.
+ * @throws {Problem} 403 `permission_missing` when a body names records that the principal may not read
+ */
 export const requireLinked = (principal: Principal, body: unknown): void => {
   const named = (body ?? {}) as Record<string, unknown>
+  const about = [
+    named['subject_kind'],
+    ...[named['subject'] ?? [], named['subjects'] ?? []].flat().map(kindOf),
+  ]
+  for (const kind of about) if (isRecordKind(kind)) requirePermission(principal, recordPermissions[kind].read)
   for (const kind of ['contact', 'account'] as const) {
     const ids = [named[`${kind}_ids`] ?? [], named[`${kind}_id`] ?? []].flat()
     if (ids.length > 0) requirePermission(principal, recordPermissions[kind].read)
   }
 }
 
-/** The kinds of record that a principal may read. */
-export const readableKinds = ({ permissions }: Principal): RecordKind[] =>
-  recordKinds.filter((kind) => permissions.includes(recordPermissions[kind].read))
+const kindOf = (subject: unknown): unknown =>
+  typeof subject === 'object' && subject !== null && 'kind' in subject ? subject.kind : undefined
+
+const isRecordKind = (kind: unknown): kind is RecordKind => recordKinds.some((one) => one === kind)
+
+/** @throws {Problem} 403 `permission_missing` when there are kinds of record that the principal may not read */
+export const requireEveryKind = (principal: Principal): void => {
+  for (const kind of recordKinds) requirePermission(principal, recordPermissions[kind].read)
+}
+
+/** The context in which a principal acts: what hangs on records of kinds that it may not read is not there for it. */
+export const ctxOf = (db: Database, principal: Principal): Ctx => ({
+  db,
+  organization_id: principal.organization_id,
+  actor: principal.actor,
+  reading: readingOf(principal),
+})
+
+/** Nothing for whoever may read every kind, so that their lists have no condition more. */
+const readingOf = ({ permissions }: Principal): Reading | undefined => {
+  const takes = { ...recordPermissions, task: bulkPermissions.task }
+  const hidden = Object.entries(takes)
+    .filter(([, { read }]) => !permissions.includes(read))
+    .map(([kind, { read }]) => [kind, read] as const)
+  if (hidden.length === 0) return undefined
+  const kinds = recordKinds.filter((kind) => permissions.includes(recordPermissions[kind].read))
+  return { kinds, hidden: Object.fromEntries(hidden) }
+}

@@ -8,6 +8,7 @@ import { inTx, sendStatement, type Actor, type Ctx, type TxCtx } from './context
 import { touchDeals } from './deal-risk.ts'
 import { notFound } from './errors.ts'
 import { page, type Page } from './page.ts'
+import { aboutActivity, readingCondition, requireReading } from './reading.ts'
 import { storableJson } from './text.ts'
 
 /** What an activity or approval is about. */
@@ -247,7 +248,7 @@ export const listActivities = (ctx: Ctx, filter: ActivitiesFilter): Promise<Page
                   and s.subject_id = ${subject.id}`
             : tx`activities a where a.organization_id = ${organization_id}`
         }
-          and ${occurred}
+          and ${occurred} and ${readingCondition(ctx, aboutActivity, 'a')}
           ${filter.cursor ? tx`and ${id} < ${filter.cursor}` : tx``}
           ${filter.actor ? tx`and ${walked}.actor_kind in ${tx(ACTOR_KINDS[filter.actor])}` : tx``}
           ${filter.actor_id ? tx`and a.actor_id = ${filter.actor_id}` : tx``}
@@ -269,7 +270,9 @@ export const getActivity = (ctx: Ctx, id: string): Promise<Activity> =>
       select ${activityColumns(tx)} from activities a
       where a.organization_id = ${organization_id} and a.id = ${id}`
     if (!row) throw notFound('activity', id)
-    return toActivity(row)
+    const activity = toActivity(row)
+    requireReading(ctx, activity.subjects)
+    return activity
   })
 
 /** What people and agents work on. */

@@ -13,6 +13,7 @@ import { inTx, type Ctx } from './context.ts'
 import { invalid } from './errors.ts'
 import { listRecords, type ListQuery } from './listing.ts'
 import type { Page } from './page.ts'
+import { requireReading } from './reading.ts'
 
 export type ListActivities = Omit<ListQuery, 'limit'> &
   Omit<ActivitiesFilter, 'subject'> & { subject_kind?: string | undefined; subject_id?: string | undefined }
@@ -22,10 +23,11 @@ export type ListActivities = Omit<ListQuery, 'limit'> &
  * it is read as a timeline is, along the index of its subject.
  * @throws {DomainError} what listing refuses, `invalid_cursor`
  */
-export const findActivities = (
+export const findActivities = async (
   ctx: Ctx,
   { filter, sort, q, subject_kind, subject_id, ...query }: ListActivities,
 ): Promise<Page<Activity>> => {
+  if (subject_kind) requireReading(ctx, [{ kind: subject_kind }])
   if (filter || sort || q || (subject_kind && !subject_id))
     return findAmong(ctx, { filter, sort, q, subject_kind, subject_id, ...query })
   if (query.cursor !== undefined && !UUID.test(query.cursor))

@@ -1,5 +1,6 @@
 import type { TransactionSql } from 'postgres'
 import type { Database } from './client.ts'
+import type { Reading } from './reading.ts'
 import type { Together } from './together.ts'
 import { transact } from './transaction.ts'
 
@@ -37,6 +38,8 @@ export type Ctx = {
   readonly approval_id?: string
   readonly lease?: Lease
   readonly recording?: Recording
+  /** What whoever asks may read; absent: everything. */
+  readonly reading?: Reading | undefined
   /** The open transaction, when there is one. */
   readonly tx?: TransactionSql
   readonly unanswered?: Promise<unknown>[]
@@ -157,6 +160,7 @@ export const recordingOf = async <T>(
 export const asSystem = <C extends Ctx>(ctx: C, job: string): C => ({
   ...ctx,
   actor: { kind: 'system', id: job, name: job },
+  reading: undefined,
 })
 
 /** A context of an organization for a job of the system. */

@@ -4,6 +4,7 @@ import { getFile, recordFileActivity, type FileOnRecord } from './files.ts'
 import { keepQuoted, summariseText, type SaidSummary } from './file-summary.ts'
 import { findInstruction } from './lead-injection.ts'
 import { enqueue } from './queue.ts'
+import { requireReading } from './reading.ts'
 import { clip, visibleText } from './text.ts'
 
 /** What reading a file came to: its pages (one where there are none), or why not. */
@@ -119,10 +120,13 @@ const NO_TEXT = 'There is no text in it; it may be made of pictures.'
  */
 export const getFileText = (ctx: Ctx, id: string): Promise<FileText> =>
   inTx(ctx, async ({ tx, organization_id }) => {
-    const [row] = await tx<(Omit<FileText, 'pages'> & { extracted_text: string | null })[]>`
-      select text_status, text_error, extracted_text from files
+    const [row] = await tx<
+      (Omit<FileText, 'pages'> & { subject_kind: string; extracted_text: string | null })[]
+    >`
+      select subject_kind, text_status, text_error, extracted_text from files
       where organization_id = ${organization_id} and id = ${id}`
     if (!row) throw notFound('file', id)
-    const { extracted_text, ...status } = row
+    const { subject_kind, extracted_text, ...status } = row
+    requireReading(ctx, [{ kind: subject_kind }])
     return { ...status, pages: extracted_text === null ? [] : extracted_text.split(PAGE_BREAK) }
   })

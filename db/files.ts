@@ -8,6 +8,7 @@ import type { FileSummary } from './file-summary.ts'
 import { listRecords, type ListQuery } from './listing.ts'
 import type { Page } from './page.ts'
 import { enqueue } from './queue.ts'
+import { requireReading } from './reading.ts'
 import { requireRecord, type RecordRef } from './records.ts'
 import { readBytes, storeBytes } from './stored-bytes.ts'
 
@@ -95,6 +96,7 @@ export const getFile = (ctx: Ctx, id: string): Promise<FileOnRecord> =>
     const [file] = await tx<FileOnRecord[]>`
       select ${fileColumns(tx)} from files f where f.organization_id = ${organization_id} and f.id = ${id}`
     if (!file) throw notFound('file', id)
+    requireReading(ctx, [file.subject])
     return file
   })
 
@@ -106,11 +108,12 @@ const CONTENT = { table: 'file_chunks', owner: 'file_id' } as const
 export type ListFiles = ListQuery & { subject_kind?: string | undefined; subject_id?: string | undefined }
 
 /** Files, newest first unless sorted; deleted ones only where the filter asks for them. */
-export const listFiles = (
+export const listFiles = async (
   ctx: Ctx,
   { subject_kind, subject_id, ...query }: ListFiles,
-): Promise<Page<FileOnRecord>> =>
-  listRecords<FileOnRecord>(
+): Promise<Page<FileOnRecord>> => {
+  if (subject_kind) requireReading(ctx, [{ kind: subject_kind }])
+  return listRecords<FileOnRecord>(
     ctx,
     {
       kind: 'file',
@@ -122,6 +125,7 @@ export const listFiles = (
     },
     query,
   )
+}
 
 /** The purpose of the approval by which what a file says is proposed for its record. */
 export const filePurpose = (id: string): string => `file:${id}`

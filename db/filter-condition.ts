@@ -10,6 +10,7 @@ import {
 import { filterKinds } from './filter-kinds.ts'
 import { conditionOnDays, speaksOfDays } from './filter-days.ts'
 import { operandOf, positiveCondition, valueTypes, type Fragment } from './filter-operands.ts'
+import { readingCondition, type Reading } from './reading.ts'
 import {
   comparisonsOf,
   innerFilter,
@@ -29,6 +30,8 @@ export type FilterScope = {
   fieldsOf: (kind: FilterKind) => FilterFields
   /** The member who asks, or for whom an agent or key does. */
   me?: string | undefined
+  /** What whoever asks may read; absent: everything. */
+  reading?: Reading | undefined
 }
 
 /** More would be asked of the database than of the person who reads it. */
@@ -45,16 +48,21 @@ export const filterCondition = (
   pointer = '/filter',
 ): Fragment => condition({ ...scope, alias, links_deep: 0 }, filter, pointer)
 
-/** The rows of a table that are records of a kind. What is archived is among them only when the filter says so. */
+/**
+ * The rows of a table that are records of a kind, of those that whoever asks may read. What is archived is among them only
+ * when the filter says so.
+ */
 export const kindCondition = (
-  { tx, kind }: Pick<FilterScope, 'tx' | 'kind'>,
+  scope: Pick<FilterScope, 'tx' | 'organization_id' | 'kind' | 'reading'>,
   filter: Filter | undefined,
   alias: string,
 ): { rows: Fragment[]; live: Fragment } => {
-  const { rows, archives } = filterKinds[kind]
+  const { tx, kind, reading } = scope
+  const { rows, archives, about } = filterKinds[kind]
+  const live = archives && !asksForArchived(filter) ? sqlText(tx, `${alias}.archived_at is null`) : tx`true`
   return {
     rows: rows.map((row) => sqlText(tx, row(alias))),
-    live: archives && !asksForArchived(filter) ? sqlText(tx, `${alias}.archived_at is null`) : tx`true`,
+    live: reading && about ? tx`${live} and ${readingCondition(scope, about, alias)}` : live,
   }
 }
 
@@ -144,7 +152,7 @@ const linked = (at: Place, filter: LinkedFilter, pointer: string): Fragment => {
   const { table, alias: letter } = filterKinds[link.kind]
   const b = `${letter}${at.links_deep + 1}`
   const inner = innerFilter(filter)
-  const { rows, live } = kindCondition({ tx, kind: link.kind }, inner, b)
+  const { rows, live } = kindCondition({ ...at, kind: link.kind }, inner, b)
   const word = filter.some === undefined ? 'none' : 'some'
   const named = new Set(inner ? comparisonsOf(inner).map(({ field }) => field) : [])
   const wanted = tx`(${rows.reduce((all, next) => tx`${all} or ${next}`)}) and ${live}

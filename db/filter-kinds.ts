@@ -13,6 +13,7 @@ import {
   type FilterFields,
   type FilterKind,
 } from './filter-fields.ts'
+import { aboutActivity, type About } from './reading.ts'
 import type { RecordKind } from './records.ts'
 
 /** How two records hang together: `through` is what stands between them, `via` the last of it, `on` joins. `a` is the outer, `b` the inner alias. */
@@ -36,6 +37,8 @@ type KindOfRecord = {
   /** Rows can be archived; a list shows those only when its filter asks. */
   archives: boolean
   links: Record<string, Link>
+  /** Where it says which records it is about: it is read by whoever may read those. */
+  about?: About
   custom: readonly RecordKind[]
   /** What a search looks through: the trigram index of these kinds, or these fields one after another. */
   search: { kinds: readonly RecordKind[] } | { texts: readonly string[] }
@@ -197,18 +200,34 @@ export const filterKinds: Record<FilterKind, KindOfRecord> = {
     table: 'tasks',
     alias: 't',
     fields: taskFields,
+    about: { table: 'task_subjects', id: 'task_id' },
     search: { texts: ['title', 'description'] },
   },
-  note: { ...plain, table: 'notes', alias: 'n', fields: noteFields, search: { texts: ['body'] } },
+  note: {
+    ...plain,
+    table: 'notes',
+    alias: 'n',
+    fields: noteFields,
+    about: { column: 'subject_kind' },
+    search: { texts: ['body'] },
+  },
   activity: {
     ...plain,
     table: 'activities',
     alias: 'y',
     archives: false,
     fields: activityFields,
+    about: aboutActivity,
     search: { texts: ['actor_name', 'reason'] },
   },
-  file: { ...plain, table: 'files', alias: 'f', fields: fileFields, search: { texts: ['name'] } },
+  file: {
+    ...plain,
+    table: 'files',
+    alias: 'f',
+    fields: fileFields,
+    about: { column: 'subject_kind' },
+    search: { texts: ['name'] },
+  },
   submission: {
     ...plain,
     table: 'submissions',

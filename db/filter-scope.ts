@@ -27,6 +27,7 @@ export const filterScope = async (
     organization_id: ctx.organization_id,
     kind,
     me,
+    reading: ctx.reading,
     fieldsOf: (kind) => {
       const fields = known.get(kind) ?? { ...filterKinds[kind].fields, ...ownFields(kind, custom) }
       known.set(kind, fields)

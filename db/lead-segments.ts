@@ -40,7 +40,8 @@ export const segmentLeads = async (
   const segmentsOf = new Map<string, Set<string>>()
   const unreadable = new Map<string, string>()
   if (leads.length === 0 || segments.length === 0) return { segmentsOf, unreadable }
-  const scope = await filterScope(ctx, 'lead')
+  // What a segment holds does not depend on who asks.
+  const scope = await filterScope({ ...ctx, reading: undefined }, 'lead')
   const conditions = segments.flatMap(({ key, filter, me }): { key: string; sql: Fragment }[] => {
     try {
       return [{ key, sql: filterCondition({ ...scope, me }, filter) }]

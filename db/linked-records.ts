@@ -7,6 +7,7 @@ import type { Link } from './link-rows.ts'
 import { listRecords, type ListQuery, type ListSource } from './listing.ts'
 import { type Opportunity, selectOpportunity } from './opportunities.ts'
 import type { Page } from './page.ts'
+import { mayRead } from './reading.ts'
 import type { RecordKind, RecordRef } from './records.ts'
 import { lastActivityAt } from './timeline.ts'
 
@@ -51,18 +52,21 @@ export const listLinkedDeals = (
 
 /** What an account or contact amounts to. */
 export type RecordSummary = {
-  open_deals: number
+  open_deals?: number
   /** What the open deals are worth, per currency. */
-  open_deal_values: { currency: string; deals: number; value_minor: number }[]
+  open_deal_values?: { currency: string; deals: number; value_minor: number }[]
   /** Of an account: its people. */
   contacts?: number
   /** Of a contact: its companies. */
   accounts?: number
-  open_tasks: number
+  open_tasks?: number
   last_activity_at: Date | null
 }
 
-/** Counts of what is linked with an account or contact and not archived; values in minor units. */
+/**
+ * Counts of what is linked with an account or contact and not archived, where whoever asks may read it; values in minor
+ * units.
+ */
 export const summariseRecord = (
   ctx: Ctx,
   record: { kind: 'account' | 'contact'; id: string },
@@ -73,7 +77,7 @@ export const summariseRecord = (
     const own = `${kind}_id`
     const other = kind === 'account' ? 'contact' : 'account'
     const [values, counts, last_activity_at] = await Promise.all([
-      tx<RecordSummary['open_deal_values']>`
+      tx<NonNullable<RecordSummary['open_deal_values']>>`
         select o.currency, count(*)::int as deals, coalesce(sum(o.value_minor), 0)::float8 as value_minor
         from ${tx(`opportunity_${kind}s`)} l
         join opportunities o on o.organization_id = l.organization_id and o.id = l.opportunity_id
@@ -94,10 +98,12 @@ export const summariseRecord = (
     ])
     const { linked = 0, open_tasks = 0 } = counts[0] ?? {}
     return {
-      open_deals: values.reduce((sum, { deals }) => sum + deals, 0),
-      open_deal_values: [...values],
-      [other === 'contact' ? 'contacts' : 'accounts']: linked,
-      open_tasks,
+      ...(mayRead(ctx, 'deal') && {
+        open_deals: values.reduce((sum, { deals }) => sum + deals, 0),
+        open_deal_values: [...values],
+      }),
+      ...(mayRead(ctx, other) && { [other === 'contact' ? 'contacts' : 'accounts']: linked }),
+      ...(mayRead(ctx, 'task') && { open_tasks }),
       last_activity_at,
     }
   })

@@ -7,6 +7,7 @@ import { notFound, staleVersion } from './errors.ts'
 import { Lines } from './lead-fields.ts'
 import { listRecords, type ListQuery } from './listing.ts'
 import type { Page } from './page.ts'
+import { requireReading } from './reading.ts'
 import { RecordRef, requireRecord } from './records.ts'
 import { clip } from './text.ts'
 
@@ -112,8 +113,12 @@ export const lockNote = (ctx: Ctx, id: string): Promise<Note> => readNote(ctx, i
 export type ListNotes = ListQuery & { subject_kind?: string | undefined; subject_id?: string | undefined }
 
 /** Notes, newest first unless sorted; deleted ones only where the filter asks for them. */
-export const listNotes = (ctx: Ctx, { subject_kind, subject_id, ...query }: ListNotes): Promise<Page<Note>> =>
-  listRecords<Note>(
+export const listNotes = async (
+  ctx: Ctx,
+  { subject_kind, subject_id, ...query }: ListNotes,
+): Promise<Page<Note>> => {
+  if (subject_kind) requireReading(ctx, [{ kind: subject_kind }])
+  return listRecords<Note>(
     ctx,
     {
       kind: 'note',
@@ -125,6 +130,7 @@ export const listNotes = (ctx: Ctx, { subject_kind, subject_id, ...query }: List
     },
     query,
   )
+}
 
 const setArchived = (ctx: Ctx, id: string, archived: boolean, editor: Editor | undefined): Promise<void> =>
   inTx(ctx, async (ctx) => {
@@ -165,6 +171,7 @@ const readNote = (ctx: Ctx, id: string, lock: boolean): Promise<Note> =>
       select ${noteColumns(tx)} from notes n where n.organization_id = ${organization_id} and n.id = ${id}
       ${lock ? tx`for update` : tx``}`
     if (!note) throw notFound('note', id)
+    requireReading(ctx, [note.subject])
     return note
   })
 

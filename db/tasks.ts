@@ -7,6 +7,7 @@ import { comparisonsOf, type Filter } from './filters.ts'
 import { Line, Lines } from './lead-fields.ts'
 import { listRecords, type ListQuery } from './listing.ts'
 import type { Page } from './page.ts'
+import { requireReading } from './reading.ts'
 import { distinctSubjects, RecordRefs, requireRecords } from './records.ts'
 import { Assignee, requireAssignee, wakeAssignee } from './task-assignees.ts'
 import { Recurrence, startSeries } from './task-recurrence.ts'
@@ -211,9 +212,10 @@ export type ListTasks = ListQuery & {
 }
 
 /** Tasks, newest first unless sorted; closed and archived ones only where they are asked for. */
-export const listTasks = (ctx: Ctx, query: ListTasks): Promise<Page<Task>> => {
+export const listTasks = async (ctx: Ctx, query: ListTasks): Promise<Page<Task>> => {
   const { status = speaksOfState(query.filter) ? 'any' : 'open', priority, overdue } = query
   const { assignee_kind, assignee_id, subject_kind, subject_id, due_from, due_to } = query
+  if (subject_kind) requireReading(ctx, [{ kind: subject_kind }])
   return listRecords<Task>(
     ctx,
     {
@@ -256,6 +258,7 @@ const readTask = (ctx: Ctx, id: string, lock: boolean): Promise<Task> =>
       select ${taskColumns(tx)} from tasks t where t.organization_id = ${organization_id} and t.id = ${id}
       ${lock ? tx`for update of t` : tx``}`
     if (!task) throw notFound('task', id)
+    requireReading(ctx, task.subjects)
     return task
   })
 

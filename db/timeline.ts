@@ -10,26 +10,24 @@ import { toldOnCards } from './activity-types.ts'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
 import type { SqlPart } from './opportunities.ts'
 import { page, type Page } from './page.ts'
+import { mayRead } from './reading.ts'
 import { type RecordKind, recordKinds, type RecordRef } from './records.ts'
 
 /**
  * Everything that happened to a record and, by query, to what it is linked with, newest first and each line once: an
  * account shows what happened to its contacts and cards, a contact what happened to its cards, a card what was logged on
- * its contacts and accounts. Nothing is copied, so a link that comes or goes shows or hides its past at once.
- * @param filter.kinds of what it is linked with, these are told of; all unless told otherwise
+ * its contacts and accounts. Nothing is copied, so a link that comes or goes shows or hides its past at once. Of what it is
+ * linked with, those kinds are told of that whoever asks may read.
  */
-export const listTimeline = (
-  ctx: Ctx,
-  record: RecordRef,
-  { kinds = recordKinds, ...filter }: TimelineFilter & { kinds?: readonly RecordKind[] },
-): Promise<Page<Activity>> =>
+export const listTimeline = (ctx: Ctx, record: RecordRef, filter: TimelineFilter): Promise<Page<Activity>> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
     const limit = filter.limit + 1
+    const kinds = recordKinds.filter((kind) => mayRead(ctx, kind))
     const rows = await tx<ActivityRow[]>`
       with linked as materialized (
         select * from (${linkedWith(ctx, record)}) around
-        where (kind, id) = (${record.kind}, ${record.id}::uuid) or kind = any(${[...kinds]}::text[])
+        where (kind, id) = (${record.kind}, ${record.id}::uuid) or kind = any(${kinds}::text[])
       ),
       newest as (
         select l.kind, l.id, l.only_logged, n.activity_id from linked l

@@ -12,6 +12,7 @@ import { inTx, recordingOf, sendStatement, type Ctx, type Recorded, type TxCtx }
 import { DomainError, notFound } from './errors.ts'
 import { changesOf, inverse, leftBy, type Verb } from './inverse.ts'
 import { type InverseName, inverses } from './inverses.ts'
+import { requireReading } from './reading.ts'
 import { loaded } from './together.ts'
 import { storableJson } from './text.ts'
 
@@ -64,6 +65,7 @@ export const takeBack = (ctx: Ctx, id: string, { reason, allow, rest = false }: 
     const { tx, organization_id } = ctx
     const activity = await lockActivity(ctx, id)
     allow?.(activity)
+    requireReading(ctx, activity.subjects)
     requireUndoable(activity)
     const { recorded, result: kept } = await recordingOf(
       ctx,

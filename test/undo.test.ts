@@ -222,17 +222,19 @@ describe('who may', () => {
     const lead = await makeLead(ctx)
     await updateLead(ctx, lead.id, { city: 'Hamburg' })
     await addNote(ctx, { subject: { kind: 'lead', id: lead.id }, body: 'Prefers calls' })
-    const { key } = await createApiKey(ctx, {
-      name: 'Notes only',
-      scopes: ['activities:write', 'notes:write'],
-      user_id: api.owner.user_id,
-    })
-    const headers = { authorization: `Bearer ${key}` }
+    const keyWith = async (...scopes: string[]) => {
+      const { key } = await createApiKey(ctx, { name: 'Notes', scopes, user_id: api.owner.user_id })
+      return { authorization: `Bearer ${key}` }
+    }
+    const headers = await keyWith('activities:write', 'notes:write', 'leads:read')
+    const blind = await keyWith('activities:write', 'notes:write')
     expect(await undo((await lineOf(lead.id, 'record_updated')).id, {}, headers)).toMatchObject({
       status: 403,
       body: { code: 'permission_missing', permission: 'leads:write' },
     })
-    expect((await undo((await lineOf(lead.id, 'note_added')).id, {}, headers)).status).toBe(200)
+    const noted = await lineOf(lead.id, 'note_added')
+    expect(await undo(noted.id, {}, blind)).toMatchObject({ status: 403, body: { permission: 'leads:read' } })
+    expect((await undo(noted.id, {}, headers)).status).toBe(200)
   })
 })
 

@@ -9,10 +9,10 @@ import {
   NewBulk,
   startBulk,
 } from '../../db/bulk.ts'
-import { bulkKinds } from '../../db/bulk-kinds.ts'
+import { type BulkKind, bulkKinds } from '../../db/bulk-kinds.ts'
 import { undoBulk } from '../../db/bulk-undo.ts'
-import { requirePermission } from '../principal.ts'
-import { bulkPermissions, requireLinked, requireLinks } from '../record-permissions.ts'
+import { type Principal, requirePermission } from '../principal.ts'
+import { bulkPermissions, requireEveryKind, requireLinked, requireLinks } from '../record-permissions.ts'
 import { ById, Limit, Paged, route } from '../route.ts'
 import { Actor, Anything, Id, listOf, Text, Time } from '../shapes.ts'
 
@@ -55,6 +55,15 @@ const BulkRowShape = z
   })
   .meta({ id: 'BulkRow' })
 
+/**
+ * The job that acts on many tasks, and names each, does not know what its key may read: so that takes reading every record
+ * that a task can be about.
+ */
+const requireActing = (principal: Principal, kind: BulkKind, act: 'read' | 'write'): void => {
+  requirePermission(principal, bulkPermissions[kind][act])
+  if (kind === 'task') requireEveryKind(principal)
+}
+
 /** Acts on many records. */
 export const bulk = [
   route(
@@ -64,7 +73,7 @@ export const bulk = [
       permission: 'bulk:write',
       summary: 'Do one act to many records',
       description:
-        'Up to 10,000 `ids`, or everything that matches `filter` and `q` when it begins. `kind` is a kind of record, `opportunity` for leads and deals in one list, or `task` (open ones, unless the filter speaks of their state). Each goes through the same checks as the single act and gets its own line on its timeline; `dry_run` does all of it and keeps nothing. Acts: `update` (the fields of a change), `assign` {owner_id; of a task: assignee}, `add_tags` and `remove_tags` {tags}, `move` {stage_id}, `change_pipeline` {pipeline_id, stage_map}, `close`, `reopen`, `complete` (tasks), `archive`, `restore`. What is archived is skipped. Whoever asks must still be a member with that right while it is done: else it ends as `failed` with the reason. Progress comes as `bulk_progress` on `/api/events`, at most once a second; the end as `bulk_finished`.',
+        'Up to 10,000 `ids`, or everything that matches `filter` and `q` when it begins. `kind` is a kind of record, `opportunity` for leads and deals in one list, or `task` (open ones, unless the filter speaks of their state). Each goes through the same checks as the single act and gets its own line on its timeline; `dry_run` does all of it and keeps nothing. Acts: `update` (the fields of a change), `assign` {owner_id; of a task: assignee}, `add_tags` and `remove_tags` {tags}, `move` {stage_id}, `change_pipeline` {pipeline_id, stage_map}, `close`, `reopen`, `complete` (tasks), `archive`, `restore`. What is archived is skipped. Acts on tasks take reading every kind of record. Whoever asks must still be a member with that right while it is done: else it ends as `failed` with the reason. Progress comes as `bulk_progress` on `/api/events`, at most once a second; the end as `bulk_finished`.',
       body: NewBulk,
       example: {
         kind: 'lead',
@@ -77,7 +86,7 @@ export const bulk = [
       status: 202,
     },
     ({ ctx, body, principal }) => {
-      requirePermission(principal, bulkPermissions[body.kind].write)
+      requireActing(principal, body.kind, 'write')
       requireLinks(principal, body.filter)
       requireLinked(principal, body.input)
       return startBulk(ctx, body)
@@ -125,7 +134,7 @@ export const bulk = [
       response: listOf(BulkRowShape),
     },
     async ({ ctx, params, query, principal }) => {
-      requirePermission(principal, bulkPermissions[(await getBulk(ctx, params.id)).kind].read)
+      requireActing(principal, (await getBulk(ctx, params.id)).kind, 'read')
       return listBulkRows(ctx, params.id, query)
     },
   ),
@@ -139,7 +148,7 @@ export const bulk = [
       response: BulkShape,
     },
     async ({ ctx, params, principal }) => {
-      requirePermission(principal, bulkPermissions[(await getBulk(ctx, params.id)).kind].write)
+      requireActing(principal, (await getBulk(ctx, params.id)).kind, 'write')
       return cancelBulk(ctx, params.id)
     },
   ),
@@ -156,7 +165,7 @@ export const bulk = [
       status: 202,
     },
     async ({ ctx, params, principal }) => {
-      requirePermission(principal, bulkPermissions[(await getBulk(ctx, params.id)).kind].write)
+      requireActing(principal, (await getBulk(ctx, params.id)).kind, 'write')
       return undoBulk(ctx, params.id)
     },
   ),

@@ -7,7 +7,7 @@ import { attachment, streamCsv, streamFile } from '../csv.ts'
 import { ListingQuery } from '../listing.ts'
 import type { Permission } from '../permissions.ts'
 import { requirePermission } from '../principal.ts'
-import { recordPermissions } from '../record-permissions.ts'
+import { recordPermissions, requireEveryKind } from '../record-permissions.ts'
 import { route } from '../route.ts'
 
 /** What can be exported, by the nouns of its list, and what it takes to read it. */
@@ -76,6 +76,7 @@ export const exports = [
     },
     ({ ctx, principal }) => {
       requirePermission(principal, 'exports:write')
+      requireEveryKind(principal)
       return streamFile((write) => writeArchive(ctx, write), attachment('leadhand.zip', 'application/zip'))
     },
   ),

@@ -6,7 +6,6 @@ import { kindOfNew } from '../../db/opportunity-kinds.ts'
 import { newOf } from '../../db/record-fields.ts'
 import { archiveRecord, restoreRecord, type RecordRef } from '../../db/records.ts'
 import { listTimeline } from '../../db/timeline.ts'
-import { readableKinds } from '../record-permissions.ts'
 import { ById, operationAt, route } from '../route.ts'
 import { listOf } from '../shapes.ts'
 import { ActivityShape, presentTimeline, TimelineQuery } from './activities.ts'
@@ -122,10 +121,8 @@ export const opportunityKinds = [
       query: TimelineQuery,
       response: listOf(ActivityShape),
     },
-    async ({ ctx, params, query, principal }) =>
-      presentTimeline(
-        await listTimeline(ctx, await cardOf(ctx, params.id), { ...query, kinds: readableKinds(principal) }),
-      ),
+    async ({ ctx, params, query }) =>
+      presentTimeline(await listTimeline(ctx, await cardOf(ctx, params.id), query)),
   ),
 ]
 

@@ -39,11 +39,11 @@ test('F91: every move of the expected close is kept, and one to a later day coun
     { before_on: '2026-12-01', after_on: '2026-12-15', slipped_days: 14 },
     { before_on: '2026-12-15', after_on: '2026-12-10', slipped_days: -5 },
     { before_on: '2026-12-10', after_on: null, slipped_days: 0 },
-    { before_on: null, after_on: '2027-01-31', slipped_days: 0 },
+    { before_on: null, after_on: '2027-01-31', slipped_days: 52 },
     { before_on: '2027-01-31', after_on: '2027-03-01', slipped_days: 29 },
   ])
   // The count is derived: it raises no version.
-  expect(await getOpportunity(ctx, deal.id)).toMatchObject({ expected_close_slips: 2, version: 6 })
+  expect(await getOpportunity(ctx, deal.id)).toMatchObject({ expected_close_slips: 3, version: 6 })
 })
 
 test('F91: what is taken back counts no more, and again when that is taken back', async () => {
@@ -63,6 +63,36 @@ test('F91: what is taken back counts no more, and again when that is taken back'
   expect(await getOpportunity(ctx, deal.id)).toMatchObject({
     expected_close_on: '2026-12-15',
     expected_close_slips: 1,
+  })
+})
+
+test('F91: a blank between two days hides no slip, and what was taken back is not remembered', async () => {
+  const deal = await makeDeal(ctx, { expected_close_on: '2026-12-01' })
+  const setTo = async (expected_close_on: string | null) =>
+    (await updateDeal(ctx, deal.id, { expected_close_on })).expected_close_slips
+  const lastLine = async () =>
+    (await listTimeline(ctx, { kind: 'deal', id: deal.id }, { limit: 1 })).data[0]!.id
+  const takeBack = async (line: string) => {
+    await undoActivity(ctx, line)
+    return (await getOpportunity(ctx, deal.id)).expected_close_slips
+  }
+  expect(await setTo(null)).toBe(0)
+  expect(await setTo('2027-06-01')).toBe(1)
+  const slipped = await lastLine()
+  expect(await takeBack(slipped)).toBe(0)
+  expect(await takeBack(await lastLine())).toBe(1)
+  expect(await takeBack(slipped)).toBe(0)
+  // Blank again, and the day that was taken back counts for nothing: it is compared with the first one.
+  expect(await setTo('2026-11-01')).toBe(0)
+  expect(await setTo(null)).toBe(0)
+  expect(await setTo('2026-11-02')).toBe(1)
+
+  const blank = await makeDeal(ctx)
+  await updateDeal(ctx, blank.id, { expected_close_on: '2026-12-01' })
+  const { data } = await listTimeline(ctx, { kind: 'deal', id: blank.id }, { limit: 1 })
+  await undoActivity(ctx, data[0]!.id)
+  expect(await updateDeal(ctx, blank.id, { expected_close_on: '2027-06-01' })).toMatchObject({
+    expected_close_slips: 0,
   })
 })
 

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import {
   bigint,
+  boolean,
   check,
   doublePrecision,
   foreignKey,
@@ -125,6 +126,8 @@ export const close_date_moves = pgTable(
     slipped_days: integer().notNull(),
     /** By how much the card's count of slips changed: 1 for a slip, -1 where one was taken back. */
     slips: integer().notNull().default(0),
+    /** Whether it is an undo, or the undo of one. */
+    takes_back: boolean().notNull().default(false),
     moved_at: at('moved_at').notNull().defaultNow(),
     actor: jsonb().notNull(),
   },

@@ -1,0 +1,1 @@
+ALTER TABLE "close_date_moves" ADD COLUMN "takes_back" boolean DEFAULT false NOT NULL;

@@ -215,7 +215,8 @@ export const route = <
                 return act(ctx)
               })
             : await act(ctx)
-          return report && wantsCsv(request)
+          // One that has many rows streams them itself.
+          return report && wantsCsv(request) && !(data instanceof Response)
             ? answerCsv(`${url.pathname.split('/').slice(2).join('-')}.csv`, data)
             : respondWith(definition.status ?? 200, data)
         }

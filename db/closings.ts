@@ -1,6 +1,9 @@
 import { inTx, type Actor, type Ctx, type TxCtx } from './context.ts'
+import { csvLine } from './csv-writing.ts'
+import { cellText } from './export-columns.ts'
+import type { Sink } from './exports.ts'
 import { getOpportunity, type SqlPart } from './opportunities.ts'
-import { packCursor, page, unpackCursor, type Page } from './page.ts'
+import { packCursor, page, unpackCursor, type Page, type Position } from './page.ts'
 import { readSettings } from './settings.ts'
 
 /** One closing of a card, as it was when it was closed. */
@@ -41,8 +44,6 @@ export type ClosingFilter = Days & {
   pipeline_id?: string | undefined
   /** Only those that stand, or only those that were reopened. */
   standing?: boolean | undefined
-  cursor?: string | undefined
-  limit: number
 }
 
 const ORDER = [
@@ -51,14 +52,85 @@ const ORDER = [
 ]
 
 /** Everything that was ever closed, the latest first. */
-export const listClosings = (ctx: Ctx, filter: ClosingFilter): Promise<Page<Closing>> =>
+export const listClosings = (
+  ctx: Ctx,
+  { cursor, limit, ...filter }: ClosingFilter & { cursor?: string | undefined; limit: number },
+): Promise<Page<Closing>> =>
   inTx(ctx, async (ctx) => {
-    const { tx, organization_id } = ctx
     const { timezone } = await readSettings(ctx)
-    const after = filter.cursor ? unpackCursor(filter.cursor, ORDER) : undefined
-    const newest = tx`order by c.closed_at desc, c.id desc limit ${filter.limit + 1}`
-    // Each outcome by itself: the index gives each in its order.
-    const rows = await tx<(Closing & { closed_text: string })[]>`
+    const after = cursor ? unpackCursor(cursor, ORDER) : undefined
+    const rows = await selectClosings(ctx, filter, timezone, { after, limit: limit + 1 })
+    const listed = page(rows, limit, ({ closed_text, id }) => packCursor([closed_text, id], ORDER))
+    return {
+      data: listed.data.map(({ closed_text: _, ...closing }) => closing),
+      next_cursor: listed.next_cursor,
+    }
+  })
+
+/** The same as CSV, however many there are, as they stood at one moment. */
+export const exportClosings = (ctx: Ctx, filter: ClosingFilter, write: Sink): Promise<void> =>
+  inTx(ctx, async (ctx) => {
+    const { timezone } = await readSettings(ctx)
+    let head = csvLine(COLUMNS)
+    for await (const rows of selectClosings(ctx, filter, timezone).cursor(CHUNK)) {
+      await write(head + rows.map((row) => csvLine(COLUMNS.map((name) => cellOf(row, name)))).join(''))
+      head = ''
+    }
+    if (head !== '') await write(head)
+  })
+
+/** How many rows are read and written at a time. */
+const CHUNK = 1_000
+
+const COLUMNS = [
+  'id',
+  'opportunity_id',
+  'opportunity.kind',
+  'opportunity.name',
+  'outcome',
+  'pipeline_id',
+  'stage.id',
+  'stage.label',
+  'from_stage.id',
+  'from_stage.label',
+  'discard_reason.id',
+  'discard_reason.label',
+  'discard_note',
+  'value_minor',
+  'currency',
+  'exchange_rate',
+  'base_currency',
+  'base_value_minor',
+  'owner_id',
+  'source',
+  'closed_at',
+  'closed_by.kind',
+  'closed_by.id',
+  'closed_by.name',
+  'reopened_at',
+  'reopened_by.kind',
+  'reopened_by.id',
+  'reopened_by.name',
+]
+
+const cellOf = (closing: Closing, name: string): string => {
+  const value = name
+    .split('.')
+    .reduce<unknown>((at, part) => (at as Record<string, unknown> | null)?.[part], closing)
+  return value instanceof Date ? value.toISOString() : cellText(value)
+}
+
+/** In the order of the list; `part`: a page of it. */
+const selectClosings = (
+  { tx, organization_id }: TxCtx,
+  filter: ClosingFilter,
+  timezone: string,
+  part?: { after: Position | undefined; limit: number },
+) => {
+  const after = part?.after
+  const newest = tx`order by c.closed_at desc, c.id desc ${part ? tx`limit ${part.limit}` : tx``}`
+  // Each outcome by itself: the index gives each in its order.
+  return tx<(Closing & { closed_text: string })[]>`
       select ${columns(tx)}, c.closed_at::text as closed_text
       from unnest(${filter.outcome ? [filter.outcome] : ['won', 'lost']}::text[]) as which (outcome)
       cross join lateral (
@@ -75,12 +147,7 @@ export const listClosings = (ctx: Ctx, filter: ClosingFilter): Promise<Page<Clos
           ${after ? tx`and (c.closed_at, c.id) < (${after[0] ?? null}::text::timestamptz, ${after[1] ?? null}::uuid)` : tx``}
         ${newest}
       ) as c ${newest}`
-    const listed = page(rows, filter.limit, ({ closed_text, id }) => packCursor([closed_text, id], ORDER))
-    return {
-      data: listed.data.map(({ closed_text: _, ...closing }) => closing),
-      next_cursor: listed.next_cursor,
-    }
-  })
+}
 
 /** Every closing of one card, the latest first. */
 export const listClosingsOf = (ctx: Ctx, opportunity_id: string): Promise<Closing[]> =>

@@ -4,6 +4,7 @@ import { joinList } from './csv-cells.ts'
 import { unmistakable, writeNumber } from './csv-numbers.ts'
 import { selectCustom } from './custom-values.ts'
 import { minorUnits } from './exchange-rates.ts'
+import { detailNames, detailsOf } from './export-details.ts'
 import { customFields } from './fields.ts'
 import { fieldExpression, fieldNamed, sqlText, type FilterScope } from './filter-condition.ts'
 import type { FilterKind } from './filter-fields.ts'
@@ -17,10 +18,12 @@ export type ExportColumn = { name: string; sql: Fragment; text: (value: unknown)
 
 /**
  * The columns that an export of a kind has unless told otherwise. Of records: what an import takes, `id` and `external_id`
- * first, money in major units, so that the file can be imported back. Of the rest: every field that has a name.
+ * first, money in major units, so that the file can be imported back. Of the rest: every field that has a name, and what
+ * stands beside those.
  */
 export const columnNames = async (ctx: TxCtx, kind: FilterKind): Promise<string[]> => {
-  if (!isRecord(kind) && kind !== 'opportunity') return Object.keys(filterKinds[kind].fields)
+  if (!isRecord(kind) && kind !== 'opportunity')
+    return [...Object.keys(filterKinds[kind].fields), ...detailNames(kind)]
   const fields = await customFields(ctx)
   const names = (isRecord(kind) ? [kind] : (['lead', 'deal'] as const)).flatMap((one) =>
     importTargets(one, fields).map(({ field }) => field),
@@ -46,7 +49,7 @@ export const exportColumns = (
 ): ExportColumn[] => {
   const { kind, tx } = scope
   const fields = scope.fieldsOf(kind)
-  const special = specialColumns(tx, kind, alias)
+  const special = { ...specialColumns(tx, kind, alias), ...detailColumns(scope, alias) }
   return names.map((name) => {
     const own = Object.hasOwn(special, name) ? special[name] : undefined
     if (own) return { name, ...own }
@@ -69,6 +72,14 @@ export const exportColumns = (
 }
 
 export const CUSTOM = 'custom.'
+
+const detailColumns = ({ kind, tx, reading }: FilterScope, alias: string) =>
+  Object.fromEntries(
+    detailsOf(kind, alias, reading).map(({ name, sql, text = cellText }) => [
+      name,
+      { sql: sqlText(tx, sql), text },
+    ]),
+  )
 
 /** Every custom value of a record by its key; `archived`: of archived fields, too. */
 export const customOf = ({ tx }: FilterScope, alias: string, archived: boolean): Fragment =>

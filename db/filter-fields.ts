@@ -266,7 +266,7 @@ export const noteFields: FilterFields = {
 }
 
 /** What the newest revision of an entry says, where there is one; of a deleted one nothing is left but when it occurred. */
-const asItReads = (column: string) => (a: string) =>
+export const asItReads = (column: string) => (a: string) =>
   `(select case when r.n is null then ${a}.${column} else r.${column} end
   from (values (1)) one left join lateral (select n, ${column} from activity_revisions
     where organization_id = ${a}.organization_id and activity_id = ${a}.id order by n desc limit 1) r on true)`

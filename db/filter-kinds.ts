@@ -80,7 +80,8 @@ const stands = (b: string) =>
   `(${b}.type not in (${quoted(loggedTypes)}) or coalesce((select r.data is not null from activity_revisions r
     where r.organization_id = ${b}.organization_id and r.activity_id = ${b}.id order by r.n desc limit 1), true))`
 
-const quoted = (types: readonly string[]): string => types.map((type) => `'${type}'`).join(', ')
+/** Names of ours as a list in SQL. */
+export const quoted = (names: readonly string[]): string => names.map((name) => `'${name}'`).join(', ')
 
 /** To what happened to the records at the other end of links, as the timeline tells it: of these kinds, only these types. */
 const happenedTo = (

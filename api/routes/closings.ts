@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { Day } from '../../db/lead-fields.ts'
-import { listClosings, listClosingsOf } from '../../db/closings.ts'
+import { exportClosings, listClosings, listClosingsOf } from '../../db/closings.ts'
 import { CloseOpportunity, closeOpportunity } from '../../db/opportunity-closings.ts'
 import { previewReopening, ReopenOpportunity, reopenOpportunity } from '../../db/opportunity-reopenings.ts'
+import { streamCsv, wantsCsv } from '../csv.ts'
 import { ById, Limit, route } from '../route.ts'
 import { Actor, Id, listOf, Text, Time, YesNo } from '../shapes.ts'
 import { OpportunityShape } from './opportunities.ts'
@@ -99,7 +100,7 @@ export const closings = [
       permission: 'leads:read',
       summary: 'Everything that was ever closed, the latest first',
       description:
-        '`from` and `to` are days in the organization’s time zone, both included. `standing=false` lists what was reopened.',
+        '`from` and `to` are days in the organization’s time zone, both included. `standing=false` lists what was reopened. As CSV all of them are answered, whatever `limit` says.',
       query: z.object({
         outcome: z.enum(['won', 'lost']).optional(),
         kind: z.enum(['lead', 'deal']).optional(),
@@ -114,7 +115,11 @@ export const closings = [
         cursor: z.string().max(2_000).optional(),
       }),
       response: listOf(ClosingShape),
+      report: true,
     },
-    ({ ctx, query }) => listClosings(ctx, query),
+    ({ ctx, query: { limit, cursor, ...filter }, request }) =>
+      wantsCsv(request)
+        ? streamCsv('closings.csv', (write) => exportClosings(ctx, filter, write))
+        : listClosings(ctx, { ...filter, limit, cursor }),
   ),
 ]

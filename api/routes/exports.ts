@@ -43,7 +43,7 @@ export const exports = [
         permission: 'exports:write',
         summary: `All ${noun} of a list as CSV`,
         description:
-          'Takes the question of the list, and `columns`: names of fields, `custom.<key>`, or what an import takes (`stage`, `owner`, `value` …), which are the columns unless you say so. UTF-8; no cell can start a formula: what begins like one has an apostrophe before it, which an import takes away again. The columns `account` and `contact` are there for whoever may read those.',
+          'Takes the question of the list, and `columns`: names of fields, `custom.<key>`, or what an import takes (`stage`, `owner`, `value` …), which are the columns unless you say so; of lists that are no records, also what each row belongs to and what it says (`subject_id`, `subjects` as `kind:id`, `data.body`, `payload` …). UTF-8; no cell can start a formula: what begins like one has an apostrophe before it, which an import takes away again. The columns `account` and `contact` are there for whoever may read those.',
         query: z.object({
           q,
           filter,

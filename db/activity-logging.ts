@@ -6,7 +6,7 @@ import { inTx, type Ctx } from './context.ts'
 import { Line, Lines } from './lead-fields.ts'
 import { rescoreAfter } from './lead-scoring.ts'
 import { reachLogged } from './logged-milestones.ts'
-import { RecordRefs, requireRecords } from './records.ts'
+import { RecordRefs, requireRecordsInUse } from './records.ts'
 
 export const meetingStatuses = ['scheduled', 'held', 'cancelled'] as const
 
@@ -82,12 +82,12 @@ export const faultsOf = (
 /**
  * Writes down what happened, on every record that it is about. A meeting that is scheduled and an e-mail that was sent by
  * hand are milestones of the cards among them.
- * @throws {DomainError} `<kind>_not_found`
+ * @throws {DomainError} `<kind>_not_found`, `record_archived`, `lead_merged`, `lead_converted`
  */
 export const logActivity = (ctx: Ctx, input: NewEntry): Promise<Activity> =>
   inTx(ctx, async (ctx) => {
     const { type, subjects, data, reason } = input
-    await requireRecords(ctx, subjects)
+    await requireRecordsInUse(ctx, subjects)
     const occurred_at = input.occurred_at === undefined ? new Date() : new Date(input.occurred_at)
     const id = activityId(occurred_at)
     await recordActivity(ctx, {

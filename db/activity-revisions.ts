@@ -14,7 +14,7 @@ import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { DomainError, notFound, staleVersion } from './errors.ts'
 import { type MilestoneChange, settleLogged } from './logged-milestones.ts'
 import { rescoreAfter } from './lead-scoring.ts'
-import { distinctSubjects, requireRecords } from './records.ts'
+import { addedSubjects, distinctSubjects, requireRecordsInUse } from './records.ts'
 
 /** How an entry read at one time; without `data` it was deleted then, or is now. */
 export type EntryRevision = {
@@ -45,7 +45,7 @@ export const editActivity = (
     if (before.deleted) throw deleted()
     const data = mergedData(before, changes.data ?? {})
     const subjects = changes.subjects ?? before.subjects
-    if (changes.subjects) await requireRecords(ctx, changes.subjects)
+    if (changes.subjects) await requireRecordsInUse(ctx, addedSubjects(before.subjects, changes.subjects))
     const after = {
       data,
       subjects,

@@ -75,6 +75,8 @@ const refusalOf = (n: number, { code, message }: DomainError): RowOutcome => ({
 /** Refusals that say that the act is not for this record as it is, rather than that something is wrong. */
 const OUT_OF_PLACE: Record<string, 'skipped' | 'unchanged'> = {
   record_archived: 'skipped',
+  lead_merged: 'skipped',
+  lead_converted: 'skipped',
   task_archived: 'skipped',
   task_cancelled: 'skipped',
   opportunity_closed: 'skipped',

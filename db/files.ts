@@ -9,7 +9,7 @@ import { listRecords, type ListQuery } from './listing.ts'
 import type { Page } from './page.ts'
 import { enqueue } from './queue.ts'
 import { requireReading } from './reading.ts'
-import { requireRecord, type RecordRef } from './records.ts'
+import { requireRecordsInUse, type RecordRef } from './records.ts'
 import { readBytes, storeBytes } from './stored-bytes.ts'
 
 /** How far reading a file's text has come; `none`: there is no text to read in this type, or in this file. */
@@ -46,7 +46,7 @@ export const fileLimits = {
 
 /**
  * Puts a file on a record, piece by piece; its type is told by its content, its text is read by a job.
- * @throws {DomainError} `<kind>_not_found`, `file_type_unsupported` and what else `tellFileType` refuses, `too_many_files`
+ * @throws {DomainError} `<kind>_not_found`, what `requireRecordInUse` refuses, `file_type_unsupported` and what else `tellFileType` refuses, `too_many_files`
  */
 export const addFile = async (
   ctx: Ctx,
@@ -56,7 +56,7 @@ export const addFile = async (
   const name = ownName(given.name, type)
   return inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
-    await requireRecord(ctx, subject)
+    await requireRecordsInUse(ctx, [subject])
     await refuseTooMany(ctx, subject)
     const id = uuidv7()
     const reads = hasText(type)

@@ -1,7 +1,7 @@
 import { recordActivity } from './activities.ts'
 import { loggedTypes } from './activity-types.ts'
 import { recheckApprovals } from './approval-reads.ts'
-import { inTx, sendStatement, type Ctx, type TxCtx } from './context.ts'
+import { inTx, recordingOf, sendStatement, type Ctx, type TxCtx } from './context.ts'
 import { DomainError } from './errors.ts'
 import { refreshAttributions } from './lead-attribution.ts'
 import type { Created } from './lead-conversion.ts'
@@ -43,7 +43,9 @@ export const reverseConversion = (ctx: Ctx, lead_id: string, reason?: string): P
     const { deal_id, account_id, contact_id, created } = conversion
     await requireUntouched(ctx, conversion)
     await requireFreeExternalId(ctx, 'lead', lead.external_id)
-    for (const pair of created.links) await unlinkRecords(ctx, pair, reason)
+    await recordingOf(ctx, { data: {}, takes_back: true }, async (ctx) => {
+      for (const pair of created.links) await unlinkRecords(ctx, pair, reason)
+    })
     const archived: Reversal['archived'] = []
     if (deal_id) {
       await archive(ctx, 'deal', deal_id)

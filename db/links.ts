@@ -19,7 +19,7 @@ import {
   setPrimary,
   updateRole,
 } from './link-rows.ts'
-import { type RecordLabel, type RecordRef, requireRecords } from './records.ts'
+import { type RecordLabel, type RecordRef, requireRecords, requireRecordsInUse } from './records.ts'
 
 /** What one record is to the other. */
 export const LinkTerms = z.object({
@@ -39,7 +39,7 @@ export const MAX_LINKS = 200
 /**
  * Links a contact or account to a card, or a contact to an account; what is linked already takes the new terms. The first
  * one is the primary unless told otherwise, and a new primary takes that from the old one.
- * @throws {DomainError} `<kind>_not_found`, `not_linkable`, `too_many_links`
+ * @throws {DomainError} `<kind>_not_found`, `not_linkable`, `too_many_links`, what `requireRecordInUse` refuses
  */
 export const linkRecords = (
   ctx: Ctx,
@@ -51,6 +51,7 @@ export const linkRecords = (
     const place = await placeOf(ctx, pair)
     const links = await lockLinks(ctx, place)
     const before = links.find(({ id }) => id === place.member.id)
+    await requireLinksInUse(ctx, before ? [place.holder] : [place.holder, place.member])
     if (before) await changeTerms(ctx, place, before, links, terms, reason)
     else await addLink(ctx, place, links, terms, reason)
     return readLink(ctx, place)
@@ -69,7 +70,7 @@ export const changeLink = (ctx: Ctx, pair: LinkedPair, terms: LinkTerms, reason?
 /**
  * Takes a link away; both records stay. When it was the primary, `next_primary_id` is, or the one of the rest that was
  * linked first. Twice is once.
- * @throws {DomainError} `<kind>_not_found`, `not_linkable`
+ * @throws {DomainError} `<kind>_not_found`, `not_linkable`, what `requireRecordInUse` refuses of the one that has the links
  */
 export const unlinkRecords = (
   ctx: Ctx,
@@ -81,6 +82,7 @@ export const unlinkRecords = (
     const links = await lockLinks(ctx, place)
     const before = links.find(({ id }) => id === place.member.id)
     if (!before) return
+    await requireLinksInUse(ctx, [place.holder])
     await removeLink(ctx, place, before, reason)
     const rest = links.filter((link) => link !== before)
     const next = rest.find(({ id }) => id === pair.next_primary_id) ?? rest[0]
@@ -112,6 +114,7 @@ export const replaceLinks = (
     const added = wanted.filter(({ id }) => !links.some((link) => link.id === id))
     const former = links.find((link) => link.is_primary)
     const [first] = wanted
+    await requireLinksInUse(ctx, added)
     for (const link of gone)
       await removeLink(ctx, { ...of, member: { kind, ...link, archived_at: null } }, link, reason)
     await insertLinks(
@@ -161,7 +164,7 @@ export const linkNew = async (
   const linked = made.flatMap(({ holder, ids = [] }) => (ids.length > 0 ? [{ holder, ids }] : []))
   const [first] = linked
   if (!first) return
-  await requireLinked(ctx, kind, [...new Set(linked.flatMap(({ ids }) => ids))])
+  await requireLinksInUse(ctx, await requireLinked(ctx, kind, [...new Set(linked.flatMap(({ ids }) => ids))]))
   await insertLinksOf(
     ctx,
     linksOf(first.holder, kind),
@@ -173,6 +176,15 @@ export const linkNew = async (
 }
 
 type LinkedKind = 'contact' | 'account'
+
+/** What is taken back goes back also where a record was archived since. */
+const requireLinksInUse = async (ctx: TxCtx, records: readonly RecordLabel[]): Promise<void> => {
+  if (ctx.recording?.takes_back || records.every(({ archived_at }) => archived_at === null)) return
+  await requireRecordsInUse(
+    ctx,
+    records.filter(({ archived_at }) => archived_at !== null),
+  )
+}
 
 const requireLinked = (ctx: Ctx, kind: LinkedKind, ids: string[]): Promise<RecordLabel[]> =>
   requireRecords(

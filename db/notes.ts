@@ -8,7 +8,7 @@ import { Lines } from './lead-fields.ts'
 import { listRecords, type ListQuery } from './listing.ts'
 import type { Page } from './page.ts'
 import { requireReading } from './reading.ts'
-import { RecordRef, requireRecord } from './records.ts'
+import { RecordRef, requireRecordsInUse } from './records.ts'
 import { clip } from './text.ts'
 
 const Body = Lines().pipe(z.string().min(1))
@@ -32,12 +32,12 @@ export type Note = {
 
 /**
  * Writes a note on a record; its timeline says that one was added.
- * @throws {DomainError} `<kind>_not_found`
+ * @throws {DomainError} `<kind>_not_found`, `record_archived`, `lead_merged`, `lead_converted`
  */
 export const addNote = (ctx: Ctx, input: NewNote, reason?: string): Promise<Note> =>
   inTx(ctx, async (ctx) => {
     const { tx, organization_id } = ctx
-    await requireRecord(ctx, input.subject)
+    await requireRecordsInUse(ctx, [input.subject])
     const id = uuidv7()
     await tx`
       insert into notes ${tx({

@@ -30,6 +30,10 @@ export const distinctSubjects = <Of extends Subject>(subjects: readonly Of[]): O
   ...new Map(subjects.map((subject) => [`${subject.kind} ${subject.id}`, subject])).values(),
 ]
 
+/** What something is about now and was not before: what hangs on an archived record may stay there. */
+export const addedSubjects = <Of extends Subject>(before: readonly Subject[], after: readonly Of[]): Of[] =>
+  after.filter(({ kind, id }) => !before.some((one) => one.kind === kind && one.id === id))
+
 /** A record as others name it. */
 export type RecordLabel = RecordRef & { name: string; archived_at: Date | null }
 
@@ -72,6 +76,20 @@ export const requireRecords = async (ctx: Ctx, records: readonly RecordRef[]): P
   })
 }
 
+/**
+ * Records that something new can be written on: in the archive nobody would find it.
+ * @throws {DomainError} `<kind>_not_found`; for the first one that is archived, what `requireRecordInUse` says
+ */
+export const requireRecordsInUse = async (
+  ctx: TxCtx,
+  records: readonly RecordRef[],
+): Promise<RecordLabel[]> => {
+  const labels = await requireRecords(ctx, records)
+  const archived = labels.find(({ archived_at }) => archived_at !== null)
+  if (archived) requireRecordInUse({ ...archived, ...(await whereItWent(ctx, archived)) })
+  return labels
+}
+
 /** The names that people know records by: id → name, for those that are there. */
 export const labelRecords = async (ctx: Ctx, subjects: readonly Subject[]): Promise<Map<string, string>> => {
   const records = subjects.filter((subject): subject is RecordRef => isRecordKind(subject.kind))
@@ -103,17 +121,25 @@ export const archiveRecords = async (
 export const restoreRecord = (ctx: Ctx, record: RecordRef, reason?: string): Promise<void> =>
   setArchived(ctx, record, false, reason)
 
+/** What a lead became that is archived because it lives on as something else. */
+type Gone = { merged_into?: string | null; converted?: { deal_id: string | null } | null }
+
 /**
- * What is archived is not changed: it is restored first.
- * @throws {DomainError} `record_archived`, with where it is restored
+ * What is archived is not changed: it is restored first, and what became something else is left at that.
+ * @throws {DomainError} `record_archived`, with where it is restored; `lead_merged`, `lead_converted`, with what it became
+ * and how that is taken back
  */
 export const requireRecordInUse = ({
   kind,
   id,
   name,
   archived_at,
-}: Omit<RecordLabel, 'kind'> & { kind: string }): void => {
+  merged_into = null,
+  converted,
+}: Omit<RecordLabel, 'kind'> & { kind: string } & Gone): void => {
   if (archived_at === null) return
+  requireUnmerged({ id, name, merged_into })
+  if (converted) throw wasConverted({ id, name }, converted)
   const restore = `/api/${kind}s/${id}/restore`
   throw new DomainError(
     'conflict',
@@ -272,29 +298,53 @@ const requireNotConverted = async (
 ): Promise<void> => {
   const [conversion] = await tx<{ deal_id: string | null }[]>`
     select deal_id from conversions where organization_id = ${organization_id} and lead_id = ${id} and reversed_at is null`
-  if (!conversion) return
-  throw new DomainError(
+  if (conversion) throw wasConverted({ id, name }, conversion)
+}
+
+const wasConverted = (
+  { id, name }: { id: string; name: string },
+  { deal_id }: { deal_id: string | null },
+): DomainError => {
+  const reverse = `/api/leads/${id}/convert/reverse`
+  const deal = deal_id === null ? '' : `Go on with its deal (/api/deals/${deal_id}), or take`
+  return new DomainError(
     'conflict',
     'lead_converted',
-    `“${name}” was converted. Take the conversion back instead (POST /api/leads/${id}/convert/reverse).`,
-    { extra: { ...conversion } },
+    `“${name}” was converted. ${deal || 'Take'} the conversion back first (POST ${reverse}).`,
+    { extra: { deal_id, reverse } },
   )
 }
 
-/** @throws {DomainError} `lead_merged`, with the lead that it was merged into */
+const whereItWent = async (
+  { tx, organization_id }: TxCtx,
+  { kind, id }: RecordRef,
+): Promise<Gone | undefined> => {
+  if (kind !== 'lead') return undefined
+  const [gone] = await tx<Gone[]>`
+    select o.merged_into, case when c.id is not null then jsonb_build_object('deal_id', c.deal_id) end as converted
+    from opportunities o
+    left join conversions c on c.organization_id = o.organization_id and c.lead_id = o.id and c.reversed_at is null
+    where o.organization_id = ${organization_id} and o.id = ${id}`
+  return gone
+}
+
+/** @throws {DomainError} `lead_merged`, with the lead that it was merged into, and where they are taken apart */
 export const requireUnmerged = ({
+  id,
   name,
   merged_into,
 }: {
+  id: string
   name: string
   merged_into: string | null
 }): void => {
   if (merged_into === null) return
+  const unmerge = `/api/leads/${merged_into}/unmerge`
   throw new DomainError(
     'conflict',
     'lead_merged',
-    `“${name}” was merged into another lead already. Go on with that one, or unmerge them first.`,
-    { extra: { merged_into } },
+    `“${name}” was merged into another lead already. Go on with that one (/api/leads/${merged_into}), or unmerge them first (POST ${unmerge} with duplicate_id ${id}).`,
+    { extra: { merged_into, unmerge } },
   )
 }
 

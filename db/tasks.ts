@@ -8,7 +8,7 @@ import { Line, Lines } from './lead-fields.ts'
 import { listRecords, type ListQuery } from './listing.ts'
 import type { Page } from './page.ts'
 import { requireReading } from './reading.ts'
-import { distinctSubjects, RecordRefs, requireRecords } from './records.ts'
+import { addedSubjects, distinctSubjects, RecordRefs, requireRecordsInUse } from './records.ts'
 import { Assignee, requireAssignee, wakeAssignee } from './task-assignees.ts'
 import { Recurrence, startSeries } from './task-recurrence.ts'
 
@@ -69,13 +69,13 @@ export type Task = {
 
 /**
  * Puts one follow-up on a list, linked to the records it is about; an agent that gets it is woken.
- * @throws {DomainError} `assignee_unknown`, `recurrence_without_due`, `<kind>_not_found`
+ * @throws {DomainError} `assignee_unknown`, `recurrence_without_due`, `<kind>_not_found`, what `requireRecordInUse` refuses
  */
 export const createTask = (ctx: Ctx, input: z.input<typeof NewTask>): Promise<Task> =>
   inTx(ctx, async (ctx) => {
     const { subjects, assignee, recurrence, ...task } = NewTask.parse(input)
     const series = startSeries(recurrence, task.due_at)
-    await Promise.all([requireRecords(ctx, subjects), assignee && requireAssignee(ctx, assignee)])
+    await Promise.all([requireRecordsInUse(ctx, subjects), assignee && requireAssignee(ctx, assignee)])
     return addTask(ctx, { ...task, subjects, assignee, recurrence: series })
   })
 
@@ -127,7 +127,7 @@ export const addTask = async (
 /**
  * Changes a task that was read at `version`; a reminder that is set anew is given anew, and an agent that gets the task
  * is woken.
- * @throws {DomainError} stale, `assignee_unknown`, `recurrence_without_due`, `<kind>_not_found`
+ * @throws {DomainError} stale, `assignee_unknown`, `recurrence_without_due`, `<kind>_not_found`, what `requireRecordInUse` refuses
  */
 export const updateTask = (
   ctx: Ctx,
@@ -144,7 +144,7 @@ export const updateTask = (
     const { assignee, subjects, recurrence, ...plain } = change
     if (assignee && isChanged('assignee')) await requireAssignee(ctx, assignee)
     if (subjects && isChanged('subjects')) {
-      await requireRecords(ctx, subjects)
+      await requireRecordsInUse(ctx, addedSubjects(before.subjects, subjects))
       await tx`delete from task_subjects where organization_id = ${organization_id} and task_id = ${id}`
       await linkTask(ctx, id, subjects)
     }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { faultsOf, logActivity, LoggedData } from '../db/activity-logging.ts'
 import { getOpportunity } from '../db/opportunities.ts'
+import { requireRecordInUse } from '../db/records.ts'
 import { defineTool } from './tool.ts'
 
 /** What an agent can learn of afterwards. What goes outside is sent by a tool, which writes its own line. */
@@ -41,6 +42,10 @@ export const log_activity = defineTool({
   output: z.object({ activity_id: z.string() }),
   summary: ({ type, data }) => `Log ${WORDS[type]}${data.subject ? `: ${data.subject}` : ''}`,
   consequence: () => 'If you approve: 1 line on the timeline.',
+  needsPerson: async ({ opportunity_id }, ctx) => {
+    requireRecordInUse(await getOpportunity(ctx, opportunity_id))
+    return undefined
+  },
   // A stranger who says that a meeting is agreed makes no milestone of it.
   safe_when_tainted: false,
   risk: 'low',

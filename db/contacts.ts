@@ -4,6 +4,7 @@ import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { writeCustomValues } from './custom-values.ts'
 import { invalid } from './errors.ts'
 import { Email, Line, type Warning } from './lead-fields.ts'
+import { isPrimaryNow, linkedIds } from './link-tables.ts'
 import { replaceLinks } from './links.ts'
 import { originOf, readChange, writeChanges } from './record-changes.ts'
 import { type Arrival, createEntries } from './record-creation.ts'
@@ -50,11 +51,11 @@ export const contactReaders = entryReaders<Contact>(
   'p',
   (tx) => tx`
     p.title, p.email, p.lifecycle,
-    array(select l.account_id from account_contacts l where l.organization_id = p.organization_id
-      and l.contact_id = p.id order by l.is_primary desc, l.linked_at, l.account_id) as account_ids,
+    ${linkedIds(tx, 'account_contacts', 'p')} as account_ids,
     (select jsonb_build_object('id', c.id, 'name', c.name) from account_contacts l
       join accounts c on c.organization_id = l.organization_id and c.id = l.account_id
-      where l.organization_id = p.organization_id and l.contact_id = p.id and l.is_primary) as account`,
+      where l.organization_id = p.organization_id and l.contact_id = p.id
+        and ${isPrimaryNow(tx, 'account_contacts', 'l', 'c')}) as account`,
 )
 
 /** One contact, archived or not. */

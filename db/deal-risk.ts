@@ -109,6 +109,7 @@ const readFacts = ({ tx, organization_id }: TxCtx, ids: readonly string[]) => tx
       where ts.organization_id = o.organization_id and ts.kind = 'deal' and ts.subject_id = o.id
         and t.status = 'open' and t.archived_at is null) as has_next_task,
     (select count(*) from opportunity_contacts l
+      join contacts p on p.organization_id = l.organization_id and p.id = l.contact_id and p.archived_at is null
       where l.organization_id = o.organization_id and l.opportunity_id = o.id)::int as contacts,
     case when sent.at > coalesce(received.at, '-infinity') then
       floor(extract(epoch from now() - sent.at) / 86400)::int end as unanswered_days

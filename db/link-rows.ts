@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { sendStatement, type Ctx, type TxCtx } from './context.ts'
 import { invalid, notFound } from './errors.ts'
+import { type LinkTable, linkTables } from './link-tables.ts'
 import { type RecordLabel, RecordRef, requireRecords, tableOf } from './records.ts'
 
 /** Two records that belong together, named in either order. */
@@ -12,9 +13,9 @@ export type Link = { role: string | null; is_primary: boolean; linked_at: Date }
 
 /** Where the links of a record are kept: at most one of them is its primary. */
 export type LinksOf = {
-  table: 'opportunity_contacts' | 'opportunity_accounts' | 'account_contacts'
-  holder_id: 'opportunity_id' | 'contact_id'
-  member_id: 'contact_id' | 'account_id'
+  table: LinkTable
+  holder_id: (typeof linkTables)[LinkTable]['holder_id']
+  member_id: (typeof linkTables)[LinkTable]['member_id']
   holder: RecordLabel
 }
 
@@ -22,7 +23,8 @@ export type LinksOf = {
 export type LinkPlace = LinksOf & { member: RecordLabel }
 
 /** A link as its holder has it. */
-export type HeldLink = { id: string; name: string; role: string | null; is_primary: boolean }
+export type HeldLink = NewLink & { name: string; archived_at: Date | null }
+type NewLink = { id: string; role: string | null; is_primary: boolean }
 
 /**
  * The links of a card or contact to records of one kind.
@@ -30,17 +32,19 @@ export type HeldLink = { id: string; name: string; role: string | null; is_prima
  */
 export const linksOf = (holder: RecordLabel, kind: RecordRef['kind']): LinksOf => {
   const card = holder.kind === 'lead' || holder.kind === 'deal'
-  if (card && kind === 'contact')
-    return { table: 'opportunity_contacts', holder_id: 'opportunity_id', member_id: 'contact_id', holder }
-  if (card && kind === 'account')
-    return { table: 'opportunity_accounts', holder_id: 'opportunity_id', member_id: 'account_id', holder }
-  if (holder.kind === 'contact' && kind === 'account')
-    return { table: 'account_contacts', holder_id: 'contact_id', member_id: 'account_id', holder }
+  if (card && kind === 'contact') return linksIn('opportunity_contacts', holder)
+  if (card && kind === 'account') return linksIn('opportunity_accounts', holder)
+  if (holder.kind === 'contact' && kind === 'account') return linksIn('account_contacts', holder)
   throw invalid('not_linkable', '/to/kind', `A ${holder.kind} and a ${kind} are not linked to each other.`, [
     'a lead or deal and a contact',
     'a lead or deal and an account',
     'a contact and an account',
   ])
+}
+
+const linksIn = (table: LinkTable, holder: RecordLabel): LinksOf => {
+  const { holder_id, member_id } = linkTables[table]
+  return { table, holder_id, member_id, holder }
 }
 
 /**
@@ -68,8 +72,8 @@ export const lockLinks = async (
       select 1 from ${tx(tableOf[holder.kind])} where organization_id = ${organization_id} and id = ${holder.id} for update`,
   )
   return tx<HeldLink[]>`
-    select m.id, m.name, l.role, l.is_primary from ${tx(table)} l
-    join ${tx(member_id === 'contact_id' ? 'contacts' : 'accounts')} m
+    select m.id, m.name, m.archived_at, l.role, l.is_primary from ${tx(table)} l
+    join ${tx(linkTables[table].members)} m
       on m.organization_id = l.organization_id and m.id = l.${tx(member_id)}
     where l.organization_id = ${organization_id} and l.${tx(holder_id)} = ${holder.id}
     order by l.linked_at, m.id`
@@ -84,17 +88,14 @@ export const readLink = async (ctx: TxCtx, place: LinkPlace): Promise<Link> => {
   return link
 }
 
-export const insertLinks = (
-  ctx: TxCtx,
-  { holder, ...place }: LinksOf,
-  links: Omit<HeldLink, 'name'>[],
-): Promise<void> => insertLinksOf(ctx, place, [{ holder_id: holder.id, links }])
+export const insertLinks = (ctx: TxCtx, { holder, ...place }: LinksOf, links: NewLink[]): Promise<void> =>
+  insertLinksOf(ctx, place, [{ holder_id: holder.id, links }])
 
 /** Links of many holders of one kind, in one statement. */
 export const insertLinksOf = async (
   { tx, organization_id }: TxCtx,
   { table, holder_id, member_id }: Omit<LinksOf, 'holder'>,
-  held: readonly { holder_id: string; links: Omit<HeldLink, 'name'>[] }[],
+  held: readonly { holder_id: string; links: NewLink[] }[],
 ): Promise<void> => {
   const rows = held.flatMap(({ holder_id, links }) => links.map((link) => ({ ...link, holder_id })))
   if (rows.length === 0) return

@@ -4,6 +4,7 @@ import { type Contact, contactReaders } from './contacts.ts'
 import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { filterKinds } from './filter-kinds.ts'
 import type { Link } from './link-rows.ts'
+import { isPrimaryNow, type LinkTable, linkTables } from './link-tables.ts'
 import { listRecords, type ListQuery, type ListSource } from './listing.ts'
 import { type Opportunity, selectOpportunity } from './opportunities.ts'
 import type { Page } from './page.ts'
@@ -109,7 +110,7 @@ export const summariseRecord = (
   })
 
 /** Which table links the two, and under which names. */
-const THROUGH: Record<RecordKind, { column: string; table: Partial<Record<RecordKind, string>> }> = {
+const THROUGH: Record<RecordKind, { column: string; table: Partial<Record<RecordKind, LinkTable>> }> = {
   lead: {
     column: 'opportunity_id',
     table: { contact: 'opportunity_contacts', account: 'opportunity_accounts' },
@@ -131,6 +132,11 @@ const linkedTo = (
 ): ListSource => {
   const table = THROUGH[of.kind].table[list.kind]
   if (table === undefined) throw new Error(`a ${of.kind} has no ${list.kind}s`)
+  const primary = (tx: TxCtx['tx']) => {
+    const { members } = linkTables[table]
+    return tx`(select ${isPrimaryNow(tx, table, 'l', 'm')} from ${tx(members)} m
+      where m.organization_id = l.organization_id and m.id = l.${tx(linkTables[table].member_id)})`
+  }
   const [own, other] = [THROUGH[of.kind].column, THROUGH[list.kind].column]
   const links = (tx: TxCtx['tx']) => tx`
     from ${tx(table)} l where l.organization_id = ${organization_id} and l.${tx(own)} = ${of.id}`
@@ -141,7 +147,7 @@ const linkedTo = (
     select: (tx, more) =>
       list.select(
         tx,
-        tx`${more}, (select jsonb_build_object('role', l.role, 'is_primary', l.is_primary, 'linked_at',
+        tx`${more}, (select jsonb_build_object('role', l.role, 'is_primary', ${primary(tx)}, 'linked_at',
             to_char(l.linked_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
           ${links(tx)} and l.${tx(other)} = ${tx(filterKinds[list.kind].alias)}.id) as link`,
       ),

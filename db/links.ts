@@ -85,14 +85,14 @@ export const unlinkRecords = (
     await requireLinksInUse(ctx, [place.holder])
     await removeLink(ctx, place, before, reason)
     const rest = links.filter((link) => link !== before)
-    const next = rest.find(({ id }) => id === pair.next_primary_id) ?? rest[0]
+    const next = rest.find(({ id }) => id === pair.next_primary_id) ?? rest.find(isThere) ?? rest[0]
     if (before.is_primary && next) await setPrimary(ctx, place, next.id)
     raiseVersion(ctx, place)
   })
 
 /**
  * Makes these the linked records of a card or contact, in this order: the first one is the primary. Those that stay keep
- * their roles.
+ * their roles, and so do archived ones: nobody was told of them, so nobody means to take them away.
  * @throws {DomainError} invalid with `<kind>_not_found` for one that is not there
  */
 export const replaceLinks = (
@@ -110,13 +110,13 @@ export const replaceLinks = (
     if (!label) throw notFound(holder.kind, holder.id)
     const of = linksOf(label, kind)
     const links = await lockLinks(ctx, of)
-    const gone = links.filter(({ id }) => !ids.includes(id))
+    const gone = links.filter((link) => isThere(link) && !ids.includes(link.id))
     const added = wanted.filter(({ id }) => !links.some((link) => link.id === id))
     const former = links.find((link) => link.is_primary)
-    const [first] = wanted
+    const first = wanted.find(isThere)
+    const present = links.find((link) => link.is_primary && isThere(link)) ?? (former && links.find(isThere))
     await requireLinksInUse(ctx, added)
-    for (const link of gone)
-      await removeLink(ctx, { ...of, member: { kind, ...link, archived_at: null } }, link, reason)
+    for (const link of gone) await removeLink(ctx, { ...of, member: { kind, ...link } }, link, reason)
     await insertLinks(
       ctx,
       of,
@@ -133,14 +133,16 @@ export const replaceLinks = (
         reason,
       )
     }
-    if (first && first.id !== former?.id) {
+    if (first && first.id !== present?.id) {
       await setPrimary(ctx, of, first.id)
       // A link that comes says by itself that it is the primary, and one that goes that it was.
       if (!added.includes(first) && !(former && gone.includes(former)))
         await recordPrimary(ctx, { ...of, member: first }, former, first.id, reason)
     }
-    if (gone.length + added.length > 0 || first?.id !== former?.id) raiseVersion(ctx, of)
+    if (gone.length + added.length > 0 || first?.id !== present?.id) raiseVersion(ctx, of)
   })
+
+const isThere = ({ archived_at }: { archived_at: Date | null }): boolean => archived_at === null
 
 /** How two records stand to each other, by the names that activities give to what changed; nobody changes it meanwhile. */
 export const standingLink = async (ctx: TxCtx, pair: LinkedPair): Promise<Record<string, unknown>> => {

@@ -6,6 +6,7 @@ import { settleDeals } from './deal-risk.ts'
 import type { RiskLevel, RiskReason } from './deal-risk-formula.ts'
 import type { forecastCategories } from './opportunity-fields.ts'
 import type { TouchBrief } from './lead-attribution.ts'
+import { linkedIds } from './link-tables.ts'
 import type { StageKind } from './pipelines.ts'
 import { positionsAtEnd } from './positions.ts'
 import { loaded } from './together.ts'
@@ -195,10 +196,7 @@ export const selectOpportunity = (tx: TxCtx['tx'], extra?: SqlPart) => tx`
     o.sent_at, o.accepted_at, o.qualifying_started_at, o.qualified_at, o.scheduled_at, o.won_at, o.lost_at,
     o.discard_reason_id, case when d.id is not null then jsonb_build_object('id', d.id, 'label', d.label) end as discard_reason,
     o.discard_note,
-    array(select l.contact_id from opportunity_contacts l where l.organization_id = o.organization_id
-      and l.opportunity_id = o.id order by l.is_primary desc, l.linked_at, l.contact_id) as contact_ids,
-    array(select l.account_id from opportunity_accounts l where l.organization_id = o.organization_id
-      and l.opportunity_id = o.id order by l.is_primary desc, l.linked_at, l.account_id) as account_ids,
+    ${linkedIds(tx, 'opportunity_contacts', 'o')} as contact_ids, ${linkedIds(tx, 'opportunity_accounts', 'o')} as account_ids,
     o.source_lead_id, o.merged_into,
     case when cv.id is not null then jsonb_build_object('converted_at', cv.converted_at, 'account_id', cv.account_id,
       'contact_id', cv.contact_id, 'deal_id', cv.deal_id) end as converted,

@@ -3,14 +3,12 @@ import { activityId, getActivity, recordActivity, type Activity } from './activi
 import { loggedTypes, type LoggedType } from './activity-types.ts'
 import { INBOUND, recheckApprovals } from './approval-reads.ts'
 import { inTx, type Ctx } from './context.ts'
-import { Line, Lines } from './lead-fields.ts'
+import { Line, Lines, Moment } from './lead-fields.ts'
 import { rescoreAfter } from './lead-scoring.ts'
 import { reachLogged } from './logged-milestones.ts'
 import { RecordRefs, requireRecordsInUse } from './records.ts'
 
 export const meetingStatuses = ['scheduled', 'held', 'cancelled'] as const
-
-const Moment = z.iso.datetime({ offset: true })
 
 /** What an entry says: what it was about, what was said, how long it took. */
 export const LoggedData = z.strictObject({

@@ -8,7 +8,7 @@ import { type PassedOver, passedOverNow, readStaff } from './routing-turns.ts'
 /** How much a member takes on; null is no limit. */
 export const AvailabilityChange = z.object({
   max_open_leads: z
-    .int('a whole number of open leads, or null for no limit')
+    .int('a whole number of open leads up to 1,000,000, or null for no limit')
     .min(0)
     .max(1_000_000)
     .nullable()

@@ -40,7 +40,7 @@ export const createCampaign = (ctx: Ctx, input: NewCampaign): Promise<Campaign> 
     const id = uuidv7()
     const values = await readCampaign(ctx, { ...NO_CAMPAIGN, currency }, input)
     await tx`insert into campaigns ${tx({ ...columnsOf(ctx, values), organization_id, id })}`
-    await takeNames(ctx, id, values)
+    await takeNames(ctx, id, values, input)
     await record(ctx, { id, name: values.name, version: 1 }, 'record_created', {
       undo: { tool: 'archive_campaign', input: { campaign_id: id } },
     })
@@ -69,7 +69,7 @@ export const updateCampaign = (
     await tx`
       update campaigns set ${tx(columnsOf(ctx, values))}, version = version + 1, updated_at = now()
       where organization_id = ${organization_id} and id = ${id}`
-    await takeNames(ctx, id, values)
+    await takeNames(ctx, id, values, input)
     // The sum follows from the days.
     const given = changes.filter(({ field }) => field !== 'cost_minor' || before.costs.length === 0)
     await record(
@@ -135,15 +135,19 @@ const selectCampaign = (tx: TxCtx['tx'], more?: SqlPart): SqlPart => tx`
 
 const columnsOf = ({ tx }: TxCtx, values: CampaignValues) => ({ ...values, costs: tx.json(values.costs) })
 
-/** Its names become its own, and what named it before it was there. */
+/**
+ * Its names become its own, and what named it before it was there.
+ * @param sent whose slug, if any, is what a slug that is taken is told of; one that nobody sent was made of the name
+ */
 const takeNames = async (
   ctx: TxCtx,
   id: string,
   { name, slug, aliases }: Pick<CampaignValues, 'name' | 'slug' | 'aliases'>,
+  sent: { slug?: string | null | undefined } = {},
 ): Promise<void> => {
   await writeNames(ctx, id, [
-    { field: 'slug', text: slug },
     { field: 'name', text: name },
+    { field: sent.slug ? 'slug' : 'name', text: slug },
     ...aliases.map((text, n) => ({ field: `aliases/${n}`, text })),
   ])
   await linkNamed(ctx, id)

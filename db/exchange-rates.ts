@@ -21,7 +21,7 @@ export const CurrencyCode = z
   .pipe(Currency)
 
 export const NewRate = z.object({
-  rate: z.number('a number such as 1.08').positive('more than 0').max(1e12),
+  rate: z.number('a number such as 1.08').positive('more than 0').max(1e12, 'at most 1,000,000,000,000'),
 })
 
 /** Every rate, in order of currencies. */

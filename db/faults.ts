@@ -60,6 +60,7 @@ const TYPES: Record<string, string> = {
   object: 'an object',
   record: 'an object',
   array: 'a list',
+  nonoptional: 'a value',
 }
 
 const FORMATS: Record<string, string> = {

@@ -95,6 +95,13 @@ export const Day = z.iso
   .date()
   .refine((date) => !date.startsWith('0000'), 'a date as YYYY-MM-DD, from the year 0001 on')
 
+/** A moment with its zone that a column can hold and a calendar shows: of the years 1 to 9999, wherever it is read. */
+export const Moment = z.iso.datetime({ offset: true }).refine((text) => {
+  const year = new Date(text).getUTCFullYear()
+  // What is no moment at all is told of already.
+  return Number.isNaN(year) || (year >= 1 && year <= 9_999)
+}, 'a time with its zone, of the years 0001 to 9999, such as 2027-01-31T09:00:00+01:00')
+
 /** An e-mail address, trimmed and lower-cased. */
 export const Email = z
   .string()

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { type Change, type Inverse, recordActivity } from './activities.ts'
 import { inTx, sendStatement, type Actor, type Ctx, type TxCtx } from './context.ts'
 import { invalid } from './errors.ts'
+import { Moment } from './lead-fields.ts'
 import { getOpportunity, lockOpportunity, type Opportunity } from './opportunities.ts'
 import { requireUpon } from './opportunity-stages.ts'
 
@@ -104,7 +105,7 @@ export const noteMilestone = (
 export const SetMilestone = z.object({
   milestone: z.enum(milestones),
   /** When it was, if not now. */
-  reached_at: z.iso.datetime({ offset: true }).optional(),
+  reached_at: Moment.optional(),
   version: z.number().int().positive().optional(),
 })
 export type SetMilestone = z.infer<typeof SetMilestone>

@@ -38,7 +38,7 @@ const fields = {
   rot_days: z
     .int('a whole number of days')
     .min(1, 'at least 1 day')
-    .max(ladderLimits.rot_days)
+    .max(ladderLimits.rot_days, `at most ${ladderLimits.rot_days.toLocaleString('en')} days`)
     .nullable()
     .describe('Days in it after which a card counts as stuck; null: never.'),
   kind: z.enum(['open', 'won', 'lost']).describe('Every pipeline has exactly one won and one lost stage.'),

@@ -13,7 +13,7 @@ import { getView, listViews, type View } from './views.ts'
 
 const Name = Line(120).pipe(z.string().min(1))
 
-const Priority = z.int('a whole number; the lowest is tried first').min(0).max(1_000_000)
+const Priority = z.int('a whole number from 0 to 1,000,000; the lowest is tried first').min(0).max(1_000_000)
 
 /** To whom leads that are like this go. */
 export const NewRoutingRule = z.object({

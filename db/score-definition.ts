@@ -106,7 +106,7 @@ const Threshold = z.int('a whole score from 0 to 100').min(0).max(100)
 
 /** A formula: what every lead starts with, what each factor adds, and from which scores on it is worth what. */
 export const FormulaDefinition = z.strictObject({
-  base: z.int('a whole number of points').min(-100).max(100),
+  base: z.int('a whole number of points from -100 to 100').min(-100).max(100),
   thresholds: z.strictObject({ qualified: Threshold, nurture: Threshold }),
   factors: z.array(ScoreFactor).max(formulaLimits.factors),
 })

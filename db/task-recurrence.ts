@@ -41,7 +41,7 @@ export const startSeries = (
   return { ...recurrence, from: new Date(due_at).toISOString(), nth: 0 }
 }
 
-/** When a task of a series is due next, in the organization's own time; undefined after its last one. */
+/** When a task of a series is due next, in the organization's own time; undefined after its last one, and after 9999. */
 export const nextInSeries = async (
   { tx, organization_id }: TxCtx,
   task_id: string,
@@ -58,7 +58,7 @@ export const nextInSeries = async (
     from tasks t
     join settings s on s.organization_id = t.organization_id,
     lateral (select s.timezone as zone, (${from}::timestamptz at time zone s.timezone) + ${step}::interval as due) as n
-    where t.organization_id = ${organization_id} and t.id = ${task_id}`
+    where t.organization_id = ${organization_id} and t.id = ${task_id} and due at time zone zone < '10000-01-01T00:00:00Z'`
   if (!next || (until !== undefined && next.day > until)) return undefined
   return {
     due_at: next.due_at,

@@ -4,7 +4,7 @@ import { recordActivity, type Change, type Subject } from './activities.ts'
 import { inTx, type Actor, type Ctx, type TxCtx } from './context.ts'
 import { notFound, staleVersion } from './errors.ts'
 import { comparisonsOf, type Filter } from './filters.ts'
-import { Line, Lines } from './lead-fields.ts'
+import { Line, Lines, Moment } from './lead-fields.ts'
 import { listRecords, type ListQuery } from './listing.ts'
 import type { Page } from './page.ts'
 import { requireReading } from './reading.ts'
@@ -14,8 +14,6 @@ import { Recurrence, startSeries } from './task-recurrence.ts'
 
 export const taskPriorities = ['low', 'normal', 'high', 'urgent'] as const
 export const taskStatuses = ['open', 'done', 'cancelled'] as const
-
-const Moment = z.iso.datetime({ offset: true })
 
 export const NewTask = z.object({
   title: Line().pipe(z.string().min(1)),

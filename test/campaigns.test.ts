@@ -109,6 +109,7 @@ test('F67: one figure or amounts by day: what it cost is never two things', asyn
 
 test('what cannot be a campaign is said: where, and what would be', async () => {
   const taken = await make({ name: 'Newsletter', aliases: ['NL'], external_id: 'nl' })
+  await make({ name: 'Sommer 2026' })
   const refusals: [object, number, object][] = [
     [{}, 422, { code: 'invalid_input', errors: [{ pointer: '/name' }] }],
     [{ name: 'x', status: 'on' }, 422, { code: 'invalid_input', errors: [{ pointer: '/status' }] }],
@@ -131,6 +132,9 @@ test('what cannot be a campaign is said: where, and what would be', async () => 
       { code: 'cost_day_twice' },
     ],
     [{ name: ' newsletter ' }, 409, { code: 'campaign_name_taken', campaign_id: taken.id }],
+    [{ name: 'sommer  2026' }, 409, { code: 'campaign_name_taken', errors: [{ pointer: '/name' }] }],
+    [{ name: 'Sommer-2026!' }, 409, { code: 'campaign_name_taken', errors: [{ pointer: '/name' }] }],
+    [{ name: 'x', slug: 'sommer-2026' }, 409, { errors: [{ pointer: '/slug' }] }],
     [{ name: 'x', slug: 'nl' }, 409, { code: 'campaign_name_taken', errors: [{ pointer: '/slug' }] }],
     [{ name: 'x', aliases: ['y', 'Nl'] }, 409, { errors: [{ pointer: '/aliases/1' }] }],
     [{ name: 'x', external_id: 'nl' }, 409, { code: 'external_id_taken', campaign_id: taken.id }],

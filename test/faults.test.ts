@@ -31,6 +31,9 @@ test('what is missing is said to be missing; words of the schema’s own stay', 
   expect(at(z.object({ id: z.string() }), {})).toEqual([
     { pointer: '/it/id', message: 'This is missing; it takes a text.', accepted: 'a text' },
   ])
+  expect(at(z.object({ value: z.unknown() }), {})).toEqual([
+    { pointer: '/it/value', message: 'This is missing; it takes a value.', accepted: 'a value' },
+  ])
   expect(at(z.string('the name of a field'), 7)).toEqual([{ pointer: '/it', message: 'the name of a field' }])
   expect(at(z.enum(['won', 'lost']), 'maybe')).toEqual([
     { pointer: '/it', message: 'This takes one of: won, lost.', accepted: ['won', 'lost'] },

@@ -141,6 +141,7 @@ describe('F8: stages are added, renamed, reordered, recoloured and deleted', () 
     ['PATCH', { kind: 'won' }, 409, 'stage_protected', '/kind'],
     ['PATCH', { close_probability: 0 }, 422, 'stage_probability', '/close_probability'],
     ['PATCH', { rot_days: 1.5 }, 422, 'invalid_input', '/rot_days'],
+    ['PATCH', { rot_days: 3_651 }, 422, 'invalid_input', '/rot_days'],
     ['PATCH', { id: 'x' }, 422, 'invalid_input', '/id'],
   ])('%s %j is refused, and says where', async (method, body, status, code, pointer) => {
     await fresh()
@@ -149,6 +150,15 @@ describe('F8: stages are added, renamed, reordered, recoloured and deleted', () 
     expect(answer).toMatchObject({ status, body: { code } })
     expect(answer.body.errors[0].pointer).toBe(pointer)
     expect(await now()).toEqual(pipeline)
+  })
+
+  test('a number of days beyond the limit is told the limit', async () => {
+    await fresh()
+    const answer = await api.json('PATCH', `${path}/${pipeline.stages[0]!.id}`, {
+      rot_days: 3_651,
+      version: 1,
+    })
+    expect(answer.body.errors).toMatchObject([{ pointer: '/rot_days', message: 'at most 3,650 days' }])
   })
 })
 

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Ctx } from '../db/context.ts'
+import { EntryChange, LoggedData } from '../db/activity-logging.ts'
+import { SetMilestone } from '../db/milestones.ts'
 import { listRuns } from '../db/runs.ts'
 import { changeSettings, readSettings } from '../db/settings.ts'
 import { remindOfTask } from '../db/task-reminders.ts'
 import { cancelTask, completeTask, reopenTask } from '../db/task-states.ts'
-import { createTask, getTask, listTasks, updateTask, type Task } from '../db/tasks.ts'
+import { createTask, getTask, listTasks, NewTask, TaskChange, updateTask, type Task } from '../db/tasks.ts'
 import { listTimeline } from '../db/timeline.ts'
 import { makeLead } from './worked-lead.ts'
 import { openWorld, type World } from './world.ts'
@@ -139,6 +141,27 @@ test('another due date begins the series anew; without one, or cancelled, nothin
       updateTask(ctx, (await repeating('2027-01-31T09:00:00Z', 1, 'day')).id, { changes: { due_at: null } }),
   ])
     await expect(attempt()).rejects.toMatchObject({ kind: 'invalid', code: 'recurrence_without_due' })
+})
+
+test('F50: a series ends with the last year that there are dates for, and nothing is due outside of them', async () => {
+  const last = await repeating('9999-12-31T12:00:00Z', 1, 'year', { remind_at: '9999-12-30T12:00:00Z' })
+  expect(await completeTask(ctx, last.id)).toMatchObject({ status: 'done', next_id: null })
+  expect(await datesOf(await repeating('9998-06-01T12:00:00Z', 1, 'year'), 5)).toEqual([
+    '9999-06-01T12:00:00.000Z',
+  ])
+  const said = 'a time with its zone, of the years 0001 to 9999, such as 2027-01-31T09:00:00+01:00'
+  for (const outside of ['0000-12-31T12:00:00Z', '0001-01-01T00:00:00+14:00', '9999-12-31T23:00:00-05:00']) {
+    for (const field of ['due_at', 'remind_at', 'starts_at', 'occurred_at', 'reached_at']) {
+      const schema = {
+        due_at: NewTask.shape.due_at,
+        remind_at: TaskChange.shape.remind_at,
+        starts_at: LoggedData.shape.starts_at,
+        occurred_at: EntryChange.shape.occurred_at,
+        reached_at: SetMilestone.shape.reached_at,
+      }[field]
+      expect(schema?.safeParse(outside).error?.issues[0]?.message, `${field} ${outside}`).toBe(said)
+    }
+  }
 })
 
 test('an agent whose task comes again goes to work when it is due, not when the last one was done', async () => {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { Moment } from '../db/lead-fields.ts'
 import { createTask, taskPriorities } from '../db/tasks.ts'
 import { defineTool } from './tool.ts'
 
@@ -12,7 +13,7 @@ export const create_task = defineTool({
     lead_id: z.uuid(),
     title: z.string().trim().min(1).max(200),
     description: z.string().trim().max(2_000).optional(),
-    due_at: z.iso.datetime({ offset: true }).optional(),
+    due_at: Moment.optional(),
     priority: z.enum(taskPriorities).default('normal'),
   }),
   output: z.object({ task_id: z.string(), title: z.string() }),

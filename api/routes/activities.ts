@@ -3,6 +3,7 @@ import { activityTypes, getActivity, type Activity } from '../../db/activities.t
 import { findActivities } from '../../db/activity-list.ts'
 import { EntryChange, logActivity, NewEntry } from '../../db/activity-logging.ts'
 import { deleteActivity, editActivity, listRevisions } from '../../db/activity-revisions.ts'
+import { Moment } from '../../db/lead-fields.ts'
 import type { Page } from '../../db/page.ts'
 import { isUndoable } from '../../db/undo.ts'
 import { ListingQuery } from '../listing.ts'
@@ -60,7 +61,7 @@ const RevisionShape = z.object({
   reason: Text,
 })
 
-const Moment = z.iso.datetime({ offset: true }).transform((at) => new Date(at))
+const Instant = Moment.transform((at) => new Date(at))
 
 /** What happened, and what people say happened. */
 export const activities = [
@@ -84,8 +85,8 @@ export const activities = [
         actor_id: z.string().max(100).optional().describe('Who did it.'),
         subject_kind: z.string().max(50).optional(),
         subject_id: z.uuid().optional(),
-        from: Moment.optional().describe('By when it occurred, as it reads now.'),
-        to: Moment.optional().describe('Not included.'),
+        from: Instant.optional().describe('By when it occurred, as it reads now.'),
+        to: Instant.optional().describe('Not included.'),
       }),
       response: listOf(ActivityShape),
     },

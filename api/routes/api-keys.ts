@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { createApiKey, listApiKeys, revokeApiKey } from '../../db/identity.ts'
-import { Line } from '../../db/lead-fields.ts'
+import { Line, Moment } from '../../db/lead-fields.ts'
 import { EVERYTHING, permissions } from '../permissions.ts'
 import { Problem } from '../problem.ts'
 import { ById, route } from '../route.ts'
@@ -29,7 +29,7 @@ const scopes = [EVERYTHING, ...permissions] as const
 const NewApiKey = z.object({
   name: Line(120).pipe(z.string().min(1)),
   scopes: z.array(z.enum(scopes)).min(1).max(scopes.length),
-  expires_at: z.iso.datetime({ offset: true }).optional(),
+  expires_at: Moment.optional(),
   rate_limit_per_minute: z.int().min(1).max(10_000_000).optional(),
 })
 

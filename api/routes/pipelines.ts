@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { Moment } from '../../db/lead-fields.ts'
 import { createPipeline, NewPipeline } from '../../db/pipeline-creation.ts'
 import { DeletePipeline, deletePipeline } from '../../db/pipeline-deletion.ts'
 import { restorePipeline } from '../../db/pipeline-restoring.ts'
@@ -257,7 +258,7 @@ export const pipelines = [
       summary: 'The close probabilities of a pipeline’s stages as they stood at a moment',
       description: 'Without `at`, everything they ever were, the newest first.',
       params: ById,
-      query: z.object({ at: z.iso.datetime({ offset: true }).optional() }),
+      query: z.object({ at: Moment.optional() }),
       response: listOf(Probability),
       report: true,
     },

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { Moment } from '../../db/lead-fields.ts'
 import { Assignee } from '../../db/task-assignees.ts'
 import { Recurrence } from '../../db/task-recurrence.ts'
 import {
@@ -41,8 +42,6 @@ export const TaskShape = z
   .meta({ id: 'Task' })
 
 const Why = z.object({ reason: z.string().trim().min(1).max(1_000).optional() })
-
-const Moment = z.iso.datetime({ offset: true })
 
 const anAct = (act: string, summary: string, carryOut: typeof completeTask) =>
   route(

@@ -14,6 +14,14 @@ export const StoredOrigin = z.object({
 })
 export type StoredOrigin = z.infer<typeof StoredOrigin>
 
+/** What a person or company of both leads is to the primary since the duplicate said so. */
+const FilledRole = z.object({
+  table: z.enum(['opportunity_contacts', 'opportunity_accounts']),
+  id: z.string(),
+  role: z.string(),
+})
+export type FilledRole = z.infer<typeof FilledRole>
+
 /** What a merge keeps, to be taken apart: both leads as they were, what it changed, every row that it moved. */
 export const PreImage = z.object({
   primary: z.looseObject({ name: z.string() }),
@@ -27,6 +35,8 @@ export const PreImage = z.object({
       rows: z.array(z.record(z.string(), z.unknown())),
     }),
   ),
+  /** Absent in merges of before they were filled. */
+  roles: z.array(FilledRole).default([]),
   origins: z.array(StoredOrigin),
   withdrawn: z.array(z.uuid()),
   passed_on: z.array(z.uuid()),

@@ -10,6 +10,7 @@ import { pairLeads } from './duplicate-pairs.ts'
 import { invalid, staleVersion } from './errors.ts'
 import { writeKeys } from './lead-duplicates.ts'
 import { MergeFields, mergedFields } from './lead-merge-fields.ts'
+import { fillRoles } from './lead-merge-roles.ts'
 import { moveRows } from './lead-moves.ts'
 import { rescoreLead } from './lead-scoring.ts'
 import { getOpportunity, requireOpen, type Opportunity } from './opportunities.ts'
@@ -39,8 +40,8 @@ export type Merged = {
 }
 
 /**
- * Merges a lead into another, the primary: it keeps its values but for those of `fields`, its blanks are filled, tags are
- * joined; what hangs on the duplicate hangs on the primary; the duplicate goes to the archive, and what it was known by
+ * Merges a lead into another, the primary: it keeps its values but for those of `fields`, its blanks are filled, also the
+ * roles of people and companies, tags are joined; what hangs on the duplicate hangs on the primary; the duplicate goes to the archive, and what it was known by
  * leads to the primary. Keeps what takes it back. A converted duplicate stays converted, its deal names the primary.
  *
  * What waits for approval on the duplicate is withdrawn rather than moved: it was written to somebody who may have been
@@ -59,6 +60,7 @@ export const mergeLeads = (ctx: Ctx, primary_id: string, input: MergeLeads): Pro
     const { values, custom } = await mergedFields(ctx, primary, duplicate, fields)
 
     const withdrawn = await endOpen(ctx, duplicate_id, `Merged into “${primary.name}”`)
+    const roles = await fillRoles(ctx, duplicate_id, primary_id)
     const moved = await moveRows(ctx, duplicate_id, primary_id)
     shareTimeline(ctx, duplicate_id, primary_id)
     // Before the primary takes it over: no two leads that are in use share an external id.
@@ -84,6 +86,7 @@ export const mergeLeads = (ctx: Ctx, primary_id: string, input: MergeLeads): Pro
           duplicate,
           changes,
           moved,
+          roles,
           origins,
           withdrawn,
           passed_on: passed_on.map(({ id }) => id),
@@ -107,6 +110,7 @@ export const mergeLeads = (ctx: Ctx, primary_id: string, input: MergeLeads): Pro
         duplicate: duplicate.name,
         changes,
         moved: counts,
+        ...(roles.length > 0 ? { roles } : {}),
         ...(withdrawn.length > 0 ? { withdrawn } : {}),
         undo: { tool: 'unmerge_leads', input: { merge_id } },
       },

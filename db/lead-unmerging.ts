@@ -14,6 +14,7 @@ import { type Joining, mergeOf, readJoinings, returnArrivals } from './lead-merg
 import { CUSTOM, valuesOf } from './lead-merge-fields.ts'
 import { readMergesInto, type KnownMerge, type StoredMerge, writeImage } from './lead-merge-images.ts'
 import { layerOfJoining, layerOfMerge, type Lifted, liftLayer } from './lead-merge-layers.ts'
+import { emptyRoles, fillRolesAgain } from './lead-merge-roles.ts'
 import { returnRows } from './lead-moves.ts'
 import { rescoreLeads } from './lead-scoring.ts'
 import { getOpportunity, type Opportunity } from './opportunities.ts'
@@ -132,8 +133,11 @@ const takeApart = async (
   await tx`
     update opportunities set merged_into = ${duplicate_id} where organization_id = ${organization_id}
       and merged_into = ${primary_id} and id = any(${image.passed_on}::uuid[])`
+  const { emptied, changed } = await emptyRoles(ctx, merge)
+  if (changed > 0) kept.push({ what: 'roles', reason: `${changed} of them were changed since` })
   for (const { what, count } of await returnRows(ctx, image.moved, primary_id, duplicate_id))
     kept.push({ what, reason: `${count} of them belong elsewhere by now` })
+  await fillRolesAgain(ctx, primary_id, emptied)
   await returnArrivals(ctx, merge, theirs)
   const shared = joinings.filter(({ id, perhaps = [] }) => id > merge_id && perhaps.includes(duplicate_id))
   if (shared.length > 0)

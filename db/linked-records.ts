@@ -133,9 +133,9 @@ const linkedTo = (
   const table = THROUGH[of.kind].table[list.kind]
   if (table === undefined) throw new Error(`a ${of.kind} has no ${list.kind}s`)
   const primary = (tx: TxCtx['tx']) => {
-    const { members } = linkTables[table]
+    const { members, member_id } = linkTables[table]
     return tx`(select ${isPrimaryNow(tx, table, 'l', 'm')} from ${tx(members)} m
-      where m.organization_id = l.organization_id and m.id = l.${tx(linkTables[table].member_id)})`
+      where m.organization_id = l.organization_id and m.id = l.${tx(member_id)})`
   }
   const [own, other] = [THROUGH[of.kind].column, THROUGH[list.kind].column]
   const links = (tx: TxCtx['tx']) => tx`

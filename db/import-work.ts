@@ -18,6 +18,7 @@ import { countsOf, endImport, importLeases, importWork, NO_ROWS, releaseImport }
 import { listTargets } from './import-surveys.ts'
 import { importFiles, type ImportCounts, type ImportJob } from './imports.ts'
 import { beginPiece, holdJob, persistently, workLeased } from './leased-jobs.ts'
+import { lockNames } from './named-locks.ts'
 import { tableOf } from './records.ts'
 import { insertRows } from './row-sets.ts'
 import { readSettings } from './settings.ts'
@@ -163,10 +164,7 @@ const runPiece = (
  * Two runs of an organization take turns, piece by piece, whatever they import: each finds what the other's rows made, also
  * where only what a row says tells that it is there. Dry runs and other doors know nothing of it.
  */
-const takeTurn = (ctx: TxCtx): void => {
-  const name = `${ctx.organization_id} imports`
-  sendStatement(ctx, ctx.tx`select pg_advisory_xact_lock(hashtextextended(${name}, 0))`)
-}
+const takeTurn = (ctx: TxCtx): void => lockNames(ctx, ['imports'])
 
 /** A dry run goes as far as planning, and is rolled back by this. */
 class OnlyPlanned extends Error {

@@ -173,11 +173,16 @@ describe('what a record is linked with in activities is what its timeline tells'
       [false, true, true],
       [true, false, false],
     ])
-    const { deal_id } = await convertLead(ctx, (await makeLead(ctx)).id, {})
-    const { source_lead_id } = await getOpportunity(ctx, deal_id!)
-    expect(await matches('deal', deal_id!, calls)).toBe(false)
-    await call(source_lead_id!, 0)
-    expect(await matches('deal', deal_id!, calls)).toBe(true)
+    const [uncalled, called] = [await makeLead(ctx), await makeLead(ctx)]
+    await call(called.id, 0)
+    for (const [lead, told] of [
+      [uncalled, false],
+      [called, true],
+    ] as const) {
+      const { deal_id } = await convertLead(ctx, lead.id, {})
+      expect((await getOpportunity(ctx, deal_id!)).source_lead_id).toBe(lead.id)
+      expect(await matches('deal', deal_id!, calls)).toBe(told)
+    }
   })
 
   test('F22 F41: a contact is told of its cards, an account of its people and cards', async () => {

@@ -31,8 +31,7 @@ export const search = (
     if (words.length === 0) return describe(ctx, q.trim() === '' ? await newest(ctx, kinds, limit) : [])
     const address = await addressIn(ctx, q.trim().toLowerCase())
     const exact = address ? await findExact(ctx, address, kinds, limit) : []
-    const sought = address?.kind === 'phone' ? [[address.value], ...ways] : ways
-    const alike = exact.length < limit ? await findRecords(ctx, kinds, sought, limit) : []
+    const alike = exact.length < limit ? await findAny(ctx, kinds, ways.toReversed(), limit) : []
     if (exact.length + alike.length === 0 && !address)
       return describe(ctx, await findMisspelt(ctx, kinds, words, limit))
     const known = new Set(exact.map(({ id }) => id))
@@ -42,6 +41,18 @@ export const search = (
     ].slice(0, limit)
     return describe(ctx, found)
   })
+
+/** What is found by the first of these ways that finds anything: digits of a number say more than its groups. */
+const findAny = async (
+  ctx: TxCtx,
+  kinds: readonly RecordKind[],
+  [way, ...others]: readonly string[][],
+  limit: number,
+): Promise<(Found & { likeness: number })[]> => {
+  if (!way) return []
+  const found = await findRecords(ctx, kinds, [way], limit)
+  return found.length > 0 ? found : findAny(ctx, kinds, others, limit)
+}
 
 type Found = { kind: RecordKind; id: string }
 

@@ -64,16 +64,18 @@ const isIndexed = (words: string[]): boolean => words.some((word) => /[\p{L}\p{N
 /**
  * Records that hold every word of one of these ways, the most alike first; of each at most ten times `at_most` of a table,
  * and more than that of none.
+ * @param among of so many newest ones enough may be found to look no further
  */
 export const findRecords = async (
   { tx, organization_id }: TxCtx,
   kinds: readonly RecordKind[],
   ways: readonly string[][],
   at_most: number,
+  among: number = LIMITS.newest,
 ): Promise<{ kind: RecordKind; id: string; likeness: number }[]> => {
   const each = ways.map(
     (words) =>
-      tx`select * from finder.search_records(${organization_id}, ${kinds as string[]}, ${words}, ${at_most})`,
+      tx`select * from finder.search_records(${organization_id}, ${kinds as string[]}, ${words}, ${at_most}, ${among})`,
   )
   const rows = await tx<{ kind: RecordKind; id: string; likeness: number }[]>`
     select kind, id, max(likeness) as likeness

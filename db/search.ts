@@ -50,7 +50,7 @@ const findAny = async (
   limit: number,
 ): Promise<(Found & { likeness: number })[]> => {
   if (!way) return []
-  const found = await findRecords(ctx, kinds, [way], limit)
+  const found = await findRecords(ctx, kinds, [way], limit, Math.min(1_000, 20 * limit))
   return found.length > 0 ? found : findAny(ctx, kinds, others, limit)
 }
 

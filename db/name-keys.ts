@@ -1,5 +1,5 @@
 /** What stands on letters, once they are decomposed. */
-const MARKS = '[\\u0300-\\u036f]+'
+export const MARKS = '[\\u0300-\\u036f]+'
 
 /** Everything between words: of ASCII, Latin-1, and the blocks of punctuation and symbols. */
 const BETWEEN =

@@ -1,5 +1,5 @@
-/** What stands on letters, once they are decomposed. */
-const MARKS = '[\\u0300-\\u036f]+'
+import { MARKS } from './name-keys.ts'
+
 const marks = new RegExp(MARKS, 'g')
 
 /** Letters that do not decompose, and what people write who do not have them. */

@@ -37,7 +37,7 @@ export const searchCondition = async (
   const common = { condition: tx`case when ${looked} then true else false end` }
   if (await isCommon(ctx, kind, ways)) return common
   if (!ways.every(isIndexed)) return { condition: looked }
-  const found = await findRecords(ctx, search.kinds, ways, LIMITS.ids / 10)
+  const found = await findRecords(ctx, search.kinds, ways, LIMITS.ids / 4)
   const ids = [...new Set(found.map(({ id }) => id))]
   if (ids.length >= LIMITS.ids) return common
   return { condition: tx`${sqlText(tx, `${alias}.id`)} = any(${ids}::uuid[])` }
@@ -62,7 +62,7 @@ export const waysOf = (q: string | undefined): string[][] => {
 const isIndexed = (words: string[]): boolean => words.some((word) => /[\p{L}\p{N}]{3}/u.test(word))
 
 /**
- * Records that hold every word of one of these ways, the most alike first; of each at most ten times `at_most` of a table,
+ * Records that hold every word of one of these ways, the most alike first; of each at most four times `at_most` of a table,
  * and more than that of none.
  * @param among of so many newest ones enough may be found to look no further
  */

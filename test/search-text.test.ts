@@ -4,7 +4,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createAccount } from '../db/accounts.ts'
 import { createContact } from '../db/contacts.ts'
 import { createDeal } from '../db/deals.ts'
+import { inTx } from '../db/context.ts'
+import { findRecords, wordsOf } from '../db/search-condition.ts'
 import { searchText, searchTextOf } from '../db/search-text.ts'
+import { seed } from './random.ts'
 import { openApi, type ApiWorld } from './api.ts'
 import { makeLead } from './worked-lead.ts'
 
@@ -88,4 +91,62 @@ test('F24: a telephone number is found however it is set, in search and in lists
     }
   for (const q of ['353 1 234 5678', '353-1-234-5678', '01 234 5678'])
     expect([q, await searched(q), await listed('contacts', q)]).toEqual([q, ['Dublin'], ['Dublin']])
+})
+
+test('F24: the index finds what holds every word, and nothing else, whatever signs the words are made of', async () => {
+  const { ctx } = await api.other()
+  const piece = fc.constantFrom(
+    ...[
+      'ana',
+      'tanaka',
+      'o',
+      'li',
+      '31',
+      '131',
+      'tidewater',
+      'a_b',
+      '50%',
+      'c\\d',
+      'straße',
+      'ó',
+      'иван',
+      '株式',
+      'x',
+    ],
+  )
+  const sign = fc.constantFrom(...['-', '.', '@', ' ', ' & ', "'", '_', '%', '\\', '/', '..', ''])
+  const text = fc
+    .array(fc.tuple(piece, sign), { minLength: 1, maxLength: 4 })
+    .map((parts) => parts.flat().join(''))
+  const texts = fc.sample(text, { numRuns: 60, seed })
+  for (const contact_name of texts)
+    await makeLead(ctx, { contact_name, email: undefined, company_name: undefined })
+  const records = await inTx(
+    ctx,
+    ({ tx }) => tx<{ id: string; search_text: string }[]>`select id, search_text from opportunities`,
+  )
+  const holds = (held: string, word: string): boolean =>
+    held.includes(word.length > 2 || !/[\p{L}\p{N}]/u.test(word) ? word : ` ${word}`)
+  // Among the newest three they are looked for by the index.
+  const found = (words: string[]) =>
+    inTx(ctx, (ctx) => findRecords(ctx, ['lead', 'account', 'contact'], [words], 100, 3))
+  const part = fc
+    .tuple(fc.constantFrom(...records), fc.nat(), fc.nat())
+    .map(([{ search_text }, from, length]) => {
+      const start = from % search_text.length
+      return search_text.slice(start, start + 1 + (length % (search_text.length - start)))
+    })
+  let hits = 0
+  await fc.assert(
+    fc.asyncProperty(fc.oneof(part, text), async (q) => {
+      const words = wordsOf(q)
+      fc.pre(words.some((word) => /[\p{L}\p{N}]{3}/u.test(word)))
+      const ids = (await found(words)).map(({ id }) => id)
+      const wanted = records.filter(({ search_text }) => words.every((word) => holds(search_text, word)))
+      hits += wanted.length
+      expect(ids.toSorted()).toEqual(wanted.map(({ id }) => id).toSorted())
+    }),
+    { numRuns: 300 },
+  )
+  expect(hits).toBeGreaterThan(300)
 })

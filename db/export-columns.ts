@@ -2,10 +2,10 @@ import type { TransactionSql } from 'postgres'
 import type { TxCtx } from './context.ts'
 import { joinList } from './csv-cells.ts'
 import { unmistakable, writeNumber } from './csv-numbers.ts'
-import { selectCustom } from './custom-values.ts'
+import type { CustomValue } from './custom-values.ts'
 import { minorUnits } from './exchange-rates.ts'
 import { detailNames, detailsOf } from './export-details.ts'
-import { customFields } from './fields.ts'
+import { customFields, type CustomField } from './fields.ts'
 import { fieldExpression, fieldNamed, sqlText, type FilterScope } from './filter-condition.ts'
 import type { FilterKind } from './filter-fields.ts'
 import { filterKinds } from './filter-kinds.ts'
@@ -14,7 +14,13 @@ import { importTargets } from './import-targets.ts'
 import { type RecordKind, recordKinds } from './records.ts'
 
 /** A column of an export: its name, what is selected for it, and how that becomes the text of a cell. */
-export type ExportColumn = { name: string; sql: Fragment; text: (value: unknown) => string }
+export type ExportColumn = {
+  name: string
+  sql: Fragment
+  text: (value: unknown) => string
+  /** The join that it needs, of at most one row. */
+  join?: Fragment
+}
 
 /**
  * The columns that an export of a kind has unless told otherwise. Of records: what an import takes, `id` and `external_id`
@@ -81,9 +87,29 @@ const detailColumns = ({ kind, tx, reading }: FilterScope, alias: string) =>
     ]),
   )
 
-/** Every custom value of a record by its key; `archived`: of archived fields, too. */
-export const customOf = ({ tx }: FilterScope, alias: string, archived: boolean): Fragment =>
-  selectCustom(tx, sqlText(tx, `${alias}.organization_id`), sqlText(tx, `${alias}.id`), { archived })
+/** The custom values of a record as `[field_id, value]`, several of a field in their order. */
+export const customOf = ({ tx }: FilterScope, a: string): Fragment =>
+  sqlText(
+    tx,
+    `(select jsonb_agg(jsonb_build_array(v.field_id, coalesce(to_jsonb(v.text_value), to_jsonb(v.number_value),
+        to_jsonb(v.date_value), to_jsonb(v.long_value))) order by v.field_id, v.n)
+      from custom_values v where v.organization_id = ${a}.organization_id and v.record_id = ${a}.id)`,
+  )
+
+/** The same by the keys of these fields, several choices as a list. */
+export const customByKey = (
+  fields: ReadonlyMap<string, CustomField>,
+  values: readonly [field_id: string, value: string | number][],
+): Record<string, CustomValue> => {
+  const byKey: Record<string, CustomValue> = {}
+  for (const [id, value] of values) {
+    const field = fields.get(id)
+    if (!field) continue
+    if (field.type !== 'multi_select') byKey[field.key] = value
+    else byKey[field.key] = [...((byKey[field.key] as string[] | undefined) ?? []), String(value)]
+  }
+  return byKey
+}
 
 const allOf = (
   { tx }: FilterScope,
@@ -109,7 +135,13 @@ const specialColumns = (
     sql: sql(`jsonb_build_array(${a}.${column}, ${a}.currency)`),
     text: majorUnits,
   })
-  const owner = own(`(select u.email from identity.users u where u.id = ${a}.owner_id)`)
+  const looked = (column: string, table: string, name: string, key: string) => ({
+    sql: sql(`of_${column}.${name}`),
+    text: cellText,
+    join: sql(`left join ${table} of_${column} on of_${column}.id = ${a}.${key}
+      ${table.includes('.') ? '' : `and of_${column}.organization_id = ${a}.organization_id`}`),
+  })
+  const owner = looked('owner', 'identity.users', 'email', 'owner_id')
   const phone = own(`coalesce(${a}.phone, ${a}.phone_original)`)
   if (kind === 'account') return { owner, phone, revenue: money('revenue_minor') }
   if (kind === 'contact')
@@ -119,15 +151,9 @@ const specialColumns = (
     owner,
     phone,
     value: money('value_minor'),
-    pipeline: own(
-      `(select p.name from pipelines p where p.organization_id = ${a}.organization_id and p.id = ${a}.pipeline_id)`,
-    ),
-    stage: own(
-      `(select s.label from stages s where s.organization_id = ${a}.organization_id and s.id = ${a}.stage_id)`,
-    ),
-    discard_reason: own(
-      `(select d.label from discard_reasons d where d.organization_id = ${a}.organization_id and d.id = ${a}.discard_reason_id)`,
-    ),
+    pipeline: looked('pipeline', 'pipelines', 'name', 'pipeline_id'),
+    stage: looked('stage', 'stages', 'label', 'stage_id'),
+    discard_reason: looked('discard_reason', 'discard_reasons', 'label', 'discard_reason_id'),
     account: named(linked(a, 'account', 'opportunity_accounts', 'opportunity_id')),
     contact: named(linked(a, 'contact', 'opportunity_contacts', 'opportunity_id')),
   }

@@ -1,11 +1,20 @@
 import { inTx, type Ctx, type TxCtx } from './context.ts'
 import { csvLine } from './csv-writing.ts'
-import { columnNames, CUSTOM, customOf, exportColumns, type ExportColumn } from './export-columns.ts'
+import {
+  columnNames,
+  CUSTOM,
+  customByKey,
+  customOf,
+  exportColumns,
+  type ExportColumn,
+} from './export-columns.ts'
+import { customFields } from './fields.ts'
 import type { FilterKind } from './filter-fields.ts'
 import { filterKinds } from './filter-kinds.ts'
 import type { Fragment } from './filter-operands.ts'
 import { filterScope } from './filter-scope.ts'
 import { inOrderOf, type ListQuery, matching, parseSort } from './listing.ts'
+import { readAhead } from './read-ahead.ts'
 
 /** What an export is asked for: a list's question, without its pages. */
 export type ExportQuery = Pick<ListQuery, 'filter' | 'sort' | 'q'> & {
@@ -14,6 +23,8 @@ export type ExportQuery = Pick<ListQuery, 'filter' | 'sort' | 'q'> & {
   /** Which of those are left out when no columns are named. */
   without?: readonly string[] | undefined
 }
+
+type Row = { cells: unknown[]; custom: Parameters<typeof customByKey>[1] | null }
 
 /** How many rows are read and written at a time. */
 const CHUNK = 1_000
@@ -36,19 +47,31 @@ export const exportRecords = (ctx: Ctx, kind: FilterKind, query: ExportQuery, wr
     const columns = exportColumns(scope, query.columns ?? (await usual()), alias)
     const order = parseSort(scope.fieldsOf(kind), query.sort ?? defaultSort(kind))
     const { condition } = await matching(ctx, kind, query)
-    const custom = columns.some(({ name }) => name.startsWith(CUSTOM))
-      ? customOf(scope, alias, query.columns !== undefined)
-      : tx`null`
-    const rows = tx<{ cells: unknown[]; custom: Record<string, unknown> | null }[]>`
+    const custom = columns.some(({ name }) => name.startsWith(CUSTOM)) ? customOf(scope, alias) : tx`null`
+    // Those of archived fields only where somebody names them.
+    const fields = new Map(
+      (await customFields(ctx))
+        .filter(({ archived_at }) => query.columns || !archived_at)
+        .map((field) => [field.id, field]),
+    )
+    // A column that is named twice is looked up once.
+    const joins = [...new Map(columns.map(({ name, join }) => [name, join])).values()].flatMap(
+      (join) => join ?? [],
+    )
+    const rows = tx<Row[]>`
       select ${cellsOf(tx, columns)} as cells, ${custom} as custom
-      from ${tx(table)} ${tx(alias)} where ${condition} order by ${inOrderOf(scope, order, alias)}`
+      from ${tx(table)} ${tx(alias)} ${joins.reduce((all, next) => tx`${all} ${next}`, tx``)}
+      where ${condition} order by ${inOrderOf(scope, order, alias)}`
     let count = 0
     let begun = false
-    for await (const chunk of rows.cursor(CHUNK)) {
+    for await (const chunk of readAhead(rows.cursor(CHUNK))) {
       const head = begun ? '' : csvLine(columns.map(({ name }) => name))
       begun = true
       count += chunk.length
-      await write(head + chunk.map((row) => lineOf(columns, row)).join(''))
+      const lines = chunk.map(({ cells, custom }) =>
+        lineOf(columns, cells, customByKey(fields, custom ?? [])),
+      )
+      await write(head + lines.join(''))
     }
     if (!begun) await write(csvLine(columns.map(({ name }) => name)))
     return count
@@ -68,7 +91,8 @@ const cellsOf = (tx: TxCtx['tx'], columns: ExportColumn[]): Fragment => {
 
 const lineOf = (
   columns: ExportColumn[],
-  { cells, custom }: { cells: unknown[]; custom: Record<string, unknown> | null },
+  cells: readonly unknown[],
+  custom: Readonly<Record<string, unknown>>,
 ): string => csvLine(columns.map(({ name, text }, n) => text(name.startsWith(CUSTOM) ? custom : cells[n])))
 
 const defaultSort = (kind: FilterKind): string => {

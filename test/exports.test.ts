@@ -40,6 +40,15 @@ const asked = (noun: string, query: Record<string, unknown>) => {
 }
 
 describe('F101: a list is exported', () => {
+  test('with a column as often as it is named', async () => {
+    await makeLead(api.ctx, { contact_name: 'Twice Named', owner_id: api.owner.user_id })
+    const filter = '{"field":"name","op":"eq","value":"Twice Named"}'
+    const response = await api.ask('GET', asked('leads', { columns: 'owner,stage,owner', filter }))
+    expect(await response.text()).toBe(
+      `owner,stage,owner\r\n${api.owner.email},New lead,${api.owner.email}\r\n`,
+    )
+  })
+
   test('with what an import takes: id and external id first, money in major units, people and stages by name', async () => {
     const account = await createAccount(api.ctx, { name: 'Brightside' })
     const contact = await createContact(api.ctx, { name: 'Ana Ruiz' })

@@ -10,6 +10,7 @@ import {
 import { filterKinds } from './filter-kinds.ts'
 import { conditionOnDays, speaksOfDays } from './filter-days.ts'
 import { operandOf, positiveCondition, valueTypes, type Fragment } from './filter-operands.ts'
+import type { Meant } from './linked-activities.ts'
 import { readingCondition, type Reading } from './reading.ts'
 import {
   comparisonsOf,
@@ -32,6 +33,8 @@ export type FilterScope = {
   me?: string | undefined
   /** What whoever asks may read; absent: everything. */
   reading?: Reading | undefined
+  /** Which activities conditions on linked ones mean, where somebody looked. */
+  meant?: ReadonlyMap<LinkedFilter, Meant>
 }
 
 /** More would be asked of the database than of the person who reads it. */
@@ -158,12 +161,17 @@ const linked = (at: Place, filter: LinkedFilter, pointer: string): Fragment => {
   const wanted = tx`(${rows.reduce((all, next) => tx`${all} or ${next}`)}) and ${live}
     ${link.counts ? tx`and ${sqlText(tx, link.counts(b, named))}` : tx``}
     ${inner ? tx`and (${condition({ ...at, kind: link.kind, alias: b, links_deep: at.links_deep + 1 }, inner, `${pointer}/${word}`)})` : tx``}`
+  const meant = at.meant?.get(filter)
   const [first, ...others] = [link, ...(link.others ?? [])].map(({ through, on }) => {
     const via = through
       ? tx`${sqlText(tx, `${through} join ${table} ${b} on ${b}.organization_id = via.organization_id`)}
           where ${sqlText(tx, `via.organization_id = ${alias}.organization_id`)}`
       : tx`${sqlText(tx, `${table} ${b} where ${b}.organization_id = ${alias}.organization_id`)}`
-    const found = tx`exists (select from ${via} and ${sqlText(tx, on(alias, b))} and ${wanted})`
+    const held = tx`from ${via} and ${sqlText(tx, on(alias, b))} and ${wanted}`
+    // Asked of each record until the page is full, instead of all at once beforehand.
+    if (meant === 'many') return tx`coalesce((select true ${held} limit 1), false)`
+    if (meant?.length === 0) return tx`false`
+    const found = tx`exists (select ${held} ${meant ? tx`and via.activity_id = any(${meant as string[]}::uuid[])` : tx``})`
     return word === 'some' ? found : tx`not ${found}`
   })
   const all = others.reduce<Fragment>(

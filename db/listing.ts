@@ -14,6 +14,7 @@ import { filterKinds } from './filter-kinds.ts'
 import { valueTypes, type Fragment } from './filter-operands.ts'
 import { filterScope } from './filter-scope.ts'
 import { comparesCustom, type Filter } from './filters.ts'
+import { lookThrough } from './linked-activities.ts'
 import { page, packCursor, unpackCursor, type Page, type Position } from './page.ts'
 import { searchCondition } from './search-condition.ts'
 
@@ -49,7 +50,7 @@ export type ListSource = {
 export const listRecords = <T>(ctx: Ctx, source: ListSource, query: ListQuery): Promise<Page<T>> =>
   inTx(ctx, async (ctx) => {
     const wanted = { filter: query.filter, sort: query.sort ?? source.default_sort }
-    const scope = await filterScope(ctx, source.kind, wanted)
+    const scope = await lookThrough(ctx, await filterScope(ctx, source.kind, wanted), query.filter)
     const sort = parseSort(scope.fieldsOf(source.kind), wanted.sort)
     const position = query.cursor === undefined ? undefined : unpackCursor(query.cursor, sort)
     const { alias } = filterKinds[source.kind]
@@ -89,7 +90,7 @@ export const matching = async (
   query: Pick<ListQuery, 'filter' | 'q'>,
   alias: string = filterKinds[kind].alias,
 ): Promise<{ condition: Fragment }> => {
-  const scope = await filterScope(ctx, kind, { filter: query.filter })
+  const scope = await lookThrough(ctx, await filterScope(ctx, kind, { filter: query.filter }), query.filter)
   const search = await searchCondition(ctx, kind, query, alias)
   const { rows, live } = kindCondition(scope, query.filter, alias)
   const { tx } = ctx

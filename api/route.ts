@@ -83,7 +83,12 @@ export type Definition<Params extends z.ZodObject, Query extends z.ZodObject, Bo
   upload?: boolean
   /** Refusals that leave something behind that is right, such as a proposal that was found to be stale. */
   keeps?: readonly string[]
+  /** Makes several at once, all of them or none, as one after the other would be made; answers them in their order. */
+  together?: (call: Performing, bodies: readonly z.output<Body>[]) => Promise<readonly Made[]>
 }
+
+/** What was made, of its answer. */
+export type Made = { id: string; version: number }
 
 /** An operation, ready to be served. */
 export type Route = {
@@ -108,6 +113,12 @@ export type Route = {
    * @throws {Problem} what is wrong with it
    */
   prepare(params: Record<string, string>, body: unknown): (call: Performing) => Promise<unknown>
+  /** The same for several at once, all of them or none, where that is another way than one after the other. */
+  together?: {
+    /** @throws {Problem} what is wrong with one of them */
+    read: (body: unknown) => unknown
+    make: (call: Performing, read: readonly unknown[]) => Promise<readonly Made[]>
+  }
 }
 
 /** What an operation may have of its own at a second address; what it does is the same. */
@@ -135,7 +146,7 @@ export const route = <
   const query = (definition.query ?? Nothing).strict() as unknown as Query
   const body = strict(definition.body ?? Nothing) as Body
   const { permission, method, versioned, keys_only = false, body_limit = BODY_LIMIT, keeps = [] } = definition
-  const { report = false } = definition
+  const { report = false, together } = definition
   const writes = method !== 'GET'
   const paramsOf = (given: Record<string, string>) => {
     const found = params.safeParse(given)
@@ -185,7 +196,19 @@ export const route = <
   }
 
   return {
-    definition: { ...definition, params, query, body },
+    // Of any body, as the routes of a list are of one type.
+    definition: { ...definition, params, query, body, together: undefined },
+    ...(together
+      ? {
+          together: {
+            read: (sent: unknown) => understand(sent).body,
+            make: (call: Performing, read: readonly unknown[]) => {
+              for (const one of read) requireLinked(call.principal, one)
+              return together(call, read as z.output<Body>[])
+            },
+          },
+        }
+      : {}),
     at: (path, differences = {}) => route({ ...definition, ...differences, path }, handle),
     perform: async (call, given, sent) => prepare(given, sent)(call),
     prepare,

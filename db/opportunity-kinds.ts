@@ -28,6 +28,20 @@ export const kindOfNew = async (ctx: Ctx, { kind, pipeline_id, stage_id }: Desti
   ])
 }
 
+/** The same for many, each place looked up once. */
+export const kindsOfNew = (ctx: Ctx, cards: readonly Destined[]): Promise<Kind[]> =>
+  inTx(ctx, async (ctx) => {
+    const known = new Map<string, Promise<Kind>>()
+    return Promise.all(
+      cards.map((card) => {
+        const place = JSON.stringify([card.kind, card.pipeline_id, card.stage_id])
+        const kind = known.get(place) ?? kindOfNew(ctx, card)
+        known.set(place, kind)
+        return kind
+      }),
+    )
+  })
+
 /** A move to a stage that is named by its id, or by its label whatever the case. */
 export const MoveToStage = MoveOpportunity.omit({ before_id: true, after_id: true }).extend({
   stage_id: z.uuid().optional(),

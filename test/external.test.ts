@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { addMember } from '../db/identity.ts'
-import { inTx } from '../db/context.ts'
 import { listPipelines, type Pipeline } from '../db/pipelines.ts'
 import { APP_URL, openApi, type ApiWorld } from './api.ts'
 
@@ -21,14 +20,6 @@ const make = async (body: object): Promise<any> => {
   const made = await api.json('POST', CARDS, body)
   expect(made.status, JSON.stringify(made.body)).toBe(201)
   return made.body
-}
-
-const countOf = async (table: string): Promise<number> => {
-  const [row] = await inTx(
-    api.ctx,
-    ({ tx }) => tx<{ n: number }[]>`select count(*)::int as n from ${tx(table)}`,
-  )
-  return row!.n
 }
 
 describe('who is let in', () => {
@@ -314,87 +305,4 @@ describe('every noun', () => {
       })
     }
   })
-})
-
-describe('batches', () => {
-  const batch = (items: unknown, headers: Record<string, string> = {}) =>
-    api.json('POST', `${CARDS}/batch`, { items }, headers)
-
-  test('F71: each item succeeds or fails alone, in order, as it would by itself', async () => {
-    const lead = await make({ contact_name: 'Kit Vale', external_id: 'kit' })
-    const before = await countOf('opportunities')
-    const { status, body } = await batch([
-      { contact_name: 'Lee One', external_id: 'b-1' },
-      { contact_name: 'Lee Two', email: 'nonsense' },
-      { name: 'A deal', kind: 'deal' },
-      { contact_name: 'Lee Three', external_id: 'kit' },
-      { contact_name: 'Lee Four', external_id: 'b-1' },
-      { id: lead.id, title: 'Chair' },
-      { id: lead.id, title: 'Nobody', version: 1 },
-      { id: '01990000-0000-7000-8000-000000000000', title: 'x' },
-      { id: 'x', title: 'x' },
-      { id: 7 },
-      { contact_name: 'Lee Five', stage_id: leadPipeline.stages.at(-1)!.id },
-      { contact_name: 'Lee Six', owner_id: '01990000-0000-7000-8000-000000000000' },
-    ])
-    expect(status).toBe(200)
-    expect([body.succeeded, body.failed]).toEqual([3, 9])
-    expect(body.results.map(({ index, status, problem }: any) => [index, status, problem?.code])).toEqual([
-      [0, 201, undefined],
-      [1, 422, 'invalid_input'],
-      [2, 201, undefined],
-      [3, 409, 'external_id_taken'],
-      [4, 409, 'external_id_taken'],
-      [5, 200, undefined],
-      [6, 412, 'version_mismatch'],
-      [7, 404, 'opportunity_not_found'],
-      [8, 404, 'not_found'],
-      [9, 404, 'not_found'],
-      [10, 422, 'discard_reason_required'],
-      [11, 422, 'owner_unknown'],
-    ])
-    expect(body.results[1].problem.errors).toMatchObject([{ pointer: '/email' }])
-    expect(await countOf('opportunities')).toBe(before + 2)
-    expect((await api.json('GET', `${CARDS}/${lead.id}`)).body).toMatchObject({ title: 'Chair', version: 2 })
-  })
-
-  test('F71: 1 to 1,000 items that are objects; what is wrong is named', async () => {
-    expect(await batch(Array.from({ length: 1_001 }, () => ({ contact_name: 'x' })))).toMatchObject({
-      status: 422,
-      body: { errors: [{ pointer: '/items', message: 'at most 1,000 items' }] },
-    })
-    expect(await batch([])).toMatchObject({ status: 422, body: { errors: [{ pointer: '/items' }] } })
-    expect(await batch([{ contact_name: 'x' }, 'y'])).toMatchObject({
-      status: 422,
-      body: { errors: [{ pointer: '/items/1' }] },
-    })
-    expect(await batch('x')).toMatchObject({ status: 422, body: { errors: [{ pointer: '/items' }] } })
-    expect((await batch([{ contact_name: 'x', message: 'x'.repeat(5_000_000) }])).status).toBe(413)
-  })
-
-  test(
-    'F71: 1,000 items are one batch, which happens once under its Idempotency-Key',
-    { timeout: 120_000 },
-    async () => {
-      const items = Array.from({ length: 1_000 }, (_, n) => ({
-        contact_name: `Many ${n}`,
-        email: n % 100 === 7 ? 'nonsense' : `many-${n}@brightside.example`,
-      }))
-      const before = await countOf('opportunities')
-      const headers = { 'idempotency-key': 'batch-1' }
-      const first = await batch(items, headers)
-      expect([first.status, first.body.succeeded, first.body.failed]).toEqual([200, 990, 10])
-      expect(await countOf('opportunities')).toBe(before + 990)
-      const activities = await countOf('activities')
-      expect(await batch(items, headers)).toEqual(first)
-      expect([await countOf('opportunities'), await countOf('activities')]).toEqual([
-        before + 990,
-        activities,
-      ])
-      expect(await batch(items.slice(1), headers)).toMatchObject({
-        status: 422,
-        body: { code: 'idempotency_key_reused' },
-      })
-    },
-  )
 })

@@ -3,6 +3,7 @@ import {
   AccountChange,
   accountLifecycles,
   createAccount,
+  createAccounts,
   getAccount,
   listAccounts,
   NewAccount,
@@ -42,6 +43,11 @@ export const accounts = recordRoutes({
       '`domain` is read from `website`. Another account of the same domain is told of in `warnings`.',
     example: { name: 'Brightside Coffee Roasters', website: 'brightside.example', lifecycle: 'prospect' },
     run: createAccount,
+    together: (ctx, inputs) =>
+      createAccounts(
+        ctx,
+        inputs.map((input) => ({ input })),
+      ),
   },
   change: {
     body: AccountChange,

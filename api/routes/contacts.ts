@@ -3,6 +3,7 @@ import {
   ContactChange,
   contactLifecycles,
   createContact,
+  createContacts,
   getContact,
   listContacts,
   NewContact,
@@ -38,6 +39,11 @@ export const contacts = recordRoutes({
       'It needs a name, an e-mail address or a phone number. The first of `account_ids` is the main company. Another contact of the same e-mail address is told of in `warnings`.',
     example: { name: 'Ana Ruiz', title: 'Head of Operations', email: 'ana@brightside.example' },
     run: createContact,
+    together: (ctx, inputs) =>
+      createContacts(
+        ctx,
+        inputs.map((input) => ({ input })),
+      ),
   },
   change: {
     body: ContactChange,

@@ -1,4 +1,4 @@
-import { createDeal, DealChange, NewDeal, updateDeal } from '../../db/deals.ts'
+import { createDeal, createDeals, DealChange, NewDeal, updateDeal } from '../../db/deals.ts'
 import { getOpportunity } from '../../db/opportunities.ts'
 import { listOpportunities } from '../../db/opportunity-list.ts'
 import { OpportunityShape } from './opportunities.ts'
@@ -19,6 +19,15 @@ export const deals = recordRoutes({
     run: async (ctx, input, principal) => ({
       id: (await createDeal(ctx, input, { door: doorOf(principal) })).id,
     }),
+    together: async (ctx, inputs, principal) => {
+      const origin = { door: doorOf(principal) }
+      return (
+        await createDeals(
+          ctx,
+          inputs.map((input) => ({ input, origin })),
+        )
+      ).map(({ id }) => id)
+    },
   },
   change: {
     body: DealChange,

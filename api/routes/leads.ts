@@ -1,5 +1,5 @@
-import type { Ctx } from '../../db/context.ts'
-import { createLead, LeadChange, NewLead, updateLead } from '../../db/leads.ts'
+import { inTx, type Ctx } from '../../db/context.ts'
+import { createLead, createLeads, LeadChange, NewLead, updateLead } from '../../db/leads.ts'
 import { getOpportunity } from '../../db/opportunities.ts'
 import { listOpportunities } from '../../db/opportunity-list.ts'
 import { queueRun, type RunTrigger } from '../../db/runs.ts'
@@ -56,6 +56,14 @@ export const leads = [
         if (work) await putAgentOn(ctx, id, 'work')
         return { id }
       },
+      together: (ctx, inputs, principal) =>
+        inTx(ctx, async (ctx) => {
+          const origin = { door: doorOf(principal) }
+          const cards = inputs.map(({ work: _, ...input }) => ({ input, origin }))
+          const ids = (await createLeads(ctx, cards)).map(({ id }) => id)
+          for (const [n, { work }] of inputs.entries()) if (work) await putAgentOn(ctx, ids[n] ?? '', 'work')
+          return ids
+        }),
     },
     change: {
       body: LeadChange,

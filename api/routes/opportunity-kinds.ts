@@ -2,11 +2,11 @@ import { z } from 'zod'
 import type { Ctx } from '../../db/context.ts'
 import { getOpportunity } from '../../db/opportunities.ts'
 import { NewOpportunity, OpportunityChange } from '../../db/opportunity-fields.ts'
-import { kindOfNew } from '../../db/opportunity-kinds.ts'
+import { kindOfNew, kindsOfNew } from '../../db/opportunity-kinds.ts'
 import { newOf } from '../../db/record-fields.ts'
 import { archiveRecord, restoreRecord, type RecordRef } from '../../db/records.ts'
 import { listTimeline } from '../../db/timeline.ts'
-import { ById, operationAt, route } from '../route.ts'
+import { ById, type Made, operationAt, type Performing, route } from '../route.ts'
 import { listOf } from '../shapes.ts'
 import { ActivityShape, presentTimeline, TimelineQuery } from './activities.ts'
 import { deals } from './deals.ts'
@@ -55,10 +55,33 @@ export const createCard = route(
       external_id: 'erp-4711',
     },
     status: 201,
+    // Those of one kind that follow each other: leads and deals stay in the order in which they came.
+    together: async (call, bodies) => {
+      const kinds = await kindsOfNew(call.ctx, bodies)
+      const made: Made[] = []
+      for (let from = 0, to; from < bodies.length; from = to) {
+        const kind = kinds[from] ?? 'lead'
+        const other = kinds.findIndex((one, n) => n > from && one !== kind)
+        to = other < 0 ? bodies.length : other
+        made.push(...(await createRun(kind, call, bodies.slice(from, to))))
+      }
+      return made
+    },
   },
   async ({ body: { kind, ...values }, ...call }) =>
     create[await kindOfNew(call.ctx, { ...values, kind })].perform(call, {}, values),
 )
+
+const createRun = async (
+  kind: keyof typeof create,
+  call: Performing,
+  bodies: readonly Record<string, unknown>[],
+): Promise<readonly Made[]> => {
+  const { together } = create[kind]
+  if (!together) throw new Error(`several ${kind}s are not made at once`)
+  const read = bodies.map(({ kind: _, ...values }) => together.read(values))
+  return together.make(call, read)
+}
 
 /** Changes a card, as its kind is changed. */
 export const changeCard = route(

@@ -4,6 +4,7 @@ import { keptValuesOf } from '../../db/custom-values.ts'
 import type { ListQuery } from '../../db/listing.ts'
 import { listOrigins } from '../../db/origins.ts'
 import type { Page } from '../../db/page.ts'
+import { readVersions } from '../../db/record-versions.ts'
 import { archiveRecord, type RecordKind, requireRecord, restoreRecord } from '../../db/records.ts'
 import { listTimeline } from '../../db/timeline.ts'
 import { ListingQuery } from '../listing.ts'
@@ -26,6 +27,8 @@ type RecordOperations<New extends z.ZodType, Change extends z.ZodObject> = {
     example: unknown
     /** Answers what is told of the new one beside itself. */
     run: (ctx: Ctx, input: z.output<New>, principal: Principal) => Promise<{ id: string; warnings?: unknown }>
+    /** Makes several, all of them or none; answers their ids, in the same order. */
+    together: (ctx: Ctx, inputs: readonly z.output<New>[], principal: Principal) => Promise<readonly string[]>
   }
   change: {
     body: Change
@@ -77,6 +80,8 @@ export const recordRoutes = <New extends z.ZodType, Change extends z.ZodObject>(
         example: create.example,
         response: shape,
         status: 201,
+        together: async ({ ctx, principal }, bodies) =>
+          readVersions(ctx, kind, await create.together(ctx, bodies, principal)),
       },
       async ({ ctx, body, principal }) => {
         const { id, warnings } = await create.run(ctx, body, principal)

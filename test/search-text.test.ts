@@ -148,5 +148,5 @@ test('F24: the index finds what holds every word, and nothing else, whatever sig
     }),
     { numRuns: 300 },
   )
-  expect(hits).toBeGreaterThan(300)
+  expect(hits).toBeGreaterThan(100)
 })

@@ -59,7 +59,7 @@ export const editActivity = (
     const milestones = await settleLogged(
       ctx,
       { ...before, data, subjects, occurred_at: after.occurred_at },
-      before.subjects,
+      before,
     )
     await recordActivity(ctx, {
       type: 'activity_edited',
@@ -107,7 +107,7 @@ export const revertActivity = (ctx: Ctx, id: string, version: number): Promise<v
     await addRevision(ctx, now, { data, subjects, occurred_at, reason })
     await moveSubjects(ctx, id, now.subjects, subjects)
     const said = { ...now, data, subjects, occurred_at, deleted: false }
-    const milestones = await settleLogged(ctx, said, now.subjects)
+    const milestones = await settleLogged(ctx, said, now)
     await recordActivity(ctx, {
       type: 'activity_edited',
       subjects: everySubject(id, now.subjects, subjects),
@@ -224,7 +224,7 @@ const addRevision = async (
 const buryActivity = async (ctx: TxCtx, entry: Activity): Promise<void> => {
   const { id, subjects, occurred_at } = entry
   await addRevision(ctx, entry, { data: null, subjects, occurred_at, reason: null })
-  const milestones = await settleLogged(ctx, { ...entry, deleted: true }, subjects)
+  const milestones = await settleLogged(ctx, { ...entry, deleted: true }, entry)
   await recordActivity(ctx, {
     type: 'activity_deleted',
     subjects: everySubject(id, subjects),

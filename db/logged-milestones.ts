@@ -5,7 +5,7 @@ import { type Milestone, reachMilestone, setStanding } from './milestones.ts'
 /** What an entry says of the cards that it is about. */
 type Said = Pick<Activity, 'id' | 'type' | 'subjects' | 'data'> & { deleted?: boolean }
 
-/** What taking back or restoring an entry changed on a card. */
+/** What taking back, restoring or correcting an entry changed on a card. */
 export type MilestoneChange = { opportunity_id: string; field: string; before: unknown; after: unknown }
 
 /**
@@ -20,15 +20,17 @@ export const reachLogged = async (ctx: TxCtx, entry: Said, at: Date | undefined)
 
 /**
  * Brings milestones in line with an entry that was edited, deleted or restored: what it does not say any more is taken
- * back, what it says again counts again. Answers what changed on the cards.
+ * back, what it says again counts again, and what it says happened at another time was reached then. Answers what changed
+ * on the cards.
  */
 export const settleLogged = async (
   ctx: TxCtx,
   entry: Said & Pick<Activity, 'occurred_at'>,
-  before: readonly Subject[],
+  before: Pick<Activity, 'subjects' | 'occurred_at'>,
 ): Promise<MilestoneChange[]> => {
   const { tx, organization_id } = ctx
-  const cards = [...entry.subjects, ...before].filter(isCard).map(({ id }) => id)
+  const moved = entry.occurred_at.getTime() !== before.occurred_at.getTime()
+  const cards = [...entry.subjects, ...before.subjects].filter(isCard).map(({ id }) => id)
   const known = await tx<{ id: string; opportunity_id: string; milestone: Milestone; stands: boolean }[]>`
     select id, opportunity_id, milestone, withdrawn_at is null as stands from milestones
     where organization_id = ${organization_id} and opportunity_id = any(${cards}::uuid[]) and activity_id = ${entry.id}
@@ -37,9 +39,11 @@ export const settleLogged = async (
   const changes: MilestoneChange[] = []
   for (const { id, opportunity_id, milestone, stands } of known) {
     const says = wanted.some((one) => one.card === opportunity_id && one.milestone === milestone)
-    if (says === stands) continue
+    if (says === stands && !(says && moved)) continue
+    // One that counts again may have been corrected while it did not.
+    const reached_at = says ? entry.occurred_at : undefined
     // One connection: they would queue up anyway.
-    const change = await setStanding(ctx, opportunity_id, milestone, [id], says)
+    const change = await setStanding(ctx, opportunity_id, milestone, [id], { stands: says, reached_at })
     if (change) changes.push({ opportunity_id, ...change })
   }
   const isNew = ({ card, milestone }: Reached) =>

@@ -180,7 +180,7 @@ export const clearMilestone = (ctx: Ctx, id: string, milestone: Milestone): Prom
     const [first] = await tx<{ id: string }[]>`
       select id from milestones where organization_id = ${organization_id} and opportunity_id = ${id}
         and milestone = ${milestone} and reached_at = ${reached_at} and withdrawn_at is null order by id limit 1`
-    if (first) await setStanding(ctx, id, milestone, [first.id], false)
+    if (first) await setStanding(ctx, id, milestone, [first.id], { stands: false })
     else
       await tx`
         update opportunities set ${tx(milestone)} = null where organization_id = ${organization_id} and id = ${id}`
@@ -205,7 +205,7 @@ export const restoreMilestone = (
   inTx(ctx, async (ctx) => {
     const before = await lockOpportunity(ctx, id)
     requireUpon(before, undefined)
-    await setStanding(ctx, id, milestone, [milestone_id], true)
+    await setStanding(ctx, id, milestone, [milestone_id], { stands: true })
     return changed(ctx, before, milestone, {
       tool: 'clear_milestone',
       input: { opportunity_id: id, milestone },
@@ -213,38 +213,38 @@ export const restoreMilestone = (
   })
 
 /**
- * Takes reachings of a milestone back, or lets them count again; the card has the first one that counts, as if it had been
- * so from the beginning. Answers what that changed on the card, whose version it does not raise.
+ * Takes reachings of a milestone back, lets them count again, or says when it really was; the card has the first one that
+ * counts, as if it had been so from the beginning. Answers what that changed on the card, whose version it does not raise.
  */
 export const setStanding = async (
   ctx: TxCtx,
   opportunity_id: string,
   milestone: Milestone,
   ids: readonly string[],
-  stands: boolean,
+  { stands, reached_at }: { stands: boolean; reached_at?: Date | undefined },
 ): Promise<Change | undefined> => {
   const { tx, organization_id, actor } = ctx
-  sendStatement(
-    ctx,
-    tx`
-      update milestones set withdrawn_at = ${stands ? null : new Date()}, withdrawn_by = ${stands ? null : tx.json(actor)}
-      where organization_id = ${organization_id} and id = any(${[...ids]}::uuid[])`,
-  )
-  const [card] = await tx<{ at: Date | null }[]>`
-    select ${tx(milestone)} as at from opportunities
-    where organization_id = ${organization_id} and id = ${opportunity_id} for update`
   const reached = tx`
     from milestones m where m.organization_id = ${organization_id} and m.opportunity_id = ${opportunity_id}
       and m.milestone = ${milestone}`
-  // One that came otherwise, such as by an import, is not in the history and stays.
+  // The lock first, the look after it: what another change committed meanwhile is seen.
+  await tx`select 1 from opportunities where organization_id = ${organization_id} and id = ${opportunity_id} for update`
+  // One that came otherwise, such as by an import, is not in the history and stays; afterwards nobody could tell.
+  const [card] = await tx<{ at: Date | null; ours: boolean }[]>`
+    select o.${tx(milestone)} as at, exists (select ${reached} and m.reached_at = o.${tx(milestone)}) as ours
+    from opportunities o where o.organization_id = ${organization_id} and o.id = ${opportunity_id}`
+  await tx`
+    update milestones set withdrawn_at = ${stands ? null : new Date()}, withdrawn_by = ${stands ? null : tx.json(actor)}
+      ${reached_at ? tx`, reached_at = ${reached_at}` : tx``}
+    where organization_id = ${organization_id} and id = any(${[...ids]}::uuid[])`
+  if (!card || !(card.ours || (stands && card.at === null))) return undefined
   const [after] = await tx<{ at: Date | null }[]>`
     update opportunities o set ${tx(milestone)} = first.at
     from (select (select m.reached_at ${reached} and m.withdrawn_at is null order by m.id limit 1) as at) as first
     where o.organization_id = ${organization_id} and o.id = ${opportunity_id} and o.${tx(milestone)} is distinct from first.at
-      and (exists (select ${reached} and m.reached_at = o.${tx(milestone)}) ${stands ? tx`or o.${tx(milestone)} is null` : tx``})
     returning first.at`
-  const moment = (at: Date | null | undefined): string | null => at?.toISOString() ?? null
-  return after && { field: milestone, before: moment(card?.at), after: moment(after.at) }
+  const moment = (at: Date | null): string | null => at?.toISOString() ?? null
+  return after && { field: milestone, before: moment(card.at), after: moment(after.at) }
 }
 
 /** The line that says what became of a milestone on its card, and the card. */

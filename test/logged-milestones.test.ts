@@ -138,6 +138,81 @@ test('F15: an edit takes back what the entry does not say any more, and reaches 
   expect((await card(to.id)).scheduled_at).toEqual(held.occurred_at)
 })
 
+test('F15: a milestone is when its entry says that it was: corrected, undone, corrected while it did not count', async () => {
+  const { id } = await makeLead(ctx)
+  const [said, earlier, later] = [9, 20, 4].map((days) => daysAgo(days).toISOString())
+  const logged = async (data: NewEntry['data'], type: NewEntry['type']): Promise<string> => {
+    const subjects = [lead(id)]
+    const entry = await api.json('POST', '/api/activities', { type, subjects, occurred_at: said, data })
+    expect([entry.status, entry.body.detail]).toEqual([201, undefined])
+    return entry.body.id
+  }
+  const correct = async (entry_id: string, changes: object) => {
+    const address = `/api/activities/${entry_id}`
+    const { version } = (await api.json('GET', address)).body
+    const { status, body } = await api.json('PATCH', address, { version, ...changes })
+    expect([status, body.detail]).toEqual([200, undefined])
+  }
+  const reached = async (milestone: 'sent_at' | 'scheduled_at') => {
+    const { data } = (await api.json('GET', `/api/opportunities/${id}/milestones`)).body
+    const [of] = data.filter((one: any) => one.milestone === milestone)
+    return [(await api.json('GET', `/api/leads/${id}`)).body[milestone], of.reached_at]
+  }
+  const sent = await logged({ subject: 'Our offer' }, 'email_sent')
+  const demo = await logged(
+    { subject: 'Demo', status: 'scheduled', starts_at: '2027-01-04T09:00:00Z' },
+    'meeting_logged',
+  )
+  for (const [entry_id, milestone] of [
+    [sent, 'sent_at'],
+    [demo, 'scheduled_at'],
+  ] as const) {
+    for (const at of [earlier, later]) {
+      await correct(entry_id, { occurred_at: at })
+      expect(await reached(milestone)).toEqual([at, at])
+    }
+  }
+  const [line] = await lines(id)
+  expect(line!.data['milestones']).toEqual([
+    { opportunity_id: id, field: 'scheduled_at', before: earlier, after: later },
+  ])
+  const undone = await undoActivity(ctx, line!.id)
+  expect(await reached('scheduled_at')).toEqual([earlier, earlier])
+  await undoActivity(ctx, undone.id)
+  expect(await reached('scheduled_at')).toEqual([later, later])
+
+  await correct(demo, { data: { status: 'cancelled', starts_at: null } })
+  await correct(demo, { occurred_at: earlier })
+  expect((await card(id)).scheduled_at).toBeNull()
+  await correct(demo, { data: { status: 'scheduled', starts_at: '2027-01-05T09:00:00Z' } })
+  expect(await reached('scheduled_at')).toEqual([earlier, earlier])
+
+  // An entry that says the same time as before moves nothing.
+  await correct(sent, { data: { subject: 'Our second offer' } })
+  expect((await lines(id))[0]!.data).not.toHaveProperty('milestones')
+})
+
+test('F15: a corrected time changes the card where the entry reached it first, and nothing that came otherwise', async () => {
+  const { id } = await makeLead(ctx)
+  const [first, second] = [await wrote(id, 9), await wrote(id, 5)]
+  const correct = (entry: Activity, days: number) =>
+    editActivity(ctx, entry.id, { changes: { occurred_at: daysAgo(days).toISOString() } })
+  const reachedBy = async (entry: Activity) =>
+    (await listMilestones(ctx, id)).find(({ activity_id }) => activity_id === entry.id)!.reached_at
+  await correct(second, 12)
+  expect((await card(id)).sent_at).toEqual(first.occurred_at)
+  await correct(first, 2)
+  expect((await card(id)).sent_at).toEqual(await reachedBy(first))
+  await deleteActivity(ctx, first.id)
+  expect((await card(id)).sent_at).toEqual(await reachedBy(second))
+  expect((await card(id)).sent_at!.getTime()).toBeLessThan(daysAgo(11).getTime())
+
+  const imported = daysAgo(30)
+  await inTx(ctx, ({ tx }) => tx`update opportunities set sent_at = ${imported} where id = ${id}`)
+  await correct(second, 3)
+  expect((await card(id)).sent_at).toEqual(imported)
+})
+
 test('F15: what came otherwise, such as by an import, is nobody’s to take back', async () => {
   const { id } = await makeLead(ctx)
   const imported = daysAgo(30)

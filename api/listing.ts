@@ -5,7 +5,7 @@ import { Limit } from './route.ts'
 /** `filter` in an address is a filter as JSON text. */
 export const FilterText = z
   .string()
-  .max(20_000)
+  .max(60_000)
   .transform((text, issues): unknown => {
     try {
       return JSON.parse(text)
@@ -19,11 +19,14 @@ export const FilterText = z
   })
   .pipe(Filter)
 
+/** Where a page ended: the values that its order went by, of at most five fields. */
+export const Cursor = z.string().max(20_000)
+
 /** What every list of records takes. */
 export const ListingQuery = z.object({
   q: z.string().max(200).optional().describe('Words that each record holds somewhere.'),
   filter: FilterText.optional().describe('JSON of the filter language.'),
   sort: z.string().max(200).optional().describe('Fields such as `-created_at,name`.'),
   limit: Limit,
-  cursor: z.string().max(2_000).optional(),
+  cursor: Cursor.optional(),
 })

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { TxCtx } from '../db/context.ts'
-import { staleVersion } from '../db/errors.ts'
+import { DomainError, staleVersion } from '../db/errors.ts'
 import { lockRow } from '../db/row-sets.ts'
 import { invalidInput, Problem } from './problem.ts'
 
@@ -56,6 +56,23 @@ export const ifMatch = (request: Request | undefined): number | undefined => {
     'invalid_if_match',
     'If-Match takes the ETag of the record as you read it, such as "3": its version in quotes.',
   )
+}
+
+/**
+ * Holds what an address names without an id to If-Match: `*` asks that it is there, a version that it is the current one.
+ * @throws {DomainError} stale with the current one, or with null
+ */
+export const requireMatch = (request: Request, current: { version: number } | undefined): void => {
+  const version = ifMatch(request)
+  if (!request.headers.has('if-match')) return
+  if (!current)
+    throw new DomainError(
+      'stale',
+      'version_mismatch',
+      'Nothing is here that could have the version which If-Match names. To make it, send this without If-Match.',
+      { extra: { current: null } },
+    )
+  if (version !== undefined && version !== current.version) throw staleVersion(current)
 }
 
 const parseVersion = (version: unknown): number => {

@@ -18,7 +18,7 @@ export const bulkLimits = { chosen: 10_000 }
 export const NewBulk = z
   .object({
     kind: z.enum(bulkKinds),
-    ids: z.array(z.uuid()).min(1).optional(),
+    ids: z.array(z.uuid().toLowerCase()).min(1).optional(),
     filter: Filter.optional(),
     q: z.string().trim().min(1).max(200).optional(),
     act: BulkActName,

@@ -33,6 +33,17 @@ export const listExchangeRates = (ctx: Ctx): Promise<ExchangeRate[]> =>
     return [...rows]
   })
 
+/** A rate that nobody else changes until the transaction ends; undefined where there is none. */
+export const lockExchangeRate = async (
+  { tx, organization_id }: TxCtx,
+  currency: string,
+): Promise<ExchangeRate | undefined> => {
+  const [row] = await tx<ExchangeRate[]>`
+    select currency, rate, updated_by, updated_at, version from exchange_rates
+    where organization_id = ${organization_id} and currency = ${currency} for update`
+  return row
+}
+
 /**
  * Sets what one unit of a currency is worth from now on; what was closed before keeps the rate it was closed at.
  * @throws {DomainError} `own_currency` for the organization's own, which is always worth 1

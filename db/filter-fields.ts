@@ -46,6 +46,8 @@ export type FilterField = {
   opposite_of?: string
   /** Its texts from the lowest to the highest: what is put in order and compared is their rank. */
   ranks?: readonly string[]
+  /** Its texts may be pages: an order goes by how they begin. */
+  long?: true
   /** Still filtered by, named nowhere. */
   archived?: true
 }
@@ -62,6 +64,7 @@ export type FilterFields = Record<string, FilterField>
 
 const text: FilterField = { type: 'text' }
 const name: FilterField = { type: 'text', required: true }
+const longText: FilterField = { type: 'text', long: true }
 const id: FilterField = { type: 'uuid', required: true }
 const reference: FilterField = { type: 'uuid' }
 const member: FilterField = { type: 'uuid', member: true }
@@ -133,7 +136,7 @@ export const opportunityFields: FilterFields = {
   email: text,
   website: text,
   industry: text,
-  message: text,
+  message: longText,
   pipeline_id: id,
   stage_id: id,
   stage_kind: ofStage('text', (v) => `${v}.kind`),
@@ -195,7 +198,7 @@ export const opportunityFields: FilterFields = {
   won_at: time,
   lost_at: time,
   discard_reason_id: reference,
-  discard_note: text,
+  discard_note: longText,
   source_lead_id: reference,
   agents_paused: { type: 'boolean' },
   /** Approvals on it that wait for a person. */
@@ -215,7 +218,7 @@ export const accountFields: FilterFields = {
   name,
   website: text,
   domain: text,
-  description: text,
+  description: longText,
   lifecycle: name,
   segment: text,
   industry: text,
@@ -232,7 +235,7 @@ export const contactFields: FilterFields = {
   name,
   title: text,
   email: text,
-  description: text,
+  description: longText,
   lifecycle: name,
   ...people,
 }
@@ -242,7 +245,7 @@ const madeAndArchived: FilterFields = { id, archived, created_at: moment, update
 export const taskFields: FilterFields = {
   ...madeAndArchived,
   title: name,
-  description: text,
+  description: longText,
   status: name,
   priority: { ...name, ranks: ['low', 'normal', 'high', 'urgent'] },
   due_at: time,
@@ -259,7 +262,7 @@ export const taskFields: FilterFields = {
 
 export const noteFields: FilterFields = {
   ...madeAndArchived,
-  body: name,
+  body: { ...longText, required: true },
   subject_kind: name,
   author_kind: { type: 'text', sql: (a) => `(${a}.author->>'kind')` },
   author_id: { type: 'text', member: true, sql: (a) => `(${a}.author->>'id')` },
@@ -283,7 +286,7 @@ export const activityFields: FilterFields = {
   actor_kind: name,
   actor_id: { type: 'text', required: true, member: true },
   actor_name: name,
-  reason: { type: 'text', sql: asItReads('reason') },
+  reason: { ...longText, sql: asItReads('reason') },
   run_id: reference,
 }
 

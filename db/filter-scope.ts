@@ -82,5 +82,6 @@ const ofCustomValues = (type: FieldType, field_ids: string[], field: CustomField
     field_ids,
     ...(type === 'tags' ? { first: (v: string) => `${v}.n = 0` } : {}),
   },
+  ...(field.type === 'long_text' ? { long: true } : {}),
   ...(field.archived_at ? { archived: true } : {}),
 })

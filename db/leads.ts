@@ -102,12 +102,8 @@ const rules: KindRules = {
   follow: async (ctx, made) => {
     recordActivities(
       ctx,
-      made.map(({ id, values, input, from }) =>
-        creationOf(
-          { kind: 'lead', id, name: calledBy(values) },
-          { ...from, source: input.source },
-          'lead_imported',
-        ),
+      made.map(({ id, name, input, from }) =>
+        creationOf({ kind: 'lead', id, name }, { ...from, source: input.source }, 'lead_imported'),
       ),
     )
     for (const { id, values, from } of made) {

@@ -131,11 +131,23 @@ export const parseSort = (fields: FilterFields, sort: string): SortPart[] => {
       throw invalid('invalid_sort', '/sort', `Nothing is put in an order of “${name}”.`, sortableIn(fields))
     const opposite = field.opposite_of === undefined ? undefined : fields[field.opposite_of]
     if (opposite) return { ...opposite, name: field.opposite_of ?? name, descending: !descending }
-    return { ...(field.ranks ? rankedBy(name, field.ranks) : field), name, descending }
+    return { ...(field.ranks ? rankedBy(name, field.ranks) : beginningOf(name, field)), name, descending }
   })
   if (parts.length > MAX_SORT) throw invalid('invalid_sort', '/sort', `At most ${MAX_SORT} fields.`)
   // In the direction of the first: one index serves both.
   return [...parts, { name: 'id', type: 'uuid', required: true, descending: parts[0]?.descending ?? false }]
+}
+
+/** By so much of a text pages are told apart, which each cursor has to carry; those that begin alike go by their ids. */
+const BEGINNING = 200
+
+const beginningOf = (name: string, field: FilterField): FilterField => {
+  if (!field.long) return field
+  const { sql = (a: string) => `${a}.${name}`, lookup } = field
+  const begins = (text: string): string => `left(${text}, ${BEGINNING})`
+  return lookup
+    ? { ...field, lookup: { ...lookup, column: (v) => begins(lookup.column(v)) } }
+    : { ...field, sql: (a) => begins(sql(a)) }
 }
 
 /** What follows `order by`, for all records at once: those without a value come last. */

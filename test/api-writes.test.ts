@@ -146,3 +146,24 @@ test('F71: If-Match names the version that is deleted, or put by an external id'
   expect(await api.json('PUT', put, { city: 'Kiel' }, current)).toMatchObject({ status: 200 })
   expect((await api.ask('DELETE', path, undefined, { 'if-match': '"3"' })).status).toBe(204)
 })
+
+test('F71: If-Match by an external id that nobody has, or of a rate, finds what it names or is refused', async () => {
+  const { api } = surface
+  const nobody = '/external/v1/leads/by-external-id/held-by-nobody'
+  for (const held of ['"7"', '*'])
+    expect(await api.json('PUT', nobody, { name: 'Bo' }, { 'if-match': held })).toMatchObject({
+      status: 412,
+      body: { code: 'version_mismatch', current: null },
+    })
+  expect((await api.json('PUT', nobody, { name: 'Bo' })).status).toBe(200)
+  expect((await api.json('PUT', nobody, { name: 'Bea' }, { 'if-match': '*' })).status).toBe(200)
+  const rate = '/api/exchange-rates/CHF'
+  expect((await api.json('PUT', rate, { rate: 1.1 }, { 'if-match': '"1"' })).status).toBe(412)
+  expect((await api.json('PUT', rate, { rate: 1.1 })).body.version).toBe(1)
+  const stale = { status: 412, body: { current: { currency: 'CHF', rate: 1.1, version: 1 } } }
+  expect(await api.json('PUT', rate, { rate: 2 }, { 'if-match': '"99"' })).toMatchObject(stale)
+  expect(await api.json('DELETE', rate, undefined, { 'if-match': '"99"' })).toMatchObject(stale)
+  expect((await api.json('PUT', rate, { rate: 1.2 }, { 'if-match': '"1"' })).body.version).toBe(2)
+  expect((await api.ask('DELETE', rate, undefined, { 'if-match': '"2"' })).status).toBe(204)
+  expect((await api.ask('DELETE', rate, undefined, { 'if-match': '"2"' })).status).toBe(404)
+})

@@ -78,6 +78,18 @@ describe('leads', () => {
     })
   })
 
+  test('F25: the line that tells of it calls it by its own name, and without one by who it is', async () => {
+    for (const [fields, name] of [
+      [{ name: 'Twelve cafés', contact_name: 'Ana Ruiz', company_name: 'Brightside' }, 'Twelve cafés'],
+      [{ contact_name: 'Ana Ruiz', company_name: 'Brightside' }, 'Ana Ruiz'],
+      [{ contact_name: undefined, email: 'nameless@brightside.example' }, 'nameless@brightside.example'],
+    ] as const) {
+      const lead = await makeLead(fields)
+      const { body } = await api.json('GET', `/api/leads/${lead.id}/timeline`)
+      expect(body.data.find(({ type }: any) => type === 'lead_imported').data).toMatchObject({ name })
+    }
+  })
+
   test('one that is made by hand or by a program wakes no agent unless it is said so', async () => {
     const lead = await makeLead({ email: 'quiet@brightside.example' })
     expect(lead).toMatchObject({ run_status: null })

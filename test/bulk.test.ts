@@ -31,6 +31,13 @@ const idsOf = (leads: Opportunity[]) => leads.map(({ id }) => id)
 const again = (leads: Opportunity[]) => Promise.all(leads.map(({ id }) => getOpportunity(ctx, id)))
 
 describe('F20: one act on many records', () => {
+  test('F20: an id is one record, however it is spelled', async () => {
+    const [lead] = await makeLeads(1)
+    const ids = [lead!.id, lead!.id.toUpperCase()]
+    const bulk = await done({ kind: 'lead', ids, act: 'update', input: { city: 'Kiel' } })
+    expect(bulk).toMatchObject({ progress: { total: 1 }, counts: { changed: 1 } })
+  })
+
   test('F20: twenty leads change their owner at once; each says so on its own timeline, in the name of who asked', async () => {
     const leads = await makeLeads(20)
     const owner_id = api.owner.user_id

@@ -235,3 +235,24 @@ test('companies are listed by the same engine', async () => {
     'Reed',
   ])
 })
+
+test('F2: a text of pages is put in an order by how it begins, and its pages follow each other', async () => {
+  const { ctx } = await world.other()
+  const field = await createField(ctx, { record_kind: 'lead', label: 'Story', type: 'long_text' })
+  const story = (n: number) => `${'ß'.repeat(100 + (n % 2))}${'語'.repeat(5_000)} ${n}`
+  for (let n = 0; n < 5; n++)
+    await makeLead(ctx, { contact_name: `Teller ${n}`, message: story(n), custom: { [field.key]: story(n) } })
+  for (const sort of ['message', '-message', 'custom.story', '-custom.story']) {
+    const seen: string[] = []
+    for (let cursor: string | undefined; ;) {
+      const { data, next_cursor } = await listOpportunities(ctx, { sort, limit: 2, cursor })
+      seen.push(...data.map(({ id }) => id))
+      if (next_cursor === null) break
+      expect(next_cursor.length).toBeLessThan(2_000)
+      cursor = next_cursor
+    }
+    expect(new Set(seen).size).toBe(5)
+    const whole = await listOpportunities(ctx, { sort, limit: 50 })
+    expect(seen).toEqual(whole.data.map(({ id }) => id))
+  }
+})

@@ -3,7 +3,7 @@ import { inSavepoint, inTx, type TxCtx } from '../../db/context.ts'
 import { DomainError, invalid } from '../../db/errors.ts'
 import { Line } from '../../db/lead-fields.ts'
 import { holderOfExternalId, type RecordKind } from '../../db/records.ts'
-import { ifMatch } from '../versions.ts'
+import { ifMatch, requireMatch } from '../versions.ts'
 import { bodyOf, route, type Performing, type Route } from '../route.ts'
 
 /**
@@ -43,6 +43,7 @@ export const upsertOf = (
       ...(tag ? { tag } : {}),
       ...(response ? { response } : {}),
       keys_only: true,
+      if_match: true,
       params: z.object({ external_id: ExternalId }),
       body: z.looseObject(beside),
       described_body: z.object({ ...changeable, ...beside }),
@@ -53,6 +54,7 @@ export const upsertOf = (
         if (named !== external_id) throw contradicts(external_id)
         const held = await firstHolder(ctx, await kindsOf(ctx, body), external_id)
         if (held) return change({ ...call, ctx }, held, body)
+        requireMatch(call.request, undefined)
         try {
           return await inSavepoint(ctx, (ctx) => make({ ...call, ctx }, external_id, body))
         } catch (error) {

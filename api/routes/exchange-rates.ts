@@ -1,12 +1,15 @@
 import { z } from 'zod'
+import { inTx } from '../../db/context.ts'
 import {
   CurrencyCode,
   deleteExchangeRate,
   listExchangeRates,
+  lockExchangeRate,
   NewRate,
   setExchangeRate,
 } from '../../db/exchange-rates.ts'
 import { route } from '../route.ts'
+import { requireMatch } from '../versions.ts'
 import { Actor, listOf, Time } from '../shapes.ts'
 
 /** What one unit of a currency is worth. */
@@ -44,9 +47,14 @@ export const exchangeRates = [
       params: ByCurrency,
       body: NewRate,
       example: { rate: 1.08 },
+      if_match: true,
       response: ExchangeRateShape,
     },
-    ({ ctx, params, body }) => setExchangeRate(ctx, params.currency, body.rate),
+    ({ ctx, params, body, request }) =>
+      inTx(ctx, async (ctx) => {
+        requireMatch(request, await lockExchangeRate(ctx, params.currency))
+        return setExchangeRate(ctx, params.currency, body.rate)
+      }),
   ),
   route(
     {
@@ -55,8 +63,15 @@ export const exchangeRates = [
       permission: 'settings:write',
       summary: 'Forget an exchange rate',
       params: ByCurrency,
+      if_match: true,
       status: 204,
     },
-    ({ ctx, params }) => deleteExchangeRate(ctx, params.currency),
+    ({ ctx, params, request }) =>
+      inTx(ctx, async (ctx) => {
+        const current = await lockExchangeRate(ctx, params.currency)
+        // Of what is gone already that is said.
+        if (current) requireMatch(request, current)
+        return deleteExchangeRate(ctx, params.currency)
+      }),
   ),
 ]

@@ -17,9 +17,14 @@ export type Recurrence = z.infer<typeof Recurrence>
 
 /**
  * A recurrence as it is stored: counted from the series' first due date, so that the 31st comes back after February and
- * the hour after a change of clocks.
+ * the hour after a change of clocks. The reminder is so much before it by the clock on the wall, which a task that falls
+ * into the hour that a change of clocks leaves out cannot say itself.
  */
-const Series = Recurrence.extend({ from: z.string(), nth: z.number().int() })
+const Series = Recurrence.extend({
+  from: z.string(),
+  nth: z.number().int(),
+  remind_before_ms: z.number().optional(),
+})
 type Series = z.infer<typeof Series>
 
 /**
@@ -41,7 +46,10 @@ export const startSeries = (
   return { ...recurrence, from: new Date(due_at).toISOString(), nth: 0 }
 }
 
-/** When a task of a series is due next, in the organization's own time; undefined after its last one, and after 9999. */
+/**
+ * When a task of a series is due next, and reminded of as long before as this one, unless a change of clocks moved that:
+ * in the organization's own time. Undefined after its last one, and after 9999.
+ */
 export const nextInSeries = async (
   { tx, organization_id }: TxCtx,
   task_id: string,
@@ -50,19 +58,25 @@ export const nextInSeries = async (
     select recurrence from tasks where organization_id = ${organization_id} and id = ${task_id}`
   if (!row?.recurrence) return undefined
   const series = Series.parse(row.recurrence)
-  const { every, until, from, nth } = series
-  const step = `${every.n * (nth + 1)} ${every.unit}`
-  const [next] = await tx<{ due_at: Date; remind_at: Date | null; day: string }[]>`
+  const { every, until, from, nth, remind_before_ms = null } = series
+  const after = (count: number): string => `${every.n * count} ${every.unit}`
+  const [next] = await tx<{ due_at: Date; remind_at: Date | null; before_ms: number | null; day: string }[]>`
     select due at time zone zone as due_at, due::date::text as day,
-      (due - ((t.due_at at time zone zone) - (t.remind_at at time zone zone))) at time zone zone as remind_at
+      (due - before) at time zone zone as remind_at, (extract(epoch from before) * 1000)::float8 as before_ms
     from tasks t
     join settings s on s.organization_id = t.organization_id,
-    lateral (select s.timezone as zone, (${from}::timestamptz at time zone s.timezone) + ${step}::interval as due) as n
+    lateral (select s.timezone as zone, ${from}::timestamptz at time zone s.timezone as first,
+      ${remind_before_ms}::float8 * interval '1 millisecond' as kept) as series,
+    lateral (select first + ${after(nth)}::interval as this, first + ${after(nth + 1)}::interval as due) as meant,
+    -- What is kept holds until somebody sets the reminder to another time.
+    lateral (select case when (this - kept) at time zone zone = t.remind_at then kept
+      else (t.due_at at time zone zone) - (t.remind_at at time zone zone) end as before) as reminder
     where t.organization_id = ${organization_id} and t.id = ${task_id} and due at time zone zone < '10000-01-01T00:00:00Z'`
   if (!next || (until !== undefined && next.day > until)) return undefined
+  const { due_at, remind_at, before_ms } = next
   return {
-    due_at: next.due_at,
-    remind_at: next.remind_at,
-    recurrence: { ...series, nth: nth + 1 },
+    due_at,
+    remind_at,
+    recurrence: { ...series, nth: nth + 1, remind_before_ms: before_ms ?? undefined },
   }
 }

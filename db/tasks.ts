@@ -287,7 +287,7 @@ const comparable = (value: unknown): unknown => {
 const taskColumns = (tx: TxCtx['tx']) => tx`
   t.id, t.title, t.description, t.status, t.priority, t.due_at, t.remind_at, t.reminded_at, t.repeats_id,
   t.created_by, t.completed_at, t.archived_at, t.created_at, t.updated_at, t.version,
-  t.recurrence - 'from' - 'nth' as recurrence,
+  t.recurrence - '{from,nth,remind_before_ms}'::text[] as recurrence,
   (select next.id from tasks next where next.organization_id = t.organization_id and next.repeats_id = t.id) as next_id,
   case when t.assignee_kind is not null then jsonb_build_object('kind', t.assignee_kind, 'id', t.assignee_id) end as assignee,
   coalesce((select jsonb_agg(jsonb_build_object('kind', s.kind, 'id', s.subject_id) order by s.kind, s.subject_id)

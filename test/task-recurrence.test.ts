@@ -114,6 +114,57 @@ test('every few days and weeks, across a change of clocks', async () => {
   ])
 })
 
+test('F50: a reminder keeps its own time by the clock on the wall, also across the hour that is left out', async () => {
+  /** Due date and reminder of the next ones, by the clock in Berlin. */
+  const clocksOf = async (first: Task, count: number) => {
+    const clock = (at: Date | null) => at?.toLocaleString('sv', { timeZone: 'Europe/Berlin' }).slice(5, 16)
+    const clocks = []
+    for (let task = await follow(first); task && clocks.length < count; task = await follow(task))
+      clocks.push([clock(task.due_at), clock(task.remind_at)])
+    return clocks
+  }
+  const night = await repeating('2027-03-27T02:30:00+01:00', 1, 'day', {
+    remind_at: '2027-03-27T01:30:00+01:00',
+  })
+  expect(await clocksOf(night, 3)).toEqual([
+    ['03-28 03:30', '03-28 01:30'],
+    ['03-29 02:30', '03-29 01:30'],
+    ['03-30 02:30', '03-30 01:30'],
+  ])
+  const morning = await repeating('2027-03-27T09:00:00+01:00', 1, 'day', {
+    remind_at: '2027-03-27T02:30:00+01:00',
+  })
+  expect(await clocksOf(morning, 3)).toEqual([
+    ['03-28 09:00', '03-28 03:30'],
+    ['03-29 09:00', '03-29 02:30'],
+    ['03-30 09:00', '03-30 02:30'],
+  ])
+  const agents = await repeating('2027-03-27T02:30:00+01:00', 1, 'day', {
+    assignee: { kind: 'agent', id: 'lead_worker' },
+  })
+  expect(await clocksOf(agents, 3)).toEqual([
+    ['03-28 03:30', '03-28 03:30'],
+    ['03-29 02:30', '03-29 02:30'],
+    ['03-30 02:30', '03-30 02:30'],
+  ])
+})
+
+test('F50: a reminder that somebody sets or clears in the middle of a series is so from there on', async () => {
+  const first = await repeating('2027-03-27T02:30:00+01:00', 1, 'day', {
+    remind_at: '2027-03-27T01:30:00+01:00',
+  })
+  const gap = (await follow(first))!
+  await updateTask(ctx, gap.id, { changes: { remind_at: '2027-03-28T03:00:00+02:00' } })
+  const next = (await follow(gap))!
+  expect(next.remind_at).toEqual(new Date('2027-03-29T02:00:00+02:00'))
+  expect(next.recurrence).toEqual({ every: { n: 1, unit: 'day' } })
+  await updateTask(ctx, next.id, { changes: { remind_at: null } })
+  const without = (await follow(next))!
+  expect(without.remind_at).toBeNull()
+  await updateTask(ctx, without.id, { changes: { remind_at: '2027-03-29T18:00:00+02:00' } })
+  expect((await follow(without))!.remind_at).toEqual(new Date('2027-03-30T18:00:00+02:00'))
+})
+
 test('the last one is the last that is due by the day that was given, that day included', async () => {
   const until = (day: string) =>
     repeating('2027-03-01T23:30:00+01:00', 1, 'day', {

@@ -20,6 +20,7 @@ import { answerProblem, nothingHere, Problem } from './problem.ts'
 import { readBody } from './body.ts'
 import { countRequest, openAllowances } from './rate-limit.ts'
 import type { Parts } from './route.ts'
+import type { Route } from './route.ts'
 import { routes } from './routes/list.ts'
 import { askToUnsubscribe, unsubscribe } from './unsubscribe.ts'
 import { serveWebApp } from './web-app.ts'
@@ -57,7 +58,7 @@ export const createApp = (options: AppOptions): App => {
     max_upload_bytes: (options.max_upload_mb ?? 512) * 1024 * 1024,
     doors: openDoors(db),
     authenticate: createAuthenticate({ db, auth, app_url }),
-    readerAt: (path) => readers.get(path),
+    readerAt,
   }
   const app = new Hono()
 
@@ -94,7 +95,7 @@ export const createApp = (options: AppOptions): App => {
     return c.json(body, status, status === 503 ? { 'retry-after': '2' } : {})
   })
 
-  const document = describeApi(routes, app_url)
+  const document = describeApi(routes, app_url, readerAt)
   app.get('/openapi.json', (c) => c.json(document))
   app.get('/docs', (c) => c.html(docsPage(document)))
 
@@ -181,6 +182,7 @@ const readers = new Map(
     .filter(({ definition: { method } }) => method === 'GET')
     .map((route) => [route.definition.path, route] as const),
 )
+const readerAt = (path: string): Route | undefined => readers.get(path)
 
 const patterns = routes.map(({ definition }) => ({
   method: definition.method,

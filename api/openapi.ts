@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { eventsOperation } from './events.ts'
 import { permissions } from './permissions.ts'
-import type { Route } from './route.ts'
+import type { Parts, Route } from './route.ts'
 import { ProblemShape } from './shapes.ts'
 import { FILE_FIELD } from './upload.ts'
+import { heldRecord, takesVersion } from './version-holders.ts'
 
 /** One operation of the document, as the tests and the documentation page read it. */
 export type Operation = {
@@ -28,8 +29,15 @@ export type OpenApi = {
   components: { schemas: Record<string, object>; securitySchemes: object }
 }
 
-/** Writes the OpenAPI 3.1 document from the operations themselves. */
-export const describeApi = (routes: readonly Route[], app_url: string): OpenApi => {
+/**
+ * Writes the OpenAPI 3.1 document from the operations themselves.
+ * @param readerAt what reads the record at an address, if anything does
+ */
+export const describeApi = (
+  routes: readonly Route[],
+  app_url: string,
+  readerAt: Parts['readerAt'],
+): OpenApi => {
   const schemas: Record<string, object> = {}
   shared(jsonSchema(ProblemShape, 'output'), schemas)
   const paths: OpenApi['paths'] = {}
@@ -38,7 +46,7 @@ export const describeApi = (routes: readonly Route[], app_url: string): OpenApi 
     paths[template] = { ...paths[template], [method.toLowerCase()]: operation }
   }
   for (const { definition } of routes)
-    add(definition.method, definition.path, operationOf(definition, schemas))
+    add(definition.method, definition.path, operationOf(definition, schemas, readerAt))
   add('GET', eventsOperation.path, streamOperation)
   add('POST', '/intake/webhook/:token', webhookOperation)
   add('POST', '/intake/touch/:token', touchOperation)
@@ -79,7 +87,11 @@ type JsonSchema = {
   $defs?: Record<string, object>
 }
 
-const operationOf = (definition: Route['definition'], schemas: Record<string, object>): Operation => {
+const operationOf = (
+  definition: Route['definition'],
+  schemas: Record<string, object>,
+  readerAt: Parts['readerAt'],
+): Operation => {
   const { path, method, permission, params, query, versioned } = definition
   const body = definition.described_body ?? definition.body
   const status = String(definition.status ?? 200)
@@ -87,7 +99,7 @@ const operationOf = (definition: Route['definition'], schemas: Record<string, ob
     ...parametersOf('path', params),
     ...parametersOf('query', query),
     ...(method === 'GET' ? [] : [IDEMPOTENCY_KEY]),
-    ...(versioned ? [IF_MATCH] : []),
+    ...ifMatchOf(definition, readerAt),
   ]
   const sent = takesBody(definition) && body ? bodyOf(body, Boolean(versioned)) : undefined
   return {
@@ -105,33 +117,46 @@ const operationOf = (definition: Route['definition'], schemas: Record<string, ob
             content: {
               [definition.upload ? 'multipart/form-data' : 'application/json']: {
                 schema: shared(definition.upload ? withFile(sent) : sent, schemas),
-                ...(definition.example === undefined ? {} : { example: definition.example }),
+                ...exampleOf(definition),
               },
             },
           },
         }
       : {}),
     responses: {
-      [status]: {
-        description: definition.response ? 'Done' : 'Done; nothing to say',
-        ...(definition.response
-          ? {
-              content: {
-                'application/json': { schema: shared(jsonSchema(definition.response, 'output'), schemas) },
-                ...(definition.report ? { 'text/csv': { schema: { type: 'string' } } } : {}),
-              },
-            }
-          : {}),
-      },
+      [status]: answerOf(definition, schemas),
       default: PROBLEM,
     },
   }
 }
 
+const answerOf = (
+  { response, files = [], report }: Route['definition'],
+  schemas: Record<string, object>,
+): object => {
+  const text = { schema: { type: 'string' } }
+  const content = {
+    ...(response ? { 'application/json': { schema: shared(jsonSchema(response, 'output'), schemas) } } : {}),
+    ...(report ? { [CSV]: text } : {}),
+    ...Object.fromEntries(files.map((type) => [type, type === CSV ? text : { schema: BYTES }])),
+  }
+  return Object.keys(content).length > 0
+    ? { description: 'Done', content }
+    : { description: 'Done; nothing to say' }
+}
+
+const CSV = 'text/csv'
+const BYTES = { type: 'string', format: 'binary' }
+
+const exampleOf = ({ example, upload }: Route['definition']): { example?: unknown } => {
+  if (example === undefined) return {}
+  return { example: upload ? { ...(example as object), [FILE_FIELD]: 'What the file holds' } : example }
+}
+
 /** A form: its fields, and the file. */
 const withFile = (fields: JsonSchema): JsonSchema => ({
   ...fields,
-  properties: { ...fields.properties, [FILE_FIELD]: { type: 'string', format: 'binary' } },
+  properties: { ...fields.properties, [FILE_FIELD]: BYTES },
   required: [...(fields.required ?? []), FILE_FIELD],
 })
 
@@ -147,12 +172,13 @@ const IDEMPOTENCY_KEY = {
   schema: { type: 'string', maxLength: 255 },
 }
 
-const IF_MATCH = {
-  in: 'header',
-  name: 'If-Match',
-  required: false,
-  schema: { type: 'string' },
-  description: 'Instead of `version`.',
+/** The header, wherever it counts. */
+const ifMatchOf = (definition: Route['definition'], readerAt: Parts['readerAt']): object[] => {
+  if (!takesVersion(definition) && !heldRecord(definition, readerAt)) return []
+  const description = definition.versioned
+    ? 'Instead of `version`.'
+    : 'The ETag of what you read: with another version it is 412 with the `current` one, and nothing is done.'
+  return [{ in: 'header', name: 'If-Match', required: false, schema: { type: 'string' }, description }]
 }
 
 const jsonSchema = (schema: z.ZodType, io: 'input' | 'output'): JsonSchema => {
@@ -224,6 +250,8 @@ const streamOperation: Operation = {
   },
 }
 
+const STORED = jsonSchema(z.object({ submission_id: z.uuid() }), 'output')
+
 const webhookOperation: Operation = {
   summary: 'Post a lead',
   description:
@@ -255,11 +283,14 @@ const webhookOperation: Operation = {
   responses: {
     '202': {
       description: 'Stored; it becomes a lead in a moment',
+      content: { 'application/json': { schema: STORED } },
+    },
+    '200': {
+      description: 'Delivered before: the first answer, which may have been a refusal',
       content: {
-        'application/json': { schema: jsonSchema(z.object({ submission_id: z.uuid() }), 'output') },
+        'application/json': { schema: { anyOf: [STORED, { $ref: '#/components/schemas/Problem' }] } },
       },
     },
-    '200': { description: 'Delivered before: the first answer' },
     default: PROBLEM,
   },
 }

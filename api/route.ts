@@ -15,6 +15,7 @@ import { requireKey, requirePermission, type Authenticate, type Principal } from
 import { ctxOf, requireLinked, requireLinks } from './record-permissions.ts'
 import { answerProblem, invalidInput, nothingHere, Problem } from './problem.ts'
 import { receiveUpload, type Upload } from './upload.ts'
+import { heldRecord, takesVersion } from './version-holders.ts'
 import { ifMatch, recordAddress, requireCurrent, splitVersion } from './versions.ts'
 
 /** What every route can reach. */
@@ -69,10 +70,14 @@ export type Definition<Params extends z.ZodObject, Query extends z.ZodObject, Bo
   /** What is answered; absent: nothing. */
   response?: z.ZodType
   status?: 200 | 201 | 202 | 204
+  /** The media types of what is answered, where it is a file instead of JSON. */
+  files?: readonly string[]
   /** The answer is a report: whoever asks for `text/csv` gets its rows as a file. */
   report?: boolean
   /** The change must name the version it was made upon, as `version` or `If-Match`; `optional`: it may. */
   versioned?: boolean | 'optional'
+  /** It holds to If-Match by itself what its address names without an id. */
+  if_match?: boolean
   /** For programs: a session is refused. */
   keys_only?: boolean
   /** Under which heading it is documented; the noun of its path unless told otherwise. */
@@ -162,18 +167,15 @@ export const route = <
     return { body: parse(body, value, namesOf(body)), version }
   }
 
-  const address = recordAddress(definition.path)
-  const takes_version = Boolean(versioned) || namesOf(body).includes('version')
-
   /** What holds the record to the version of If-Match, where nothing else does. */
-  const holding = (request: Request, given: Record<string, string>, parts: Parts) => {
-    const version = takes_version || !address ? undefined : ifMatch(request)
-    const reader = version === undefined ? undefined : parts.readerAt(String(address))
-    const { id } = given
-    if (!reader || !address || version === undefined || id === undefined) return undefined
+  const holding = (request: Request, { id }: Record<string, string>, { readerAt }: Parts) => {
+    const own = takesVersion(definition) || recordAddress(definition.path) === undefined
+    const version = own ? undefined : ifMatch(request)
+    const held = version === undefined ? undefined : heldRecord(definition, readerAt)
+    if (!held || version === undefined || id === undefined) return undefined
     return (ctx: TxCtx, call: Performing) =>
-      requireCurrent(ctx, { path: address, id, version }, (ctx) =>
-        reader.perform({ ...call, ctx }, { id }, {}),
+      requireCurrent(ctx, { path: held.address, id, version }, (ctx) =>
+        held.reader.perform({ ...call, ctx }, { id }, {}),
       )
   }
 

@@ -1,5 +1,6 @@
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { z } from 'zod'
 import { permissions } from '../api/permissions.ts'
 import { bodyOf } from '../api/route.ts'
 import { routes } from '../api/routes/list.ts'
@@ -77,6 +78,57 @@ test('every body has an example that is accepted', () => {
     expect(body?.safeParse(accepted).error, `${method} ${path}`).toBeUndefined()
     expect(bodyOf(one).strict().safeParse(accepted).error, `${method} ${path}`).toBeUndefined()
     if (versioned === true) expect(version, `${method} ${path}`).toBe(1)
+  }
+})
+
+test('every example is one of its own schema, and none without what it requires is', () => {
+  let examples = 0
+  for (const { name, body, example } of operations) {
+    if (example === undefined) continue
+    const schema = z.fromJSONSchema(body)
+    expect(schema.safeParse(example).error?.issues, name).toBeUndefined()
+    for (const required of body.required ?? []) {
+      const { [required]: without, ...rest } = example
+      expect([without !== undefined, schema.safeParse(rest).success], `${name} ${required}`).toEqual([
+        true,
+        false,
+      ])
+    }
+    examples += 1
+  }
+  expect(examples).toBeGreaterThan(80)
+  expect(operations.filter(({ is_form }) => is_form).map(({ name }) => name)).toEqual([
+    'POST /api/imports',
+    'POST /api/files',
+  ])
+})
+
+test('what is answered has a media type that the document says: JSON, a file, or nothing at all', async () => {
+  const all = Object.entries<any>((await documentOf()).paths).flatMap(([path, methods]) =>
+    Object.entries<any>(methods).flatMap(([method, { responses }]) =>
+      Object.entries<any>(responses).map(([status, { content }]) => ({
+        name: `${method} ${path}`,
+        status,
+        content,
+      })),
+    ),
+  )
+  for (const { name, status, content } of all)
+    expect(Object.keys(content ?? {}).length > 0, `${name} ${status}`).toBe(status !== '204')
+
+  const typeOf = async (path: string, accept: string) => {
+    const response = await api.ask('GET', path, undefined, {
+      authorization: `Bearer ${api.key}`,
+      accept,
+    })
+    await response.body?.cancel()
+    return response.headers.get('content-type')?.split(';')[0]
+  }
+  for (const operation of operations.filter(isRead)) {
+    const { path } = placed(operation, ours)
+    const types = await Promise.all(['application/json', 'text/csv'].map((accept) => typeOf(path, accept)))
+    for (const type of types) expect(operation.answers, operation.name).toContain(type)
+    if (operation.answers.length === 2) expect(types, operation.name).toEqual(operation.answers)
   }
 })
 

@@ -18,7 +18,12 @@ export type Described = {
   required: string[]
   response: any
   status: number
+  /** The media types of what is answered when it is done. */
+  answers: string[]
+  /** Whether its body asks for a version, or If-Match instead of it. */
   versioned: boolean
+  /** Whether If-Match counts. */
+  if_match: boolean
 }
 
 /** What the running app says of itself. */
@@ -31,6 +36,7 @@ export const operationsOf = async (api: ApiWorld): Promise<Described[]> => {
       const content = json ?? form
       const parameters: any[] = operation.parameters ?? []
       const query = parameters.filter((parameter) => parameter.in === 'query')
+      const if_match = parameters.find((parameter) => parameter.name === 'If-Match')
       return {
         name: `${method.toUpperCase()} ${path}`,
         method: method.toUpperCase(),
@@ -42,7 +48,9 @@ export const operationsOf = async (api: ApiWorld): Promise<Described[]> => {
         required: query.filter(({ required }) => required).map(({ name }) => name),
         response: operation.responses[status]?.content?.['application/json']?.schema,
         status: Number(status),
-        versioned: parameters.some(({ name }) => name === 'If-Match'),
+        answers: Object.keys(operation.responses[status]?.content ?? {}),
+        versioned: if_match?.description === 'Instead of `version`.',
+        if_match: if_match !== undefined,
       }
     }),
   )

@@ -52,7 +52,7 @@ export const apiKeys = [
       permission: 'keys:write',
       summary: 'Make an API key',
       description:
-        'Its text is shown this once. It can never do more than you; a key cannot give what it does not have. It may ask `rate_limit_per_minute` times a minute, 600,000 unless told otherwise; each API process counts for itself.',
+        'Its text is shown this once. It can never do more than you; a key cannot give what it does not have. It may ask `rate_limit_per_minute` times a minute, 600,000 unless told otherwise; all API processes on one database count together.',
       body: NewApiKey,
       example: { name: 'Zapier', scopes: ['leads:read', 'leads:write'] },
       response: MadeApiKey,

@@ -51,6 +51,7 @@ export const exports = [
           columns: Columns.optional().describe('Names with commas between them.'),
         }),
         tag: 'exports',
+        files: ['text/csv'],
       },
       ({ ctx, query, principal }) => {
         requirePermission(principal, permission)
@@ -73,6 +74,7 @@ export const exports = [
       description:
         'As it stood at one moment: `manifest.json` (the schema and who is a member), `tables/<name>.jsonl` (a row a line), `files/<id>` and `imports/<id>`. `npm run restore -- <file>` opens it in a fresh instance. Without passwords, keys, tokens and secrets.',
       tag: 'exports',
+      files: ['application/zip'],
     },
     ({ ctx, principal }) => {
       requirePermission(principal, 'exports:write')

@@ -110,6 +110,7 @@ export const files = [
       summary: 'Download a file',
       description: 'As an attachment, under its own name; never shown by the browser itself.',
       params: ById,
+      files: Object.values(fileTypes).map(({ media_type }) => media_type),
     },
     ({ ctx, params }) => download(ctx, params.id),
   ),

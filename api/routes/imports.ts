@@ -263,6 +263,7 @@ export const imports = [
       description:
         'All its columns, and two more: the line that it stood on, and what is wrong with the nearest value that would do. Correct it and import it again; the two columns are passed by.',
       params: ById,
+      files: ['text/csv'],
     },
     async ({ ctx, params, principal }) => {
       await requireKind(ctx, params.id, principal, 'read')

@@ -1,11 +1,13 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Actor, Ctx, TxCtx } from './context.ts'
 import { inSavepoint, inTx, recordingOf } from './context.ts'
 import { readKeptValues } from './custom-values.ts'
 import { DomainError } from './errors.ts'
+import { goingWith } from './field-units.ts'
 import { tellPassing } from './audit.ts'
 import { CUSTOM } from './import-drafts.ts'
 import { valueChanges } from './import-plan-acts.ts'
-import { type Edit, isMadeHere, readEdits, readHolders } from './import-edits.ts'
+import { type Edit, editedBeside, isMadeHere, readEdits, readHolders } from './record-edits.ts'
 import { type ImportedSet, readStanding, type StandingRecord, writeSets } from './import-kinds.ts'
 import { endImport, importLeases, importWork, releaseImport } from './import-leases.ts'
 import type { ImportJob } from './imports.ts'
@@ -204,7 +206,18 @@ const takeActsBack = async (
 const since = (edits: readonly Edit[], id: string, job: ImportJob): Edit[] =>
   edits.filter((edit) => edit.id === id && edit.import_id !== job.id && edit.counts)
 
-/** Values that are still as the import left them become what they were. */
+/** What was done to a record after this import made these changes of it. */
+const after = (edits: readonly Edit[], id: string, job: ImportJob, changes: readonly Change[]): Edit[] => {
+  const about = edits.filter((edit) => edit.id === id)
+  const own = about.findIndex(
+    (edit) =>
+      edit.import_id === job.id &&
+      changes.every((change) => edit.changes.some((one) => isDeepStrictEqual(one, change))),
+  )
+  return own === -1 ? [] : about.slice(own + 1)
+}
+
+/** Values that are still as the import left them become what they were, each with what goes with it. */
 const restoreValues = async (
   ctx: TxCtx,
   rows: readonly DoneRow[],
@@ -222,11 +235,14 @@ const restoreValues = async (
     if (!before) return []
     const ref = { kind, id: before.id }
     const archived = before.archived_at !== null
-    const others = changes.filter(
-      (change) => archived || !isAsLeft({ ...before, custom: kept.get(before.id) ?? {} }, change),
-    )
-    if (others.length > 0) {
-      const fields = others.map(({ field }) => field)
+    const own = changes.map(({ field }) => field)
+    const edited = changes
+      .filter((change) => archived || !isAsLeft({ ...before, custom: kept.get(before.id) ?? {} }, change))
+      .map(({ field }) => field)
+    const beside = editedBeside(kind, own, { ...before }, after(edits, before.id, job, changes))
+    const stays = [...edited, ...beside.map(({ field }) => field)]
+    const fields = [...stays, ...goingWith(kind, stays, own).map(({ field }) => field)]
+    if (fields.length > 0) {
       const by = since(edits, ref.id, job)
       keepOf(
         n,
@@ -237,7 +253,7 @@ const restoreValues = async (
         ),
       )
     }
-    const back = changes.filter((change) => !others.includes(change))
+    const back = changes.filter((change) => !fields.includes(change.field))
     if (back.length === 0) return []
     return [
       { n, before, ...valuesBefore(back), origin: originOf(ctx, { door: 'import', import_id: job.id }) },

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Activity, Change } from './activities.ts'
 import type { TxCtx } from './context.ts'
+import type { RecordRef } from './records.ts'
 
 /** A verb that takes an act back. */
 export type Verb = {
@@ -11,6 +12,8 @@ export type Verb = {
   left?: ((activity: Activity) => Record<string, unknown>) | undefined
   /** The input without these fields, for taking back the rest; absent, or where it answers nothing: all or nothing. */
   without?: ((input: unknown, fields: string[]) => unknown) | undefined
+  /** The record whose fields are compared, where some of them go together. */
+  record?: ((input: unknown, activity: Activity) => RecordRef) | undefined
   apply: (ctx: TxCtx, input: unknown, activity: Activity) => Promise<unknown>
 }
 
@@ -20,15 +23,17 @@ export const inverse = <Input extends z.ZodType>(declared: {
   standing: (ctx: TxCtx, input: z.infer<Input>, activity: Activity) => Promise<Record<string, unknown>>
   left?: (activity: Activity) => Record<string, unknown>
   without?: (input: z.infer<Input>, fields: string[]) => z.infer<Input> | undefined
+  record?: (input: z.infer<Input>, activity: Activity) => RecordRef
   apply: (ctx: TxCtx, input: z.infer<Input>, activity: Activity) => Promise<unknown>
 }): Verb => {
   const given = (input: unknown): z.infer<Input> => declared.input.parse(input)
-  const { left, without } = declared
+  const { left, without, record } = declared
   return {
     input: declared.input,
     standing: (ctx, input, activity) => declared.standing(ctx, given(input), activity),
     left,
     without: without && ((input, fields) => without(given(input), fields)),
+    record: record && ((input, activity) => record(given(input), activity)),
     apply: (ctx, input, activity) => declared.apply(ctx, given(input), activity),
   }
 }

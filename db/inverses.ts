@@ -109,6 +109,7 @@ export const inverses = {
     input: z.record(z.string(), z.unknown()),
     standing: (ctx, _input, activity) => lockRecord(ctx, { kind: 'lead', id: subjectOf(activity) }),
     without: omit,
+    record: (_input, activity) => ({ kind: 'lead', id: subjectOf(activity) }),
     apply: (ctx, values, activity) => updateRecord(ctx, { kind: 'lead', id: subjectOf(activity) }, values),
   }),
   update_record: inverse({
@@ -119,6 +120,7 @@ export const inverses = {
     }),
     standing: (ctx, { record_kind, record_id }) => lockRecord(ctx, { kind: record_kind, id: record_id }),
     without: ({ values, ...record }, fields) => ({ ...record, values: omitValues(values, fields) }),
+    record: ({ record_kind, record_id }) => ({ kind: record_kind, id: record_id }),
     apply: (ctx, { record_kind, record_id, values }) =>
       updateRecord(ctx, { kind: record_kind, id: record_id }, values),
   }),

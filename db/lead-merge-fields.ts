@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Ctx } from './context.ts'
 import { DomainError, type Fault, invalid } from './errors.ts'
+import { type FieldUnit, unitOf } from './field-units.ts'
 import { customFields } from './fields.ts'
 import { nearest } from './filters.ts'
 import type { Opportunity } from './opportunities.ts'
@@ -16,15 +17,6 @@ export const MergeFields = z.union([
 ])
 export type MergeFields = z.infer<typeof MergeFields>
 
-/** What becomes of one field in a merge, with the columns that go with it. */
-export type MergeUnit = { field: string; columns: readonly string[] }
-
-/** Fields that go together: an amount is nothing without its currency, nor a number without how it was written. */
-const TOGETHER: Record<string, readonly string[]> = {
-  phone: ['phone', 'phone_original'],
-  value_minor: ['value_minor', 'currency'],
-}
-
 /** What is of both, whatever is chosen. */
 const TAGS = 'tags'
 const PAUSED = 'agents_paused'
@@ -34,18 +26,12 @@ const COLUMNS = Object.keys(OpportunityFields.shape).filter((field) => field !==
 /** Which of two leads a field's value is of. */
 export type Chosen = ReadonlyMap<string, 'primary' | 'duplicate'>
 
-/** The unit that a column belongs to; of a custom value, `custom.<key>`. */
-export const unitOf = (column: string): MergeUnit => {
-  const together = Object.entries(TOGETHER).find(([, columns]) => columns.includes(column))
-  return together ? { field: together[0], columns: together[1] } : { field: column, columns: [column] }
-}
-
 /** Values of a lead by their columns, those of custom fields as `custom.<key>`. */
 export type MergedValues = Record<string, unknown>
 
 /** What a merge makes of the primary's values of one unit. */
 export const mergeUnit = (
-  { field, columns }: MergeUnit,
+  { field, columns }: FieldUnit,
   own: MergedValues,
   other: MergedValues,
   chosen: Chosen,
@@ -98,7 +84,7 @@ export const mergedFields = async (
   const chosen = choose(fields, [...COLUMNS, ...custom_columns])
   const [own, other] = [valuesOf(primary), valuesOf(duplicate)]
   const units = [...COLUMNS, TAGS, PAUSED, ...custom_columns]
-    .map(unitOf)
+    .map((column) => unitOf('lead', column))
     .filter((unit, n, all) => all.findIndex(({ field }) => field === unit.field) === n)
   const changed = units.flatMap((unit) =>
     Object.entries(mergeUnit(unit, own, other, chosen)).filter(

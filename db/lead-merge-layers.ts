@@ -1,15 +1,8 @@
 import type { Change } from './activities.ts'
 import type { TxCtx } from './context.ts'
+import { type FieldUnit, unitOf } from './field-units.ts'
 import type { Joining } from './lead-merge-arrivals.ts'
-import {
-  chosenIn,
-  mergeUnit,
-  type MergeUnit,
-  type MergedValues,
-  tagsOf,
-  unitOf,
-  valuesOf,
-} from './lead-merge-fields.ts'
+import { chosenIn, mergeUnit, type MergedValues, tagsOf, valuesOf } from './lead-merge-fields.ts'
 import type { StoredMerge, StoredOrigin } from './lead-merge-images.ts'
 
 /** What a merge, or somebody who joined during one, laid over the primary's values. */
@@ -67,7 +60,7 @@ export const liftLayer = async (
   const lifted: Lifted = { values: {}, origins: new Map(), kept: [] }
   const changes = new Map(layer.changes.map((change) => [change.field, change]))
   const units = layer.changes
-    .map(({ field }) => unitOf(field))
+    .map(({ field }) => unitOf('lead', field))
     .filter((unit, n, all) => all.findIndex(({ field }) => field === unit.field) === n)
   for (const unit of units) {
     const touched = unit.columns.filter((column) => changes.has(column))
@@ -104,7 +97,7 @@ const momentOf = (id: string): Date => new Date(Number.parseInt(id.replaceAll('-
 /** How a later merge goes without the layer: it puts back what is beneath it then. */
 const passThrough = async (
   ctx: TxCtx,
-  unit: MergeUnit,
+  unit: FieldUnit,
   course: Course,
   { image, duplicate_id }: StoredMerge,
   origins: Map<string, StoredOrigin | undefined>,
@@ -154,7 +147,7 @@ const passThrough = async (
 
 /** What the primary gets of a unit, or keeps because somebody wrote it since. */
 const settle = (
-  unit: MergeUnit,
+  unit: FieldUnit,
   course: Course,
   current: MergedValues,
   origins: Map<string, StoredOrigin | undefined>,
@@ -183,7 +176,7 @@ const settle = (
 }
 
 /** Tags that the layer brought are taken out, whatever others are there by now. */
-const without = ({ field }: MergeUnit, course: Course, found: MergedValues): MergedValues => {
+const without = ({ field }: FieldUnit, course: Course, found: MergedValues): MergedValues => {
   if (field !== 'tags' || !('tags' in course.with)) return course.without
   const stays = new Set(tagsOf(course.without['tags']))
   const brought = new Set(tagsOf(course.with['tags']).filter((tag) => !stays.has(tag)))

@@ -10,9 +10,12 @@ import {
 } from './activities.ts'
 import { inTx, recordingOf, sendStatement, type Ctx, type Recorded, type TxCtx } from './context.ts'
 import { DomainError, notFound } from './errors.ts'
+import { besides, goingWith } from './field-units.ts'
 import { changesOf, inverse, leftBy, type Verb } from './inverse.ts'
 import { type InverseName, inverses } from './inverses.ts'
 import { requireReading } from './reading.ts'
+import { editedBeside, readEdits } from './record-edits.ts'
+import { recordKinds, type RecordRef } from './records.ts'
 import { loaded } from './together.ts'
 import { storableJson } from './text.ts'
 
@@ -47,7 +50,13 @@ export type Undo = {
 }
 
 /** A value that somebody changed after the act: it stays. */
-export type ChangedSince = { field: string; left: unknown; now: unknown }
+export type ChangedSince = {
+  field: string
+  left: unknown
+  now: unknown
+  /** What was changed, where this one only goes with it. */
+  with?: string
+}
 
 /** What taking an act back came to. */
 export type Taken = {
@@ -191,9 +200,14 @@ const applyInverse = async (ctx: TxCtx, activity: Activity, rest: boolean): Prom
   const { verb, input } = inverse
   const standing = await verb.standing(ctx, input, activity)
   const left = verb.left?.(activity) ?? leftBy(activity)
-  const kept = Object.keys(left)
+  const changed = Object.keys(left)
     .filter((field) => !same(left[field], standing[field]))
     .map((field) => ({ field, left: left[field] ?? null, now: standing[field] ?? null }))
+  const kept = await withUnits(ctx, activity, changed, {
+    left,
+    standing,
+    record: verb.record?.(input, activity),
+  })
   const remaining =
     kept.length > 0 && rest
       ? verb.without?.(
@@ -201,22 +215,57 @@ const applyInverse = async (ctx: TxCtx, activity: Activity, rest: boolean): Prom
           kept.map(({ field }) => field),
         )
       : undefined
-  if (kept.length > 0 && (remaining === undefined || Object.keys(left).length === kept.length))
-    throw changedRefusal(kept)
+  if (kept.length > 0 && (remaining === undefined || Object.keys(left).every((field) => keeps(kept, field))))
+    throw changedRefusal(rest ? kept : kept.filter((one) => one.with === undefined))
   await verb.apply(ctx, remaining ?? input, activity)
   return kept
 }
+
+const keeps = (kept: readonly ChangedSince[], field: string): boolean =>
+  kept.some((one) => one.field === field)
+
+/** What was changed of a record since, with what goes with it: an amount is not put back under another currency. */
+const withUnits = async (
+  ctx: TxCtx,
+  { id }: Activity,
+  changed: readonly ChangedSince[],
+  {
+    left,
+    standing,
+    record,
+  }: { left: object; standing: Record<string, unknown>; record: RecordRef | undefined },
+): Promise<ChangedSince[]> => {
+  if (!record) return [...changed]
+  const fields = Object.keys(left)
+  const edits = besides(record.kind, fields).length > 0 ? ((await editsOf(ctx, record.id)) ?? []) : []
+  const since = edits.filter(({ activity_id }) => activity_id > id)
+  const edited = [...changed, ...editedBeside(record.kind, fields, standing, since)]
+  const along = goingWith(
+    record.kind,
+    edited.map(({ field }) => field),
+    fields,
+  ).map((one) => ({ ...one, left: standing[one.field] ?? null, now: standing[one.field] ?? null }))
+  return [...edited, ...along]
+}
+
+const editsOf = loaded(async (ctx, ids) => {
+  const refs = ids.flatMap((id) => recordKinds.map((kind) => ({ kind, id })))
+  return Map.groupBy(await readEdits(ctx, refs), ({ id }) => id)
+})
 
 const changedRefusal = (changed: ChangedSince[]): DomainError =>
   new DomainError(
     'conflict',
     'changed_since',
-    `Somebody changed ${list(changed.map(({ field }) => field.replaceAll('_', ' ')))} after this; nothing was taken back.`,
+    `Somebody changed ${named(changed.filter((one) => one.with === undefined))} after this${changed.some((one) => one.with) ? `, and ${named(changed.filter((one) => one.with))} goes with it` : ''}; nothing was taken back.`,
     {
-      errors: changed.map(({ field, now }) => ({
+      errors: changed.map(({ field, now, with: along }) => ({
         pointer: `/${field}`,
         // An id says nothing to a person; `changed` has it for programs.
-        message: `is ${isId(now) ? 'another one' : JSON.stringify(now)} now, which is not what this act left`,
+        message:
+          along === undefined
+            ? `is ${isId(now) ? 'another one' : JSON.stringify(now)} now, which is not what this act left`
+            : `goes with ${along}, which was changed since`,
       })),
       extra: { changed },
     },
@@ -224,7 +273,8 @@ const changedRefusal = (changed: ChangedSince[]): DomainError =>
 
 const isId = (value: unknown): boolean => z.uuid().safeParse(value).success
 
-const list = (words: string[]): string => new Intl.ListFormat('en').format(words)
+const named = (changed: readonly ChangedSince[]): string =>
+  new Intl.ListFormat('en').format(changed.map(({ field }) => field.replaceAll('_', ' ')))
 
 const same = (left: unknown, now: unknown): boolean =>
   canonicalize(storableJson(left ?? null)) === canonicalize(storableJson(now ?? null))

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openApi, type ApiWorld } from './api.ts'
-import { type Importing, nothing, leadOf, openImporting } from './import-world.ts'
+import { change, nothing, leadOf, openImporting } from './import-world.ts'
 
 let api: ApiWorld
 beforeAll(async () => {
@@ -12,12 +12,6 @@ afterAll(() => api.stop())
 const lasting = (lead: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(lead).filter(([field]) => !PASSING.has(field)))
 const PASSING = new Set(['updated_at', 'version', 'stage_entered_at', 'scored_at'])
-
-const change = async (own: Importing, noun: string, id: string, values: object): Promise<void> => {
-  const { version } = (await own.ask('GET', `/api/${noun}/${id}`)).body
-  const answer = await own.ask('PATCH', `/api/${noun}/${id}`, { version, ...values })
-  if (answer.status !== 200) throw new Error(JSON.stringify(answer.body))
-}
 
 describe('F68: an import is taken back', () => {
   test('what it made is archived, with the accounts and contacts that were made for it; then the file is new again', async () => {

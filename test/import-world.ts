@@ -138,3 +138,9 @@ export const problemsOf = ({ rows }: Worked): (RowProblem | undefined)[] =>
 /** The lead with this address. */
 export const leadOf = async (own: Importing, email: string): Promise<any> =>
   (await own.list('leads')).find((lead) => lead.email === email)
+
+/** Changes a record over HTTP, as it stands. */
+export const change = async (own: Importing, noun: string, id: string, values: object): Promise<void> => {
+  const { version } = (await own.ask('GET', `/api/${noun}/${id}`)).body
+  await good(own.ask('PATCH', `/api/${noun}/${id}`, { version, ...values }), 200)
+}

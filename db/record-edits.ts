@@ -1,16 +1,22 @@
+import type { Change } from './activities.ts'
 import type { Actor, TxCtx } from './context.ts'
+import { besides } from './field-units.ts'
 import { changesOf } from './inverse.ts'
 import type { RecordKind, RecordRef } from './records.ts'
 
 /** A line of the timeline that says that a record was made or changed. */
 export type Edit = {
+  /** Of the line. */
+  activity_id: string
+  /** Of the record. */
   id: string
   type: string
   /** The import that wrote it, or took it back. */
   import_id: string | null
   actor: Actor
   occurred_at: Date
-  /** What it changed. */
+  changes: Change[]
+  /** What it changed, or what it is where that is no field. */
   fields: string[]
   /** Whether the record is another one since: notes, calls and tasks change nothing of it. */
   counts: boolean
@@ -23,6 +29,7 @@ export const readEdits = async (
 ): Promise<Edit[]> => {
   const rows = await tx<
     {
+      activity_id: string
       id: string
       type: string
       record_version: number | null
@@ -31,7 +38,7 @@ export const readEdits = async (
       data: Record<string, unknown>
     }[]
   >`
-    select s.subject_id as id, a.type, a.record_version, a.occurred_at,
+    select a.id as activity_id, s.subject_id as id, a.type, a.record_version, a.occurred_at,
       jsonb_build_object('kind', a.actor_kind, 'id', a.actor_id, 'name', a.actor_name) as actor,
       jsonb_build_object('changes', a.data -> 'changes', 'import_id', a.data -> 'import_id') as data
     from unnest(${refs.map(({ kind }) => kind)}::text[], ${refs.map(({ id }) => id)}::uuid[]) as w (kind, id)
@@ -41,18 +48,41 @@ export const readEdits = async (
     where (a.record_version is not null or a.type = any(${LINKS}))
       and a.undone_by is null and not a.data ? 'undoes' and i.status is distinct from 'undone'
     order by a.id`
-  return rows.map(({ id, type, record_version, actor, occurred_at, data }) => {
-    const fields = changesOf(data).map(({ field }) => field)
+  return rows.map(({ activity_id, id, type, record_version, actor, occurred_at, data }) => {
+    const changes = changesOf(data)
+    const fields = changes.map(({ field }) => field)
     const { import_id } = data
     return {
+      activity_id,
       id,
       type,
       import_id: typeof import_id === 'string' ? import_id : null,
       actor,
       occurred_at,
+      changes,
       fields: fields.length > 0 ? fields : [type],
       counts: record_version !== null || LINKS.includes(type),
     }
+  })
+}
+
+/**
+ * What is one value with these fields, was left alone with them by an act, and was changed since: as it was then, and as it
+ * is now.
+ * @param standing the record's values
+ * @param since what was done to the record after the act, in order
+ */
+export const editedBeside = (
+  kind: RecordKind,
+  fields: readonly string[],
+  standing: Readonly<Record<string, unknown>>,
+  since: readonly Edit[],
+): { field: string; left: unknown; now: unknown }[] => {
+  const later = since.flatMap(({ changes }) => changes)
+  return besides(kind, fields).flatMap((field) => {
+    const first = later.find((change) => change.field === field)
+    const [left, now] = [first?.before ?? null, standing[field] ?? null]
+    return first === undefined || JSON.stringify(left) === JSON.stringify(now) ? [] : [{ field, left, now }]
   })
 }
 

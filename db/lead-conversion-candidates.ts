@@ -1,5 +1,5 @@
 import type { TxCtx } from './context.ts'
-import { companyDomain } from './lead-keys.ts'
+import { companyDomain, isCalledOtherwise } from './lead-keys.ts'
 import { recordNameKey } from './name-keys.ts'
 import { lockNames } from './named-locks.ts'
 import type { Opportunity } from './opportunities.ts'
@@ -96,12 +96,12 @@ export const contactsOf = async ({ tx, organization_id }: TxCtx, lead: Opportuni
       where organization_id = ${organization_id} and phone = ${lead.phone} and archived_at is null
       order by id limit ${OFFERED})
     order by rank`
-  const named = lead.contact_name && recordNameKey(lead.contact_name)
+  const { contact_name } = lead
   return distinct(
     rows.map((row) =>
       candidate(
         row,
-        row.because === 'same_phone' && named === recordNameKey(row.name)
+        row.because === 'same_phone' && contact_name && !isCalledOtherwise(contact_name, row.name)
           ? 'same_phone_and_name'
           : row.because,
       ),

@@ -30,6 +30,9 @@ export const findKnownLeads = async (
   return newcomers.map((_, place) => known.get(place))
 }
 
+/** So many who share a key are looked through, the oldest first: as many as answer one switchboard, not a number that thousands share. */
+const HOLDERS = 100
+
 /** An open lead that has a key that was asked for. */
 export type Candidate = Identifiable & {
   id: string
@@ -66,7 +69,7 @@ export const readCandidates = async (
       join stages s on s.organization_id = now_in.organization_id and s.id = now_in.stage_id
       where k.organization_id = ${organization_id} and k.kind = wanted.kind and k.value = wanted.value
         and now_in.kind = 'lead' and s.kind = 'open' and now_in.archived_at is null
-      order by k.opportunity_id limit 20
+      order by k.opportunity_id limit ${HOLDERS}
     ) as known
     order by wanted.n, known.id`
   return [...candidates]

@@ -1,4 +1,5 @@
 import { getDomain } from 'tldts'
+import { compareNames, readName } from './person-names.ts'
 
 /** What a lead can be recognised by. `label` is what a person is told. */
 export type LeadKey = { kind: 'email' | 'phone' | 'external_id' | 'domain_name'; value: string }
@@ -72,12 +73,18 @@ export const isSharedMailbox = (local: string): boolean => SHARED_MAILBOXES.has(
 
 /**
  * Whether two leads that share this key are two people all the same: colleagues have one telephone, and one `info@`.
- * Only where the names are others, and for a telephone the addresses, too.
+ * Only where both have a name and the names do not agree, and for a telephone no address of their own is the same.
  */
 export const isSomebodyElse = (kind: LeadKey['kind'], one: Identifiable, other: Identifiable): boolean => {
-  const differ = (a: string | null | undefined, b: string | null | undefined): boolean =>
-    !!a && !!b && a !== b
-  if (!differ(normaliseName(one.contact_name ?? ''), normaliseName(other.contact_name ?? ''))) return false
-  if (kind === 'phone') return differ(one.email, other.email)
-  return kind === 'email' && isSharedMailbox(one.email?.split('@')[0] ?? '')
+  if (kind !== 'phone' && kind !== 'email') return false
+  const sameMailbox = !!one.email && one.email === other.email
+  if (sameMailbox && !isSharedMailbox(one.email?.split('@')[0] ?? '')) return false
+  return isCalledOtherwise(one.contact_name ?? '', other.contact_name ?? '')
+}
+
+/** Whether two names are two people's; where one is none, nothing speaks against it. */
+export const isCalledOtherwise = (one: string, other: string): boolean => {
+  if (normaliseName(one) === normaliseName(other)) return false
+  const { agrees, same } = compareNames(readName(one), readName(other))
+  return agrees !== 'unknown' && !same
 }

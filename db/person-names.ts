@@ -12,7 +12,13 @@ export type PersonName = {
 }
 
 /** How far two names agree, what that is worth, and how it is said. */
-export type NameLikeness = { agrees: 'wholly' | 'partly' | 'no' | 'unknown'; points: number; reason: string }
+export type NameLikeness = {
+  agrees: 'wholly' | 'partly' | 'no' | 'unknown'
+  /** Whether it is one name, written in two ways: no half of it is missing, or another one that only looks like it. */
+  same: boolean
+  points: number
+  reason: string
+}
 
 const words = (text: string): ReadonlySet<string> => new Set(text.split(' '))
 
@@ -81,13 +87,14 @@ export const compareNames = (one: PersonName, other: PersonName): NameLikeness =
   if (compared.agrees === 'no' || compared.agrees === 'unknown') return compared
   if (one.generation === other.generation) return compared
   return {
-    agrees: 'no',
+    ...NO,
     points: compared.points - (one.generation && other.generation ? 80 : 45),
     reason: `${compared.reason}, but another generation (${one.generation ?? 'none'} and ${other.generation ?? 'none'})`,
   }
 }
 
-const UNKNOWN: NameLikeness = { agrees: 'unknown', points: 0, reason: 'One has no name' }
+const NO = { agrees: 'no', same: false } as const
+const UNKNOWN: NameLikeness = { agrees: 'unknown', same: false, points: 0, reason: 'One has no name' }
 
 /** What agreeing on a name is worth: more for a rare one. */
 const worth = {
@@ -95,7 +102,8 @@ const worth = {
   family: (...words: string[]): number => (words.some((word) => commonFamilyNames.has(word)) ? 14 : 24),
 }
 
-type Agreement = { share: number; how: string }
+/** `other` where it is more likely another name than the same with a slip. */
+type Agreement = { share: number; how: string; other?: true }
 const SAME: Agreement = { share: 1, how: '' }
 
 const compareGiven = (a: string, b: string): Agreement | undefined => {
@@ -111,7 +119,7 @@ const compareGiven = (a: string, b: string): Agreement | undefined => {
       : undefined
   }
   // And Simone is not Simon with a slip.
-  if (isOtherEnding(a, b)) return { share: 0.3, how: `“${a}” and “${b}” end differently` }
+  if (isOtherEnding(a, b)) return { share: 0.3, how: `“${a}” and “${b}” end differently`, other: true }
   if (isMistyped(a, b)) return { share: 0.75, how: `“${a}” and “${b}” are one slip apart` }
   if (Math.min(a.length, b.length) === 3 && editDistance(a, b, 1) <= 1)
     return { share: 0.5, how: `“${a}” and “${b}” are one slip apart` }
@@ -141,26 +149,33 @@ const compareSingle = (word: string, others: string[]): NameLikeness => {
   const [first = ''] = others
   const last = others.at(-1) ?? ''
   const whole = others.length === 1
-  const family = compareFamily(word, last)
+  if (!whole && word === others.join(''))
+    return { agrees: 'wholly', same: true, points: 20, reason: 'Same name, written together' }
+  const given = compareGiven(word, first)
+  const family = isOtherGiven(word, last) ? undefined : compareFamily(word, last)
+  const same = whole && (word === last || (given !== undefined && !given.other))
   if (family) {
     const points = Math.round(worth.family(word, last) * family.share * (whole ? 0.7 : 0.45))
     return {
       agrees: 'partly',
+      same,
       points,
       reason: whole ? say('Same name', [family]) : `“${word}” is all that one has of the name`,
     }
   }
-  if (compareGiven(word, first))
-    return { agrees: 'partly', points: 4, reason: `“${word}” is all that one has of the name` }
-  if (word === others.join('')) return { agrees: 'wholly', points: 20, reason: 'Same name, written together' }
-  return { agrees: 'no', points: -35, reason: 'Other name' }
+  if (given) return { agrees: 'partly', same, points: 4, reason: `“${word}” is all that one has of the name` }
+  return { ...NO, points: -35, reason: 'Other name' }
 }
+
+/** John is not Joan with a slip, whichever half of a name they are. */
+const isOtherGiven = (a: string, b: string): boolean =>
+  a !== b && commonGivenNames.has(a) && commonGivenNames.has(b)
 
 const compareWhole = (a: string[], b: string[]): NameLikeness => {
   if (a.join('') === b.join('')) return wholly(a, b, SAME, SAME, [])
   const [numbers, others] = [a, b].map((words) => words.filter((word) => /\d/.test(word)).join(' '))
   if (numbers !== '' && others !== '' && numbers !== others)
-    return { agrees: 'no', points: -60, reason: 'Another number' }
+    return { ...NO, points: -60, reason: 'Another number' }
   const straight = inOrder(a, b)
   if (straight.agrees === 'wholly') return straight
   const [first = '', last = ''] = [a[0], a.at(-1)]
@@ -175,6 +190,7 @@ const compareWhole = (a: string[], b: string[]): NameLikeness => {
   if (!a.every((word) => word.length > 1 && b.includes(word))) return straight
   return {
     agrees: 'wholly',
+    same: true,
     points: wholly(a, b, SAME, SAME, []).points - 6,
     reason: 'Same name, one with more of it',
   }
@@ -184,27 +200,21 @@ const inOrder = (a: string[], b: string[]): NameLikeness => {
   const given = compareGiven(a[0] ?? '', b[0] ?? '') ?? compareDouble(a, b)
   const family = compareFamily(a.at(-1) ?? '', b.at(-1) ?? '') ?? comparePart(a.slice(1), b.slice(1))
   if (given && family) return wholly(a, b, given, family, butOf(a, b))
-  if (family) return { agrees: 'no', points: -25, reason: 'Same surname, other first name' }
-  if (given)
-    return { agrees: 'no', points: given.share === 1 ? -25 : -35, reason: 'Same first name, other surname' }
-  return { agrees: 'no', points: -60, reason: 'Other name' }
+  if (family) return { ...NO, points: -25, reason: 'Same surname, other first name' }
+  if (given) return { ...NO, points: given.share === 1 ? -25 : -35, reason: 'Same first name, other surname' }
+  return { ...NO, points: -60, reason: 'Other name' }
 }
 
-const wholly = (
-  a: string[],
-  b: string[],
-  given: Agreement,
-  family: Agreement,
-  but: [points: number, how: string][],
-): NameLikeness => {
+const wholly = (a: string[], b: string[], given: Agreement, family: Agreement, but: But[]): NameLikeness => {
   const first = worth.given(a[0] ?? '', b[0] ?? '') * given.share
   const last = worth.family(a.at(-1) ?? '', b.at(-1) ?? '') * family.share
   // Two doubtful halves are less than half as good as one.
   const doubt = given.share < 1 && family.share < 1 ? 4 : 0
   return {
     agrees: 'wholly',
-    points: but.reduce((sum, [points]) => sum + points, Math.round(first + last) - doubt),
-    reason: [say('Same name', [given, family]), ...but.map(([, how]) => how)].join(', '),
+    same: [given, ...but].every(({ other }) => !other),
+    points: but.reduce((sum, { points }) => sum + points, Math.round(first + last) - doubt),
+    reason: [say('Same name', [given, family]), ...but.map(({ how }) => how)].join(', '),
   }
 }
 
@@ -222,14 +232,18 @@ const comparePart = (a: string[], b: string[]): Agreement | undefined =>
       ? SAME
       : undefined
 
+type But = Omit<Agreement, 'share'> & { points: number }
+
 /** What stands between first name and surname speaks against it where it differs, and a little where one has more of it. */
-const butOf = (a: string[], b: string[]): [points: number, how: string][] => {
+const butOf = (a: string[], b: string[]): But[] => {
   const [one, other] = [a.slice(1, -1), b.slice(1, -1)]
   if (one.length > 0 && other.length > 0)
     return one.some((word) => other.some((with_) => word[0] === with_[0]))
       ? []
-      : [[-12, 'middle names differ']]
-  return [...one, ...other].some((word) => word.length > 1) ? [[-6, 'one with more of it']] : []
+      : [{ points: -12, how: 'middle names differ', other: true }]
+  return [...one, ...other].some((word) => word.length > 1)
+    ? [{ points: -6, how: 'one with more of it' }]
+    : []
 }
 
 const say = (what: string, agreements: Agreement[]): string =>

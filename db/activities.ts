@@ -170,10 +170,7 @@ export const recordActivities = (ctx: TxCtx, activities: readonly NewActivity[])
     from added, jsonb_to_recordset(added.subjects) as subject (kind text, id uuid)
     on conflict do nothing`,
   )
-  touchDeals(
-    ctx,
-    activities.flatMap(({ subjects }) => subjects),
-  )
+  for (const activity of activities) touchDeals(ctx, activity)
   return rows.map(({ id }) => id)
 }
 

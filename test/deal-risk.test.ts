@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Subject } from '../db/activities.ts'
 import { createContact, updateContact } from '../db/contacts.ts'
 import { inTx, systemCtx } from '../db/context.ts'
 import { assessTouched } from '../db/deal-risk.ts'
@@ -136,6 +137,19 @@ const age = (id: string, days: number) =>
 const factorsOf = async (id: string) =>
   (await getOpportunity(api.ctx, id)).risk_reasons.map(({ factor }) => factor)
 
+const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString()
+/** Logs what occurred so many days ago; answers its path. */
+const log = async (type: string, days: number, subject: Subject): Promise<string> => {
+  const { status, body } = await api.json('POST', '/api/activities', {
+    type,
+    subjects: [subject],
+    occurred_at: daysAgo(days),
+    data: { subject: 'Offer' },
+  })
+  expect(status).toBe(201)
+  return `/api/activities/${body.id}`
+}
+
 describe('F43: the risk follows what happens', () => {
   test('a new deal has its risk from its first second, also over HTTP, in filters and in an order; a lead has none', async () => {
     const { id } = await makeDeal(api.ctx, { name: 'At risk' })
@@ -184,17 +198,9 @@ describe('F43: the risk follows what happens', () => {
 
   test('a message that nobody answers counts, an answer ends it', async () => {
     const { id } = await makeDeal(api.ctx)
-    const log = (type: string, occurred_at: Date) =>
-      api.json('POST', '/api/activities', {
-        type,
-        subjects: [{ kind: 'deal', id }],
-        occurred_at: occurred_at.toISOString(),
-        data: { subject: 'Offer' },
-      })
-    const ago = (days: number) => new Date(Date.now() - days * 86_400_000)
-    expect((await log('email_sent', ago(9))).status).toBe(201)
+    await log('email_sent', 9, { kind: 'deal', id })
     expect(await factorsOf(id)).toContain('no_reply')
-    expect((await log('email_received', ago(1))).status).toBe(201)
+    await log('email_received', 1, { kind: 'deal', id })
     expect(await factorsOf(id)).not.toContain('no_reply')
   })
 
@@ -284,5 +290,97 @@ describe('F43: the risk follows what happens', () => {
         select count(*)::int as n from pgboss.job where name = 'deal_risk.day_begun' and data ->> 'organization_id' = ${organization_id}`.execute(),
     )
     expect(jobs).toEqual([{ n: 1 }])
+  })
+})
+
+describe('F43: the risk reads logged entries as they read now', () => {
+  const reasonOf = async (name: string, id: string) =>
+    (await getOpportunity(api.ctx, id)).risk_reasons.find(({ factor }) => factor === name)?.reason
+  const unanswered = (id: string) => reasonOf('no_reply', id)
+  const since = (days: number) => `The last message has had no answer for ${days} days`
+  const correct = async (entry: string, days: number) => {
+    const { version } = (await api.json('GET', entry)).body
+    const { status } = await api.json('PATCH', entry, { version, occurred_at: daysAgo(days) })
+    expect(status).toBe(200)
+  }
+  /** Takes back what was done last about it. */
+  const undoLast = async (id: string) => {
+    const { body } = await api.json('GET', `/api/activities?subject_kind=deal&subject_id=${id}&limit=1`)
+    const { status } = await api.json('POST', `/api/activities/${body.data[0].id}/undo`)
+    expect(status).toBeLessThan(300)
+  }
+
+  test('a message that is deleted was never sent, until the deletion is taken back', async () => {
+    const { id } = await makeDeal(api.ctx)
+    const sent = await log('email_sent', 10, { kind: 'deal', id })
+    expect(await unanswered(id)).toBe(since(10))
+    expect((await api.json('DELETE', sent)).status).toBe(204)
+    expect(await unanswered(id)).toBeUndefined()
+    await undoLast(id)
+    expect(await unanswered(id)).toBe(since(10))
+  })
+
+  test('a corrected moment counts, in both directions, also of an answer that was there before', async () => {
+    const { id } = await makeDeal(api.ctx)
+    const sent = await log('email_sent', 10, { kind: 'deal', id })
+    await correct(sent, 1)
+    expect(await unanswered(id)).toBeUndefined()
+    await correct(sent, 20)
+    expect(await unanswered(id)).toBe(since(20))
+    // Of several it is the one that is the last as they read now.
+    await log('email_sent', 25, { kind: 'deal', id })
+    expect(await unanswered(id)).toBe(since(20))
+    await correct(sent, 30)
+    expect(await unanswered(id)).toBe(since(25))
+    await correct(sent, 9)
+    const answer = await log('email_received', 20, { kind: 'deal', id })
+    expect(await unanswered(id)).toBe(since(9))
+    await correct(answer, 8)
+    expect(await unanswered(id)).toBeUndefined()
+    await undoLast(id)
+    expect(await unanswered(id)).toBe(since(9))
+    expect((await api.json('DELETE', sent)).status).toBe(204)
+    expect(await unanswered(id)).toBeUndefined()
+  })
+
+  test('it follows an entry about a contact, and one that is moved from deal to deal', async () => {
+    const { id: person } = await createContact(api.ctx, { name: 'Nia' })
+    const { id } = await makeDeal(api.ctx, { contact_ids: [person] })
+    const sent = await log('email_sent', 10, { kind: 'contact', id: person })
+    await correct(sent, 15)
+    expect(await unanswered(id)).toBe(since(15))
+    const { id: other } = await makeDeal(api.ctx)
+    const { version } = (await api.json('GET', sent)).body
+    await api.json('PATCH', sent, { version, subjects: [{ kind: 'deal', id: other }] })
+    expect([await unanswered(id), await unanswered(other)]).toEqual([undefined, since(15)])
+    expect((await api.json('DELETE', sent)).status).toBe(204)
+    expect(await unanswered(other)).toBeUndefined()
+  })
+
+  test('it follows an entry about the lead that a deal came of', async () => {
+    const { body: lead } = await api.json('POST', '/api/leads', {
+      contact_name: 'Lou',
+      company_name: 'Lou GmbH',
+    })
+    const sent = await log('email_sent', 10, { kind: 'lead', id: lead.id })
+    const { body } = await api.json('POST', `/api/leads/${lead.id}/convert`, { deal: { name: 'From Lou' } })
+    expect(await unanswered(body.deal.id)).toBe(since(10))
+    await correct(sent, 12)
+    expect(await unanswered(body.deal.id)).toBe(since(12))
+    expect((await api.json('DELETE', sent)).status).toBe(204)
+    expect(await unanswered(body.deal.id)).toBeUndefined()
+  })
+
+  test('idle days go by what was done, not by its correction', async () => {
+    const { id } = await makeDeal(api.ctx)
+    await age(id, 60)
+    const call = await log('call_logged', 20, { kind: 'deal', id })
+    expect(await reasonOf('idle', id)).toMatch(/^Nothing happened for 20 days/)
+    await correct(call, 30)
+    expect(await reasonOf('idle', id)).toMatch(/^Nothing happened for 30 days/)
+    await correct(call, 2)
+    expect(await reasonOf('idle', id)).toBeUndefined()
+    expect((await api.json('DELETE', call)).status).toBe(204)
+    expect(await reasonOf('idle', id)).toMatch(/^Nothing happened for 60 days/)
   })
 })

@@ -46,6 +46,16 @@ const FORMS: Record<string, string> = Object.fromEntries(
     return forms.map((form) => [form, forms[0] ?? form])
   }),
 )
+/** Those that are written without a space before or behind the name, the longer first. */
+const ATTACHED_FORMS: readonly [RegExp, form: string][] = [
+  [/株式[会會]社|\(株\)/g, 'kk'],
+  [/有限[会會]社|\(有\)/g, 'yk'],
+  [/合同[会會]社|\(同\)/g, 'gk'],
+  [/股[份分]有限公司/g, 'plc'],
+  [/有限(?:[责責]任)?公司/g, 'ltd'],
+  [/주식회사|\(주\)/g, 'jusik'],
+  [/유한(?:책임)?회사|\(유\)/g, 'yuhan'],
+]
 /** What so many companies call themselves beside their name that it tells nothing. */
 const FILLING = new Set(
   'the die der das le la les el los and und et e y i of for von group gruppe groupe grupo gruppo holding holdings international global worldwide mit'.split(
@@ -61,15 +71,22 @@ const TRADES = new Set(
 
 /** Reads a company's name: `Café Müller GmbH & Co. KG` is `caf muller`, a `gmbh`. */
 export const readCompany = (text: string): CompanyName => {
-  const spelt = text
+  // One sign may stand for a whole form: ㈱ is (株).
+  const composed = text.normalize('NFKC')
+  const attached = ATTACHED_FORMS.filter(([written]) => composed.search(written) >= 0)
+  const bare = attached.reduce((name, [written]) => name.replaceAll(written, ' '), composed)
+  const spelt = (bare.trim() === '' ? composed : bare)
     .replaceAll(/\b(\p{L})\.(?=\s?\p{L}(?:\.|\b))/gu, '$1')
     .replaceAll(/(?<=\b\p{L})\s(?=\p{L}\.)/gu, '')
   const all = foldedWords(spelt)
-  const forms = all.filter((word, n) => n > 0 && word in FORMS)
+  const forms = [
+    ...attached.map(([, form]) => form),
+    ...all.filter((word, n) => n > 0 && word in FORMS).map((word) => FORMS[word] ?? word),
+  ]
   const named = all.filter((word, n) => !(n > 0 && word in FORMS) && !FILLING.has(word))
   return {
     words: named.length > 0 ? named : all,
-    form: forms[0] === undefined ? null : (FORMS[forms[0]] ?? null),
+    form: forms[0] ?? null,
   }
 }
 

@@ -32,6 +32,10 @@ export const foldedWords = (text: string): string[] =>
     .split(' ')
     .filter((word) => word !== '')
 
+/** Whether a folded word is Chinese, Japanese or Korean: whole names are one word there, as often as not, and each sign is a syllable. */
+export const isUnspaced = (word: string): boolean =>
+  /^[\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{scx=Hangul}]+$/u.test(word)
+
 /**
  * How many letters have to be added, taken away, replaced or swapped with their neighbour to make one text the other
  * (optimal string alignment); more than `at_most` is answered as one more than that.

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
-import { fold } from './folding.ts'
+import { fold, isUnspaced } from './folding.ts'
 import type { Traits } from './lead-likeness.ts'
 import { givenSound, soundOf } from './person-names.ts'
 
 /**
  * What leads that resemble each other have in common, so that near matches are found by an index instead of by comparing
  * everybody with everybody: the sound of the name in any order, the end of the telephone number, the e-mail name, and
- * either half of the name together with the company or, where there is none, the town. A hint is the first 64 bits of a
+ * either half of the name together with the company or, where there is none, the town; of names that are written with a
+ * space and without one, the whole. A hint is the first 64 bits of a
  * hash; that two things share one by chance costs a comparison, never a wrong match.
  */
 export const hintsOf = (traits: Traits): string[] => {
@@ -15,8 +16,10 @@ export const hintsOf = (traits: Traits): string[] => {
   const given = person.words[0] === undefined ? '' : givenSound(person.words[0])
   const last = person.words.at(-1)
   const family = last === undefined || person.words.length < 2 ? '' : soundOf(last)
-  const halves = [given, family].filter((half) => half !== '')
+  const whole = wholeOf(person.words)
+  const halves = [...new Set([given, family, whole])].filter((half) => half !== '')
   const hints = new Set<string>()
+  if (whole !== '' && person.words.length > 1) hints.add(nameOf(person.words))
   if (phone.length >= 7) hints.add(`phone ${phone.slice(-7)}`)
   if (email && !email.shared) {
     const letters = lettersOf(email.local)
@@ -33,12 +36,17 @@ export const hintsOf = (traits: Traits): string[] => {
 
 /** The hint that everybody shares who is called so. */
 export const nameHint = ({ person: { words } }: Traits): string | undefined => {
-  const [first] = words
-  const last = words.at(-1)
-  return first === undefined || last === undefined || words.length < 2
-    ? undefined
-    : hashOf(`name ${[givenSound(first), soundOf(last)].toSorted().join(' ')}`)
+  const whole = wholeOf(words)
+  if (whole.length > 1) return hashOf(`name ${whole}`)
+  return words.length < 2 ? undefined : hashOf(nameOf(words))
 }
+
+/** In any order. */
+const nameOf = (words: string[]): string =>
+  `name ${[givenSound(words[0] ?? ''), soundOf(words.at(-1) ?? '')].toSorted().join(' ')}`
+
+/** A name in a script without spaces, written together; of any other, nothing. */
+const wholeOf = (words: string[]): string => (words.every(isUnspaced) ? words.join('') : '')
 
 /** By its name and by its domain, which mostly say the same: then it is one. */
 const firmsOf = ({ company, domain }: Traits): string[] => {

@@ -1,6 +1,6 @@
 import { doubleMetaphone } from 'double-metaphone'
 import { commonFamilyNames, commonGivenNames } from './frequent-names.ts'
-import { editDistance, foldedWords, isMistyped } from './folding.ts'
+import { editDistance, foldedWords, isMistyped, isUnspaced } from './folding.ts'
 import { isNicknameOf, properName } from './nicknames.ts'
 
 /** A person's name in its parts, as they are compared. */
@@ -98,8 +98,11 @@ const UNKNOWN: NameLikeness = { agrees: 'unknown', same: false, points: 0, reaso
 
 /** What agreeing on a name is worth: more for a rare one. */
 const worth = {
-  given: (...words: string[]): number => (words.some((word) => commonGivenNames.has(word)) ? 12 : 18),
-  family: (...words: string[]): number => (words.some((word) => commonFamilyNames.has(word)) ? 14 : 24),
+  given: (...words: string[]): number =>
+    words.some((word) => commonGivenNames.has(word) || isUnspaced(word)) ? 12 : 18,
+  // How rare a name is in scripts without spaces is not known; it is a little more than a common one.
+  family: (...words: string[]): number =>
+    words.some(isUnspaced) ? 15 : words.some((word) => commonFamilyNames.has(word)) ? 14 : 24,
 }
 
 /** `other` where it is more likely another name than the same with a slip. */
@@ -108,6 +111,8 @@ const SAME: Agreement = { share: 1, how: '' }
 
 const compareGiven = (a: string, b: string): Agreement | undefined => {
   if (a === b) return SAME
+  // Each sign means something: another one is another name, and one alone is no initial.
+  if (isUnspaced(a) || isUnspaced(b)) return undefined
   const known = commonGivenNames.has(a) && commonGivenNames.has(b)
   if (isNicknameOf(a, b)) return { share: known ? 0.6 : 0.9, how: `“${a}” for “${b}”` }
   if (a.length === 1 || b.length === 1) return a[0] === b[0] ? { share: 0.35, how: 'an initial' } : undefined
@@ -137,6 +142,7 @@ const isOtherEnding = (a: string, b: string): boolean =>
 
 const compareFamily = (a: string, b: string): Agreement | undefined => {
   if (a === b) return SAME
+  if (isUnspaced(a) || isUnspaced(b)) return undefined
   if (a.length === 1 || b.length === 1) return a[0] === b[0] ? { share: 0.2, how: 'an initial' } : undefined
   const alike = a[0] === b[0] && a.length >= 4 && soundOf(a) === soundOf(b) && editDistance(a, b, 2) <= 2
   const known = commonFamilyNames.has(a) && commonFamilyNames.has(b)
@@ -149,6 +155,10 @@ const compareSingle = (word: string, others: string[]): NameLikeness => {
   const [first = ''] = others
   const last = others.at(-1) ?? ''
   const whole = others.length === 1
+  if (isUnspaced(word)) {
+    const unspaced = compareUnspaced(word, others)
+    if (unspaced) return unspaced
+  }
   if (!whole && word === others.join(''))
     return { agrees: 'wholly', same: true, points: 20, reason: 'Same name, written together' }
   const given = compareGiven(word, first)
@@ -165,6 +175,21 @@ const compareSingle = (word: string, others: string[]): NameLikeness => {
   }
   if (given) return { agrees: 'partly', same, points: 4, reason: `“${word}” is all that one has of the name` }
   return { ...NO, points: -35, reason: 'Other name' }
+}
+
+/** In scripts that set no space between the names, one word is a whole name from two signs on. */
+const compareUnspaced = (word: string, others: string[]): NameLikeness | undefined => {
+  const [one, other] = [word.normalize('NFC'), others.join('').normalize('NFC')]
+  if (one === other && one.length > 1)
+    return {
+      agrees: 'wholly',
+      same: true,
+      points: worth.given(word) + worth.family(word),
+      reason: others.length === 1 ? 'Same name' : 'Same name, written together',
+    }
+  const [short, long] = one.length < other.length ? [one, other] : [other, one]
+  if (one === other || !(long.startsWith(short) || long.endsWith(short))) return undefined
+  return { agrees: 'partly', same: false, points: 4, reason: `“${short}” is all that one has of the name` }
 }
 
 /** John is not Joan with a slip, whichever half of a name they are. */

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { inTx, type Ctx } from '../db/context.ts'
 import { findKnownLead, findKnownLeads } from '../db/lead-duplicates.ts'
 import { companyDomain, keysOf, normaliseName } from '../db/lead-keys.ts'
+import { findMatches } from '../db/lead-matching.ts'
 import { updateLead, type NewLead } from '../db/leads.ts'
 import { receiveLead } from '../db/lead-intake.ts'
 import { holderOfExternalId } from '../db/records.ts'
@@ -209,6 +210,28 @@ describe('a person is known again', () => {
     expect(new Set(doors.map(({ lead }) => lead.id)).size).toBe(1)
     expect(doors.filter(({ joined }) => !joined)).toHaveLength(1)
   })
+})
+
+test.each([
+  ['渡辺直美', 'カエデ'],
+  ['김서연', '한솔무역'],
+  ['王小红', '天津远航'],
+])('F30: %s of %s is offered as near to who is called so there, with the reasons', async (name, company) => {
+  const { ctx } = await world.other()
+  const make = (contact_name: string, company_name: string) =>
+    makeLead(ctx, { contact_name, company_name, email: null } as object)
+  const lead = await make(name, company)
+  await make(name, 'Brightside')
+  await make(`${name.slice(0, -1)}子`, company)
+  const again = await make(`${name.slice(0, 1)} ${name.slice(1)}`, `株式会社${company}`)
+  const [matches] = await inTx(ctx, (ctx) => findMatches(ctx, [again]))
+  expect(matches).toMatchObject([
+    {
+      id: lead.id,
+      exact: false,
+      reasons: [{ reason: 'Same name, written together' }, { reason: 'Same company' }],
+    },
+  ])
 })
 
 test('an external id is one lead’s: taking it again is refused with who has it', async () => {

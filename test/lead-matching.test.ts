@@ -10,9 +10,11 @@ import { labelledPairs, type LabelledPair, type NoiseModel } from './labelled-le
 
 const compare = (one: Comparable, other: Comparable) => compareTraits(traitsOf(one), traitsOf(other))
 
+const at = (contact_name: string, company_name: string): Comparable => ({ contact_name, company_name })
+
 describe('what is near, and why', () => {
   const BRIGHTSIDE = { company_name: 'Brightside Coffee GmbH', website: 'https://brightside.example' }
-  test.each([
+  test.each<[string, Comparable, Comparable, string]>([
     [
       'a nickname',
       { contact_name: 'Robert Ashworth', ...BRIGHTSIDE },
@@ -85,6 +87,14 @@ describe('what is near, and why', () => {
       { contact_name: '太郎 田中', company_name: '三菱電機' },
       'in the other order',
     ],
+    ['one word of Japanese', at('渡辺直美', 'カエデ'), at('渡辺直美', 'カエデ'), 'Same name'],
+    ['one word of Korean', at('김서연', '한솔무역'), at('김서연', '한솔무역'), 'Same name'],
+    ['one word of Chinese', at('王小红', '天津远航'), at('王小红', '天津远航'), 'Same name'],
+    ['two signs', at('王伟', '天津远航'), at('王伟', '天津远航有限公司'), 'Same company'],
+    ['a space', at('佐々木希', 'カエデ'), at('佐々木 希', 'カエデ'), 'Same name, written together'],
+    ['a Japanese form', at('渡辺直美', '株式会社カエデ'), at('渡辺直美', 'カエデ'), 'Same company'],
+    ['two of one form', at('김서연', '㈜한솔무역'), at('김 서연', '주식회사 한솔무역'), 'Same company'],
+    ['a Korean form', at('김서연', '한솔무역(주)'), at('김서연', '한솔 무역'), 'Same company'],
     [
       'a company alone',
       { company_name: 'Acme Holdings Ltd' },
@@ -110,7 +120,7 @@ describe('what is near, and why', () => {
     expect(hintsOf(traitsOf(other)).some((hint) => hints.includes(hint))).toBe(true)
   })
 
-  test.each([
+  test.each<[string, Comparable, Comparable]>([
     [
       'same surname, same company',
       { contact_name: 'Anna Rautenberg', ...BRIGHTSIDE },
@@ -155,6 +165,18 @@ describe('what is near, and why', () => {
       'numbered people',
       { contact_name: 'Person 123', ...BRIGHTSIDE },
       { contact_name: 'Person 124', ...BRIGHTSIDE },
+    ],
+    ['another last sign', at('渡辺直美', 'カエデ'), at('渡辺直子', 'カエデ')],
+    ['another last syllable', at('김서연', '한솔무역'), at('김서현', '한솔무역')],
+    ['a name of three signs with another', at('王小红', '天津远航'), at('王小明', '天津远航')],
+    ['one name at two companies', at('王小红', '天津远航'), at('王小红', '北京远航')],
+    ['a sign that is no initial', at('佐々木 希', 'カエデ'), at('佐々木 希美', 'カエデ')],
+    ['the beginning of a name', at('佐々木', 'カエデ'), at('佐々木希', 'カエデ')],
+    ['one sign', at('王', '天津远航'), at('王', '天津远航')],
+    [
+      'a name that many may have, in a city',
+      { contact_name: '王伟', city: '北京' },
+      { contact_name: '王伟', city: '北京' },
     ],
     ['branches', { company_name: 'Papermill Berlin' }, { company_name: 'Papermill Hamburg' }],
     [
@@ -231,6 +253,19 @@ describe('names', () => {
     expect(readCompany('Café Müller GmbH & Co. KG')).toEqual({ words: ['cafe', 'muller'], form: 'gmbh' })
     expect(readCompany('The Harbour Group, Inc.')).toEqual({ words: ['harbour'], form: 'inc' })
     expect(readCompany('I.B.M. Corp.').words).toEqual(readCompany('IBM').words)
+    for (const [written, form] of [
+      ['株式会社カエデ', 'kk'],
+      ['カエデ株式會社', 'kk'],
+      ['㈱カエデ', 'kk'],
+      ['（株）カエデ', 'kk'],
+      ['カエデ 有限会社', 'yk'],
+      ['カエデ有限责任公司', 'ltd'],
+      ['カエデ股份有限公司', 'plc'],
+      ['㈜ カエデ', 'jusik'],
+      ['カエデ주식회사', 'jusik'],
+    ] as const)
+      expect([written, readCompany(written)]).toEqual([written, { words: readCompany('カエデ').words, form }])
+    expect(readCompany('株式会社').words).toHaveLength(1)
     expect(
       compareCompanies(readCompany('BMW AG'), readCompany('Bayerische Motoren Werke')).share,
     ).toBeGreaterThan(0.5)

@@ -7,6 +7,7 @@ import { customFields, valueColumns, type CustomField, type CustomType } from '.
 import { nearest } from './filters.ts'
 import { Day, Line, Lines } from './lead-fields.ts'
 import type { RecordKind } from './records.ts'
+import { bringBackOptions } from './removed-options.ts'
 import { insertRows } from './row-sets.ts'
 
 type SqlPart = PendingQuery<Row[]>
@@ -58,7 +59,7 @@ export const keptValuesOf = (ctx: Ctx, id: string): Promise<Record<string, Custo
 
 /**
  * Sets custom values of a record by the keys of its kind's fields; null, an empty text and an empty list clear one. What
- * takes an act back also puts back the values of fields that were archived since.
+ * takes an act back also puts back the values of fields that were archived since, and choices that were retired or removed.
  * Answers what changed, as the caller's activity says it: `custom.<key>`. The caller holds the record's lock and raises
  * its version.
  * @throws {DomainError} `invalid_custom_value` with every wrong value, its type and what is accepted; `unknown_field`
@@ -86,11 +87,19 @@ export const writeCustomValuesOf = async (
   const touched = records.filter((_, n) => given[n]?.length).map(({ id }) => id)
   if (touched.length === 0) return records.map(() => [])
   const { tx, organization_id } = ctx
-  const fields = await customFields(ctx, record_kind)
+  const takes_back = ctx.recording?.takes_back ?? false
+  const known = await customFields(ctx, record_kind)
+  const fields = takes_back
+    ? await bringBackOptions(
+        ctx,
+        known,
+        records.map(({ custom = {} }) => custom),
+      )
+    : known
   const standing = await readKeptValues(ctx, touched)
   const changed = records.map(({ id }, n) => {
     const before = standing.get(id) ?? {}
-    return parseCustomValues(record_kind, fields, given[n] ?? [], before, ctx.recording?.takes_back)
+    return parseCustomValues(record_kind, fields, given[n] ?? [], before, takes_back)
       .map((value) => ({ ...value, before: before[value.field.key] ?? null }))
       .filter(({ before, value }) => JSON.stringify(before) !== JSON.stringify(value))
   })
@@ -196,7 +205,7 @@ const parseCustomValues = (
       faults.push({ ...unknownKey(record_kind, fields, key, field), pointer })
       return []
     }
-    const result = schemaOf(field, before[key]).safeParse(value === '' ? null : value)
+    const result = schemaOf(field, before[key], takes_back).safeParse(value === '' ? null : value)
     if (result.success) return [{ field, value: result.data }]
     const accepted = acceptedBy(field)
     if (field.type === 'multi_select' && Array.isArray(value) && value.length <= MAX_CHOICES) {
@@ -267,9 +276,13 @@ const MAX_CHOICES = 100
 
 const choice = (options: Set<string>) => z.string().refine((value) => options.has(value))
 
-const schemaOf = (field: CustomField, kept: CustomValue | undefined): z.ZodType<CustomValue | null> => {
+const schemaOf = (
+  field: CustomField,
+  kept: CustomValue | undefined,
+  takes_back = false,
+): z.ZodType<CustomValue | null> => {
   const values = [
-    ...field.options.filter(({ retired }) => !retired).map(({ value }) => value),
+    ...field.options.filter(({ retired }) => takes_back || !retired).map(({ value }) => value),
     ...[kept ?? []].flat(),
   ]
   const order = field.options.map(({ value }) => value)

@@ -265,12 +265,20 @@ export const recordFieldActivity = (
   { id, label, record_kind, key }: Pick<CustomField, 'id' | 'label' | 'record_kind' | 'key'>,
   {
     record_version = 1,
+    reason,
     ...data
-  }: { record_version?: number; changes?: Change[]; undo?: Inverse; [detail: string]: unknown },
+  }: {
+    record_version?: number
+    reason?: string | undefined
+    changes?: Change[]
+    undo?: Inverse
+    [detail: string]: unknown
+  },
 ): Promise<unknown> =>
   recordActivity(ctx, {
     type,
     subjects: [{ kind: 'field', id }],
+    reason,
     record_version,
     data: { kind: 'field', name: label, record_kind, key, ...data },
   })

@@ -22,10 +22,23 @@ export const joinList = (items: readonly string[]): string =>
   items.map((item) => (ASKS_FOR_QUOTES.test(item) ? `"${item.replaceAll('"', '""')}"` : item)).join('; ')
 
 /** The texts in a cell, parted by semicolons, commas, pipes or line ends; what stands in quotes is one text. */
-export const splitList = (cell: string): string[] =>
+export const splitList = (cell: string): string[] => partsOf(cell).map(({ text }) => text)
+
+/** One text of those in a cell, and where it stands there. */
+export type CellPart = { text: string; from: number; to: number }
+
+/** The texts in a cell, as `splitList` tells them, with their places. */
+export const partsOf = (cell: string): CellPart[] =>
   [...cell.matchAll(ITEMS)]
-    .map(([, quoted, plain = '']) => (quoted === undefined ? plain.trim() : quoted.replaceAll('""', '"')))
-    .filter((item) => item !== '')
+    .map(({ 0: { length }, 1: quoted, 2: plain = '', index }) => ({
+      text: quoted === undefined ? plain.trim() : quoted.replaceAll('""', '"'),
+      from: index,
+      to: index + length,
+    }))
+    .filter(({ text }) => text !== '')
+
+/** What parts texts in a text, one after the other. */
+export const separatorsOf = (text: string): string => text.replaceAll(/[^;,|\r\n]+/g, '')
 
 const ASKS_FOR_QUOTES = /[;,|"\r\n]|^\s|\s$/
 const ITEMS = /\s*"((?:[^"]|"")*)"\s*(?=[;,|\r\n]|$)|([^;,|\r\n]+)/g

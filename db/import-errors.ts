@@ -1,4 +1,5 @@
 import { type Ctx, inTx } from './context.ts'
+import { joinList } from './csv-cells.ts'
 import { type CsvRow, readRows } from './csv-rows.ts'
 import { csvLine } from './csv-writing.ts'
 import { isOwnColumn, ownColumns } from './import-memory.ts'
@@ -45,7 +46,7 @@ const NAMED = 12
 const wordsOf = (problems: readonly RowProblem[]): string =>
   problems
     .map(({ column, message, nearest, accepted }) => {
-      const choices = typeof accepted === 'string' ? accepted : (accepted ?? []).slice(0, NAMED).join(', ')
+      const choices = typeof accepted === 'string' ? accepted : joinList((accepted ?? []).slice(0, NAMED))
       return [
         `${column === undefined ? '' : `${column}: `}${message.replace(/\.$/, '')}.`,
         ...(nearest === undefined ? [] : [`Nearest: ${nearest}.`]),

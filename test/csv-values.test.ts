@@ -157,6 +157,41 @@ describe('F68: addresses, names and choices', () => {
     })
   })
 
+  test.each([
+    ['Setup, complete|Support', ['Setup, complete', 'Support']],
+    ['Support, Setup, complete, Training', ['Support', 'Setup, complete', 'Training']],
+    ['training;SETUP,  COMPLETE', ['Training', 'Setup, complete']],
+    ['"Setup, complete", Support', ['Setup, complete', 'Support']],
+    ['"Setup, complete";"Support"', ['Setup, complete', 'Support']],
+    ['Setup, complete|Setup, complete', ['Setup, complete']],
+  ])('“%s” is parted so that every part is a choice', (cell, choices) => {
+    expect(valueOf('custom.wants', cell)).toEqual(choices)
+  })
+
+  test('the longest labels are meant; where they leave a rest that is none, shorter ones are', () => {
+    const readList = (labels: string[], cell: string) => {
+      const field = customField('lead', 'some', 'multi_select', labels)
+      const target = importTargets('lead', [field]).find((one) => one.field === 'custom.some')!
+      return cellReader(target, { decimal: '.', date: undefined })(cell)
+    }
+    expect(readList(['A', 'B', 'A, B', 'C'], 'C; A, B')).toEqual({ value: ['C', 'A, B'] })
+    expect(readList(['A', 'A, B', 'B, C'], 'A, B, C')).toEqual({ value: ['A', 'B, C'] })
+    expect(readList(['A | B', 'C'], 'C | A | B')).toEqual({ value: ['C', 'A | B'] })
+    // As an export writes it, and as others part it: what parts two choices is not what a label holds.
+    expect(readList(['A', 'B', 'A; B', 'A, B'], 'A; B')).toEqual({ value: ['A', 'B'] })
+    expect(readList(['A', 'B', 'A; B', 'A, B'], '"A; B"; "A, B"')).toEqual({ value: ['A; B', 'A, B'] })
+    expect(readList(['A', 'B', 'A, B'], 'A|B')).toEqual({ value: ['A', 'B'] })
+    expect(readList(['A, B', 'C'], 'A / B')).toEqual({ value: ['A, B'] })
+    const labels = ['Alpha, first', 'Beta']
+    const unknown = (cell: string) => readList(labels, cell)
+    expect(unknown('Alpha, frist|Beta')).toMatchObject({
+      fault: { message: '“Alpha, frist” is none of the choices', nearest: 'Alpha, first' },
+    })
+    expect(unknown('Alpha, first|Betta')).toMatchObject({
+      fault: { message: '“Betta” is none of the choices', nearest: 'Beta' },
+    })
+  })
+
   test('tags', () => {
     expect(valueOf('tags', 'hot; Spring fair, HOT | partner')).toEqual(['hot', 'Spring fair', 'partner'])
     expect(faultOf('tags', 'x'.repeat(61)).accepted).toMatch(/60 characters/)

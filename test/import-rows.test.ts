@@ -125,6 +125,29 @@ describe('F89: what the cells of a lead say', () => {
     ])
   })
 
+  test('choices whose labels hold commas are parted by what parts them, and named in quotes where one is none', async () => {
+    const own = await openImporting(api)
+    const options = [{ label: 'Alpha, first' }, { label: 'Beta' }]
+    await own.ask('POST', '/api/fields', {
+      record_kind: 'lead',
+      key: 'uses',
+      label: 'Uses',
+      type: 'multi_select',
+      options,
+    })
+    const worked = await own.run(
+      'Name;E-mail;Uses\nA;a@comma.example;Alpha, first|Beta\nB;b@comma.example;Alpha, first|Betta\n',
+    )
+    const [lead] = await recordsOf(own, worked)
+    expect(lead.custom.uses).toHaveLength(2)
+    const { rows } = await own.csv(`/api/imports/${worked.id}/errors`)
+    expect(rows.map(({ error }) => error)).toEqual([
+      expect.stringContaining(
+        '“Betta” is none of the choices. Nearest: Beta. Accepted: "Alpha, first"; Beta.',
+      ),
+    ])
+  })
+
   test('unknown stage, owner, pipeline: an error of the row that names the nearest; nothing silently becomes a default', async () => {
     const before = (await org.list('leads')).length
     const worked = await org.run(

@@ -225,11 +225,15 @@ const compareFirms = (a: Traits, b: Traits, nameless: boolean): Compared => {
       ? of(10, 'Same domain, other company name')
       : of(-14, otherDomain ? 'Other company and domain' : reason)
   }
-  if (sameDomain) return of(18, 'Same company domain')
+  // Two mailboxes say of one domain no more than that both are there; who wrote is not told by `info@` and `sales@`.
+  const mailboxes = a.email !== null && b.email !== null && mailboxOf(a.email) !== mailboxOf(b.email)
+  if (sameDomain) return mailboxes ? ['company', 18, 'Same company domain'] : of(18, 'Same company domain')
   if ((a.domain && saysCompany(a.domain, b.company)) || (b.domain && saysCompany(b.domain, a.company)))
     return of(14, 'The domain of one says the company of the other')
   return otherDomain ? of(-10, 'Other company domain') : undefined
 }
+
+const mailboxOf = ({ local, domain }: NonNullable<Traits['email']>): string => `${local}@${domain}`
 
 const comparePlaces = (a: Traits, b: Traits, nameless: boolean): Compared => {
   if (a.country !== '' && b.country !== '' && a.country !== b.country) return ['place', -8, 'Other country']

@@ -187,6 +187,8 @@ describe('what is near, and why', () => {
     ['two trades', { company_name: 'Krone Tools' }, { company_name: 'Krone Foods' }],
     ['two legal forms', { company_name: 'Krone Tools GmbH' }, { company_name: 'Krone Tools Ltd' }],
     ['nothing in common', { contact_name: 'Anna Vogel' }, { company_name: 'Krone Tools' }],
+    ['two shared mailboxes', { email: 'info@krone.example' }, { email: 'sales@krone.example' }],
+    ['a shared mailbox and a person’s', { email: 'info@krone.example' }, { email: 'tom@krone.example' }],
     ['nothing at all', {}, {}],
   ])('but not %s', (_, one, other) => {
     expect(compare(one, other).near).toBe(false)

@@ -14,6 +14,7 @@ import type { ImportJob } from './imports.ts'
 import type { Change } from './activities.ts'
 import { beginPiece, holdJob, persistently } from './leased-jobs.ts'
 import { originOf } from './record-changes.ts'
+import { readWork, type WorkOnRecord } from './record-work.ts'
 import { archiveRecords, type RecordKind, type RecordRef, requireFreeExternalIds } from './records.ts'
 import { takeBack } from './undo.ts'
 
@@ -35,8 +36,9 @@ type Undone = { n: number; kept: KeptRecord[] }
 type Standing = { done: number; undo_counts: { restored: number; kept: number }; ended: boolean }
 
 /**
- * Takes an import back, the last row first: records that it made are archived unless somebody changed them since, values
- * that it set become what they were unless they are others by now. What stays is named with who changed it and when.
+ * Takes an import back, the last row first: records that it made are archived unless somebody changed them or worked on
+ * them since, values that it set become what they were unless they are others by now. What stays is named with who did that
+ * and when.
  */
 export const undoPieces = async (ctx: Ctx, job: ImportJob, stopping?: AbortSignal): Promise<void> => {
   let at: Standing = {
@@ -157,18 +159,15 @@ const undoGroup = async (ctx: TxCtx, job: ImportJob, rows: readonly DoneRow[]): 
   // The card before the account that was made for it: what nobody else holds goes with it.
   for (const archived of [kind, ...KINDS.filter((one) => one !== kind)]) {
     const among = made.filter((one) => one.kind === archived)
-    const held =
-      archived === kind
-        ? new Set<string>()
-        : await readHolders(
-            ctx,
-            archived,
-            among.map(({ id }) => id),
-          )
+    const ids = among.map(({ id }) => id)
+    const held = await readHolders(ctx, archived, ids)
+    const worked = await readWork(ctx, archived, ids)
     const free = among.filter(({ n, id }) => {
-      const since = edits.filter((edit) => edit.id === id && edit.import_id !== job.id && edit.counts)
-      if (since.length === 0 && !held.has(id)) return true
-      keepOf(n, keptOf({ kind: archived, id }, since, since.length > 0 ? undefined : ['linked']))
+      const by = since(edits, id, job)
+      const work = worked.get(id)
+      if (by.length === 0 && !work && !held.has(id)) return true
+      const fields = [...by.flatMap((edit) => edit.fields), ...(work?.work ?? [])]
+      keepOf(n, keptOf({ kind: archived, id }, by, fields.length > 0 ? fields : ['linked'], work))
       return false
     })
     await archiveRecords(
@@ -308,14 +307,21 @@ const valuesBefore = (changes: readonly Change[]): Pick<ImportedSet, 'values' | 
   return { values: of(false), custom: of(true) }
 }
 
-/** Who changed it last is named; what, all of it. */
-const keptOf = (ref: RecordRef, since: readonly Edit[], fields?: string[]): KeptRecord => {
-  const last = since.at(-1)
+/** Who changed it or worked on it last is named; what, all of it. */
+const keptOf = (
+  ref: RecordRef,
+  since: readonly Edit[],
+  fields: readonly string[],
+  work?: WorkOnRecord,
+): KeptRecord => {
+  const edit = since.at(-1)
+  const worked = work?.last_at && !(edit && edit.occurred_at > work.last_at)
+  const at = worked ? work.last_at : edit?.occurred_at
   return {
     ...ref,
-    fields: fields ?? [...new Set(since.flatMap((edit) => edit.fields))],
-    changed_by: last?.actor ?? null,
-    changed_at: last?.occurred_at.toISOString() ?? null,
+    fields: [...new Set(fields)],
+    changed_by: (worked ? work.last_by : edit?.actor) ?? null,
+    changed_at: at?.toISOString() ?? null,
   }
 }
 

@@ -1,5 +1,4 @@
 import { recordActivity } from './activities.ts'
-import { loggedTypes } from './activity-types.ts'
 import { recheckApprovals } from './approval-reads.ts'
 import { inTx, recordingOf, sendStatement, type Ctx, type TxCtx } from './context.ts'
 import { DomainError } from './errors.ts'
@@ -9,6 +8,7 @@ import { lockLead } from './leads.ts'
 import { unlinkRecords } from './links.ts'
 import { getOpportunity, lockOpportunity, type Opportunity } from './opportunities.ts'
 import { requireApproval, requireReason } from './opportunity-stages.ts'
+import { readWork, type Work } from './record-work.ts'
 import { type RecordRef, requireFreeExternalId, requireUnmerged, tableOf } from './records.ts'
 
 /** What taking a conversion back leaves: records that it made and somebody worked on since stay. */
@@ -169,30 +169,19 @@ const inUse = async (
  * @param shared tasks that are on it because they are on the lead, where they stay
  */
 const workOn = async (
-  { tx, organization_id }: TxCtx,
+  ctx: TxCtx,
   { kind, id }: RecordRef,
   shared: readonly string[] = [],
 ): Promise<string | undefined> => {
-  const [row] = await tx<{ note: boolean; task: boolean; file: boolean; message: boolean; entry: boolean }[]>`
-    select
-      exists (select from notes where organization_id = ${organization_id} and subject_kind = ${kind} and subject_id = ${id}
-        and archived_at is null) as note,
-      exists (select from task_subjects s join tasks t on t.organization_id = s.organization_id and t.id = s.task_id
-        where s.organization_id = ${organization_id} and s.kind = ${kind} and s.subject_id = ${id}
-          and t.archived_at is null and t.id <> all(${shared as string[]}::uuid[])) as task,
-      exists (select from files where organization_id = ${organization_id} and subject_kind = ${kind} and subject_id = ${id}
-        and archived_at is null) as file,
-      exists (select from messages where organization_id = ${organization_id} and record_kind = ${kind}
-        and record_id = ${id}) as message,
-      exists (select from activity_subjects s where s.organization_id = ${organization_id} and s.kind = ${kind}
-        and s.subject_id = ${id} and s.type = any(${loggedTypes}::text[])
-        and not exists (select from activity_revisions r where r.organization_id = s.organization_id
-          and r.activity_id = s.activity_id and r.data is null
-          and r.n = (select max(n) from activity_revisions l where l.organization_id = r.organization_id
-            and l.activity_id = r.activity_id))) as entry`
-  if (row?.note) return 'It has a note.'
-  if (row?.task) return 'It has a task.'
-  if (row?.file) return 'It has a file.'
-  if (row?.message) return 'It has an e-mail.'
-  return row?.entry ? 'A call, meeting or message was logged with it.' : undefined
+  const { work = [] } = (await readWork(ctx, kind, [id], shared)).get(id) ?? {}
+  return work.map((one) => BECAUSE[one]).find((because) => because !== undefined)
+}
+
+/** What is only proposed goes stale with the archive; nothing of it was done. */
+const BECAUSE: Partial<Record<Work, string>> = {
+  note: 'It has a note.',
+  task: 'It has a task.',
+  file: 'It has a file.',
+  message: 'It has an e-mail.',
+  activity: 'A call, meeting or message was logged with it.',
 }

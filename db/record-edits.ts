@@ -46,6 +46,7 @@ export const readEdits = async (
     join activities a on a.organization_id = s.organization_id and a.id = s.activity_id
     left join imports i on i.organization_id = a.organization_id and i.id::text = a.data ->> 'import_id'
     where (a.record_version is not null or a.type = any(${LINKS}))
+      and not exists (select from jsonb_array_elements(a.subjects) h where h ->> 'kind' = any(${HANGING}::text[]))
       and a.undone_by is null and not a.data ? 'undoes' and i.status is distinct from 'undone'
     order by a.id`
   return rows.map(({ activity_id, id, type, record_version, actor, occurred_at, data }) => {
@@ -85,6 +86,9 @@ export const editedBeside = (
     return first === undefined || JSON.stringify(left) === JSON.stringify(now) ? [] : [{ field, left, now }]
   })
 }
+
+/** What is done to a note, a task or a file is on the timeline of its record, and changes nothing of that. */
+const HANGING = ['note', 'task', 'file']
 
 const LINKS = ['record_linked', 'record_unlinked']
 

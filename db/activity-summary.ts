@@ -210,6 +210,8 @@ const IMPORTED: Record<string, string> = {
   update: 'updated',
   skip: 'skipped',
   error: 'with errors',
+  new_accounts: 'new accounts',
+  new_contacts: 'new contacts',
 }
 
 const DOORS: Record<string, string> = {

@@ -1,6 +1,7 @@
 import type { TxCtx } from './context.ts'
 import { at, type RowTerms, type Spelled } from './import-drafts.ts'
 import type { Foresight } from './import-foresight.ts'
+import { nearestTo, type NearNames, type UnknownName } from './import-near-names.ts'
 import type { RowProblem } from './imports.ts'
 import { companyDomain } from './lead-keys.ts'
 import { Email } from './lead-fields.ts'
@@ -13,8 +14,8 @@ type AssociatedKind = 'account' | 'contact'
 /** How a cell names an account or a contact. */
 export type Reference = { kind: AssociatedKind; by: 'id' | 'domain' | 'email' | 'name'; value: string }
 
-/** A record that a row is linked with: one that is there, or one that is made for it. */
-export type Linked = ({ id: string } | { make: Reference; ref: string }) & { name: string }
+/** A record that a row is linked with: one that is there, or one that is made for it; `near` is there and called nearly so. */
+export type Linked = ({ id: string } | { make: Reference; ref: string; near?: string }) & { name: string }
 
 /** What the references of a piece can mean, by `nameOf`. */
 export type Associates = Map<string, { id: string; name: string }[]>
@@ -84,18 +85,42 @@ export const readAssociates = async (ctx: TxCtx, references: readonly Reference[
   return Map.groupBy(found.flat(), ({ key }) => key)
 }
 
+/** What a cell names that nobody is called. */
+export const unknownNamesIn = (
+  kind: AssociatedKind,
+  text: string | undefined,
+  associates: Associates,
+): UnknownName[] => {
+  if (text === undefined) return []
+  const mentions = mentioned(kind, text, associates)
+  return mentions.length > MAX_LINKS
+    ? []
+    : mentions.flatMap(({ text, references }) => {
+        const by = references[0]?.by ?? 'id'
+        return by === 'id' || references.some((reference) => associates.has(nameOf(reference)))
+          ? []
+          : [{ kind, text, by }]
+      })
+}
+
+const mentioned = (kind: AssociatedKind, text: string, associates: Associates): readonly Mention[] => {
+  const { whole, parts } = mentionsIn(kind, text)
+  return isOne(whole, parts, associates) ? [whole] : parts
+}
+
+/** By what it is resolved. */
+type Resolving = { associates: Associates; near: NearNames; foresight: Foresight }
+
 /** What a row is linked with, or why that cannot be told; what nobody has is made where that is wanted. */
 export const resolveAssociations = (
   terms: RowTerms,
   spelled: Spelled,
-  associates: Associates,
-  foresight: Foresight,
+  { associates, near, foresight }: Resolving,
 ): { accounts: Linked[]; contacts: Linked[]; problems: RowProblem[] } => {
   const problems: RowProblem[] = []
   const resolve = (kind: AssociatedKind): Linked[] => {
     if (spelled[kind] === undefined) return []
-    const { whole, parts } = mentionsIn(kind, spelled[kind])
-    const mentions = isOne(whole, parts, associates) ? [whole] : parts
+    const mentions = mentioned(kind, spelled[kind], associates)
     if (mentions.length > MAX_LINKS) {
       problems.push({
         code: 'too_many_links',
@@ -106,7 +131,7 @@ export const resolveAssociations = (
       return []
     }
     return mentions.flatMap((mention) => {
-      const linked = resolveOne(terms, kind, mention, associates, foresight)
+      const linked = resolveOne(terms, kind, mention, { associates, near, foresight })
       if (!('problem' in linked)) return [linked]
       problems.push({ ...linked.problem, ...at(terms, kind) })
       return []
@@ -129,8 +154,7 @@ const resolveOne = (
   { request }: RowTerms,
   kind: AssociatedKind,
   mention: Mention,
-  associates: Associates,
-  foresight: Foresight,
+  { associates, near, foresight }: Resolving,
 ): Linked | { problem: RowProblem } => {
   const { text, references } = mention
   // A company may be called like another one's website.
@@ -152,8 +176,14 @@ const resolveOne = (
     if (foresight.isMade(ref)) return { make: reference, ref, name: reference.value }
   }
   const [make] = references
+  const nearest = nearestTo(near, { kind, text })
   if (make && make.by !== 'id' && request.create_associations)
-    return { make, ref: refOfMade(make), name: make.value }
+    return {
+      make,
+      ref: refOfMade(make),
+      name: make.value,
+      ...(nearest?.nearly ? { near: nearest.name } : {}),
+    }
   return {
     problem: {
       code: `${kind}_unknown`,
@@ -162,9 +192,25 @@ const resolveOne = (
         kind === 'account'
           ? 'an id, a domain or a name of an account'
           : 'an id, an e-mail address or a name of a contact',
+      ...(nearest ? { nearest: nearest.name } : {}),
     },
   }
 }
+
+/** What a row says of those that it makes although somebody is there who may be meant. */
+export const nearlyThere = (terms: RowTerms, linked: readonly Linked[]): RowProblem[] =>
+  linked.flatMap((one) =>
+    'near' in one && one.near !== undefined
+      ? [
+          {
+            ...at(terms, one.make.kind),
+            code: `${one.make.kind}_nearly_known`,
+            message: `This row makes a new ${one.make.kind} “${clip(one.name, 80)}”; there is “${clip(one.near, 80)}”.`,
+            nearest: one.near,
+          },
+        ]
+      : [],
+  )
 
 /** How a record is called that is made because rows name it. */
 const refOfMade = (make: Reference): string => `made:${nameOf(make)}`

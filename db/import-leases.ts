@@ -1,7 +1,7 @@
 import { recordActivity } from './activities.ts'
 import { tellPassing } from './audit.ts'
 import type { Ctx, TxCtx } from './context.ts'
-import { type ImportCounts, type ImportJob, importTable } from './imports.ts'
+import { type KeptCounts, type ImportJob, importTable } from './imports.ts'
 import { endJob, type LeasedJobs, releaseJob } from './leased-jobs.ts'
 import { enqueue } from './queue.ts'
 
@@ -18,7 +18,7 @@ export const importWork = {
 export const importLeases: LeasedJobs = { ...importTable, limits: importWork }
 
 /** Nothing yet. */
-export const NO_ROWS: ImportCounts = { create: 0, update: 0, skip: 0, error: 0 }
+export const NO_ROWS: KeptCounts = { create: 0, update: 0, skip: 0, error: 0 }
 
 /** Gives an import back, because its worker stops: another one goes on at once. */
 export const releaseImport = (ctx: Ctx, job: ImportJob): Promise<void> =>
@@ -32,7 +32,7 @@ export const isImporting = async ({ tx, organization_id }: TxCtx): Promise<boole
 }
 
 /** How rows are counted in the table: a dry run apart from the run. */
-export const countsOf = ({ tx }: TxCtx, { task }: ImportJob, counts: ImportCounts): Record<string, unknown> =>
+export const countsOf = ({ tx }: TxCtx, { task }: ImportJob, counts: KeptCounts): Record<string, unknown> =>
   task === 'dry_run' ? { dry_run_counts: tx.json(counts) } : { counts: tx.json(counts) }
 
 /** Ends a job; the timeline says what it came to, unless it was only tried. */
@@ -47,7 +47,7 @@ export const endImport = async (
   }: {
     done?: number
     total?: number
-    counts?: ImportCounts
+    counts?: KeptCounts
     undo_counts?: { restored: number; kept: number }
     error?: string
   },

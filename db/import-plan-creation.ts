@@ -1,7 +1,7 @@
 import { domainOf } from './accounts.ts'
 import { minorAmount } from './csv-money.ts'
 import { DomainError } from './errors.ts'
-import type { Linked } from './import-associations.ts'
+import { type Linked, nearlyThere } from './import-associations.ts'
 import { type Place, placeNamed } from './import-directory.ts'
 import { at, CUSTOM, type RowTerms, type Spelled } from './import-drafts.ts'
 import { kindOfImport } from './import-kinds.ts'
@@ -105,7 +105,11 @@ export const planCreation = (
   }
   return {
     result: 'create',
-    problems: [...(flagged ? [flagged] : []), ...warnings.map((warning) => warned(terms, warning))],
+    problems: [
+      ...(flagged ? [flagged] : []),
+      ...warnings.map((warning) => warned(terms, warning)),
+      ...nearlyThere(terms, [...accounts, ...contacts]),
+    ],
     create: {
       input,
       ready: { values, warnings },

@@ -1,7 +1,7 @@
 import { domainOf } from './accounts.ts'
 import type { Change } from './activities.ts'
 import { newlyLinked, saidOfMove } from './import-plan-acts.ts'
-import { type Linked, resolveAssociations } from './import-associations.ts'
+import { type Linked, nearlyThere, resolveAssociations } from './import-associations.ts'
 import { type Place, placeNamed } from './import-directory.ts'
 import { at, CUSTOM, type Draft, type RowTerms, shapes, spell, type Spelled } from './import-drafts.ts'
 import { candidateOf } from './import-foresight.ts'
@@ -66,7 +66,7 @@ export const planUpdate = (
   else if (amount) Object.assign(values, amount.values)
   const own_custom = (record['custom'] ?? {}) as Record<string, unknown>
   const custom = { ...spelled.custom, ...erasedCustom(terms, draft) }
-  const linked = resolveAssociations(terms, spelled, found.associates, found.foresight)
+  const linked = resolveAssociations(terms, spelled, found)
   problems.push(...linked.problems)
   const is_open = foreseen?.is_open ?? isOpen(record)
   const place = movedTo(terms, spelled, record)
@@ -103,7 +103,7 @@ export const planUpdate = (
   }
   return {
     result: 'update',
-    problems: unread ?? [],
+    problems: [...(unread ?? []), ...nearlyThere(terms, [...accounts.links, ...contacts.links])],
     update: {
       before: standing,
       values: changed,

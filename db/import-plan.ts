@@ -1,6 +1,12 @@
 import type { TxCtx } from './context.ts'
 import type { CsvRow } from './csv-rows.ts'
-import { type Associates, readAssociates, referencesIn, resolveAssociations } from './import-associations.ts'
+import {
+  type Associates,
+  readAssociates,
+  referencesIn,
+  resolveAssociations,
+  unknownNamesIn,
+} from './import-associations.ts'
 import { placeNamed } from './import-directory.ts'
 import { type Draft, readDraft, type RowTerms, shapes, spell, type Spelled } from './import-drafts.ts'
 import { type Foresight, refOfRow } from './import-foresight.ts'
@@ -14,6 +20,7 @@ import {
   readKnown,
   type RowKey,
 } from './import-known.ts'
+import { type NearNames, readNearNames } from './import-near-names.ts'
 import { located, planCreation, type PlannedCreation } from './import-plan-creation.ts'
 import { planUpdate, type PlannedUpdate } from './import-plan-update.ts'
 import type { ImportResult, RowProblem } from './imports.ts'
@@ -30,6 +37,8 @@ export type PlannedRow = {
   matched_by: string | null
   problems: RowProblem[]
   fingerprint: string
+  /** Kinds of the records that it makes, to be linked with them, and no row before it does. */
+  makes: ('account' | 'contact')[]
   create?: PlannedCreation
   update?: PlannedUpdate
 }
@@ -37,6 +46,8 @@ export type PlannedRow = {
 /** What a plan is made for. */
 export type PlanOptions = {
   import_id: string
+  /** Lasts for the whole file. */
+  near: NearNames
   /** Whoever brings the same people at the same time waits. */
   lock: boolean
   /** Ends before a row that would change what an earlier one of these makes or changes, and when much has to be done. */
@@ -48,7 +59,8 @@ const ACTS = 100
 
 /**
  * Decides what becomes of rows, the same for a dry run and a run: reads, looks up, recognises and compares. Writes nothing
- * but what the later rows have to know, in `foresight`. The plan may end early, when it `cuts`.
+ * but what the later rows have to know, in `foresight`. The plan may end early, when it `cuts`, and where many
+ * names have to be looked up.
  */
 export const planRows = async (
   ctx: TxCtx,
@@ -58,17 +70,17 @@ export const planRows = async (
   options: PlanOptions,
 ): Promise<PlannedRow[]> => {
   const read = readAhead(terms, rows)
-  const { candidates, prints, associates, standing } = await lookUp(ctx, terms, read, options)
+  const { covered, ...looked } = await lookUp(ctx, terms, read, options)
+  const found: LookedUp = { ...looked, foresight }
   const planned: PlannedRow[] = []
   let acts = 0
-  for (const row of read) {
-    const plan = planRow(terms, row, { candidates, prints, associates, standing, foresight })
+  for (const row of read.slice(0, covered)) {
+    const plan = planRow(terms, row, found)
     const touched = plan.update && foresight.of(plan.ref ?? '') !== undefined
     const work = plan.create?.acts ?? plan.update?.acts ?? 0
     if (options.cuts && planned.length > 0 && (touched || acts + work > ACTS)) break
     acts += work
-    foresee(terms, plan, foresight)
-    planned.push(plan)
+    planned.push({ ...plan, makes: foresee(terms, plan, foresight) })
   }
   return planned
 }
@@ -81,6 +93,7 @@ export type LookedUp = {
   candidates: Candidates
   prints: Awaited<ReturnType<typeof readFingerprints>>
   associates: Associates
+  near: NearNames
   standing: ReadonlyMap<string, StandingRecord>
   foresight: Foresight
 }
@@ -108,8 +121,8 @@ const lookUp = async (
   ctx: TxCtx,
   terms: RowTerms,
   read: readonly ReadRow[],
-  { import_id, lock }: PlanOptions,
-): Promise<Omit<LookedUp, 'foresight'>> => {
+  { import_id, near, lock }: PlanOptions,
+): Promise<Omit<LookedUp, 'foresight'> & { covered: number }> => {
   const { kind, request } = terms
   const sound = read.filter(({ draft, spelled }) => draft.problems.length + spelled.problems.length === 0)
   // Whoever has the external id already stands in the way of a row that is recognised by something else.
@@ -126,20 +139,32 @@ const lookUp = async (
     ),
     readAssociates(
       ctx,
-      read.flatMap(({ spelled }) =>
-        (['account', 'contact'] as const).flatMap((kind) => referencesIn(kind, spelled[kind])),
-      ),
+      read.flatMap(({ spelled }) => ASSOCIATED.flatMap((kind) => referencesIn(kind, spelled[kind]))),
     ),
   ])
+  const covered = await readNearNames(
+    ctx,
+    near,
+    read.map(({ spelled }) => ASSOCIATED.flatMap((kind) => unknownNamesIn(kind, spelled[kind], associates))),
+  )
   const ids =
     request.mode === 'update' ? [...new Set([...candidates.values()].flat().map(({ id }) => id))] : []
-  return { candidates, prints, associates, standing: await readStanding(ctx, kind, ids.toSorted(), lock) }
+  return {
+    candidates,
+    prints,
+    associates,
+    near,
+    covered,
+    standing: await readStanding(ctx, kind, ids.toSorted(), lock),
+  }
 }
 
-const planRow = (terms: RowTerms, row: ReadRow, found: LookedUp): PlannedRow => {
+const ASSOCIATED = ['account', 'contact'] as const
+
+const planRow = (terms: RowTerms, row: ReadRow, found: LookedUp): Omit<PlannedRow, 'makes'> => {
   const { draft, spelled } = row
   const base = { n: draft.n, line: draft.line, fingerprint: draft.fingerprint, ref: null, matched_by: null }
-  const wrong = (problems: readonly RowProblem[]): PlannedRow => ({
+  const wrong = (problems: readonly RowProblem[]): Omit<PlannedRow, 'makes'> => ({
     ...base,
     result: 'error',
     problems: [...problems, ...unknownNames(terms, spelled, found)],
@@ -161,7 +186,7 @@ const planRow = (terms: RowTerms, row: ReadRow, found: LookedUp): PlannedRow => 
   }
   const before = saidBefore(terms, draft, found)
   if (before) return { ...base, ...before, result: 'skip' }
-  const linked = resolveAssociations(terms, spelled, found.associates, found.foresight)
+  const linked = resolveAssociations(terms, spelled, found)
   const holder = holderOfExternalId(row, found)
   const beside =
     match ??
@@ -192,20 +217,26 @@ const unknownPlace = (terms: RowTerms, spelled: Spelled): RowProblem[] => {
 /** What a row names that there is not, so that a row that is wrong already is told everything at once. */
 const unknownNames = (terms: RowTerms, spelled: Spelled, found: LookedUp): RowProblem[] => [
   ...unknownPlace(terms, spelled),
-  ...resolveAssociations(terms, spelled, found.associates, found.foresight).problems,
+  ...resolveAssociations(terms, spelled, found).problems,
 ]
 
-/** Lets the later rows know what this one makes or changes. */
+/** Lets the later rows know what this one makes or changes; answers the kinds of what it makes to be linked with. */
 const foresee = (
   terms: RowTerms,
-  { n: _, line, result, fingerprint, ref, create, update }: PlannedRow,
+  { line, result, fingerprint, ref, create, update }: Omit<PlannedRow, 'makes'>,
   foresight: Foresight,
-): void => {
-  if (result === 'error') return
+): PlannedRow['makes'] => {
+  if (result === 'error') return []
   if (fingerprint !== '') foresight.say(fingerprint, line)
   const done = create ?? update
-  if (!done || ref === null) return
-  for (const linked of [...done.accounts, ...done.contacts]) if ('make' in linked) foresight.make(linked.ref)
+  if (!done || ref === null) return []
+  const makes: PlannedRow['makes'] = []
+  for (const linked of [...done.accounts, ...done.contacts])
+    if ('make' in linked && !foresight.isMade(linked.ref)) {
+      foresight.make(linked.ref)
+      makes.push(linked.make.kind)
+    }
   const { record, is_open, keys } = done.after(terms)
   foresight.note({ ref, is_open, keys, record: () => record })
+  return makes
 }

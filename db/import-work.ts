@@ -9,6 +9,7 @@ import { freshPlans } from './fresh-plans.ts'
 import { readDirectory } from './import-directory.ts'
 import { type RowTerms, rowTerms } from './import-drafts.ts'
 import { type Foresight, openForesight } from './import-foresight.ts'
+import { type NearNames, openNearNames } from './import-near-names.ts'
 import { type PlannedRow, planRows, readAhead } from './import-plan.ts'
 import type { PlannedUpdate } from './import-plan-update.ts'
 import type { ReadyRequest } from './import-request.ts'
@@ -16,10 +17,10 @@ import { undoPieces } from './import-undo.ts'
 import { type RowOutcome, writePlanned, writeSingly } from './import-write.ts'
 import { countsOf, endImport, importLeases, importWork, NO_ROWS, releaseImport } from './import-leases.ts'
 import { listTargets } from './import-surveys.ts'
-import { importFiles, type ImportCounts, type ImportJob } from './imports.ts'
+import { importFiles, type KeptCounts, type ImportJob } from './imports.ts'
 import { beginPiece, holdJob, persistently, workLeased } from './leased-jobs.ts'
 import { lockNames } from './named-locks.ts'
-import { tableOf } from './records.ts'
+import { type RecordKind, tableOf } from './records.ts'
 import { insertRows } from './row-sets.ts'
 import { readSettings } from './settings.ts'
 import { readBytes } from './stored-bytes.ts'
@@ -48,7 +49,7 @@ export const findOverdueImports = async (
 ]
 
 /** How far the rows have been worked. */
-type Standing = { done: number; counts: ImportCounts; ended: boolean }
+type Standing = { done: number; counts: KeptCounts; ended: boolean }
 
 const workRows = async (ctx: Ctx, job: ImportJob, stopping?: AbortSignal): Promise<void> => {
   const request = requestOf(job)
@@ -59,6 +60,7 @@ const workRows = async (ctx: Ctx, job: ImportJob, stopping?: AbortSignal): Promi
     ? { done: 0, counts: NO_ROWS, ended: false }
     : { done: job.done, counts: job.counts ?? NO_ROWS, ended: false }
   const foresight = openForesight()
+  const near = openNearNames(job.started_at)
   let told = 0
   const rows = readRows(readBytes(ctx, importFiles, job.id), request.dialect, {
     batch_rows: importWork.piece,
@@ -81,8 +83,10 @@ const workRows = async (ctx: Ctx, job: ImportJob, stopping?: AbortSignal): Promi
       if (tells) told = Date.now()
       const before = at
       at = dry
-        ? await tryPiece(ctx, job, rest, foresight, at, tells)
-        : await persistently(importLeases, () => workPiece(ctx, job, rest, { at: before, tells, following }))
+        ? await tryPiece(ctx, job, rest, { foresight, near, at, tells })
+        : await persistently(importLeases, () =>
+            workPiece(ctx, job, rest, { at: before, tells, near, following }),
+          )
       rest = rest.slice(rest.findLastIndex(({ n }) => n <= at.done) + 1)
     }
     if (at.ended) break
@@ -115,7 +119,7 @@ const readTerms = async (ctx: TxCtx, job: ImportJob): Promise<RowTerms> => {
 }
 
 /** Where a piece stands in its file, and the rows after it. */
-type Piece = { at: Standing; tells: boolean; following: Promise<readonly CsvRow[]> }
+type Piece = { at: Standing; tells: boolean; near: NearNames; following: Promise<readonly CsvRow[]> }
 
 /** One piece of a run: planned and written in one transaction, with what each row came to and how far it is. */
 const workPiece = async (
@@ -137,7 +141,7 @@ const runPiece = (
   ctx: Ctx,
   job: ImportJob,
   rows: readonly CsvRow[],
-  { at, tells, following }: Piece,
+  { at, tells, near, following }: Piece,
   singly: boolean,
 ): Promise<Standing> =>
   inTx(ctx, async (ctx) => {
@@ -148,11 +152,12 @@ const runPiece = (
     const terms = await readTerms(ctx, job)
     const planned = await planRows(ctx, terms, rows, openForesight(), {
       import_id: job.id,
+      near,
       lock: true,
       cuts: true,
     })
     const outcomes = await (singly ? writeSingly : writePlanned)(ctx, terms, job, planned)
-    const kept = keep(ctx, job, outcomes, at, tells)
+    const kept = keep(ctx, job, outcomes, outcomes.flatMap(madeBeside), { at, tells })
     kept.catch(() => {})
     // The database is busy with what was sent: time to read the next rows.
     await setImmediate()
@@ -180,15 +185,13 @@ const tryPiece = async (
   ctx: Ctx,
   job: ImportJob,
   rows: readonly CsvRow[],
-  foresight: Foresight,
-  at: Standing,
-  tells: boolean,
+  { foresight, near, at, tells }: Omit<Piece, 'following'> & { foresight: Foresight },
 ): Promise<Standing> => {
   const planned = await inTx(ctx, async (ctx): Promise<never> => {
     sendStatement(ctx, ctx.tx`set transaction read only`)
     const terms = await readTerms(ctx, job)
     throw new OnlyPlanned(
-      await planRows(ctx, terms, rows, foresight, { import_id: job.id, lock: false, cuts: false }),
+      await planRows(ctx, terms, rows, foresight, { import_id: job.id, near, lock: false, cuts: false }),
     )
   }).catch((error: unknown) => {
     if (error instanceof OnlyPlanned) return error.planned
@@ -197,7 +200,8 @@ const tryPiece = async (
   return inTx(ctx, async (ctx) => {
     const { cancelled } = await beginPiece(importLeases, ctx, job)
     if (cancelled) return stop(ctx, job, at)
-    return keep(ctx, job, planned.map(foreseenOutcome), at, tells)
+    const makes = planned.flatMap((row) => row.makes)
+    return keep(ctx, job, planned.map(foreseenOutcome), makes, { at, tells })
   })
 }
 
@@ -238,13 +242,17 @@ const valueOf = (record: object | undefined, field: string): unknown => {
   )
 }
 
+/** What a row made to be linked with it, beside its own record. */
+const madeBeside = ({ record_id, made }: RowOutcome): RecordKind[] =>
+  (made ?? []).flatMap(({ kind, id }) => (id === record_id ? [] : [kind]))
+
 /** Keeps what rows came to, and how far the file has been worked. */
 const keep = async (
   ctx: TxCtx,
   job: ImportJob,
   outcomes: readonly RowOutcome[],
-  at: Standing,
-  tells: boolean,
+  makes: readonly RecordKind[],
+  { at, tells }: Pick<Piece, 'at' | 'tells'>,
 ): Promise<Standing> => {
   insertRows(
     ctx,
@@ -253,6 +261,9 @@ const keep = async (
   )
   const counts = { ...at.counts }
   for (const { result } of outcomes) counts[result] += 1
+  for (const kind of makes)
+    if (kind === 'account') counts.new_accounts = (counts.new_accounts ?? 0) + 1
+    else counts.new_contacts = (counts.new_contacts ?? 0) + 1
   const done = outcomes.at(-1)?.n ?? at.done
   await holdJob(importLeases, ctx, job, { done, ...countsOf(ctx, job, counts) })
   if (tells) tellPassing(ctx, { kind: 'import', id: job.id })

@@ -30,6 +30,9 @@ export type ImportResult = (typeof importResults)[number]
 /** How many rows came to what. */
 export type ImportCounts = Record<ImportResult, number>
 
+/** The same as it is kept, with how many accounts and contacts are made because rows name them. */
+export type KeptCounts = ImportCounts & { new_accounts?: number; new_contacts?: number }
+
 /** What is wrong with a cell or a row, or why it was passed by. */
 export type RowProblem = {
   column?: string
@@ -63,6 +66,8 @@ export type Import = {
   /** Of the task it was last given; of an undo, what the run had made. */
   counts: ImportCounts
   dry_run_counts: ImportCounts | null
+  /** What the task makes, or would, because rows name it and nobody is called so. */
+  new_associations: { accounts: number; contacts: number }
   undo: { restored: number; kept_records: number; kept: Kept[] } | null
   error: string | null
   requested_by: Actor
@@ -163,11 +168,15 @@ export const listImportRows = (
   })
 
 /** A row of `imports`. */
-export type ImportJob = Omit<Import, 'kind' | 'mode' | 'progress' | 'counts' | 'undo'> & {
+export type ImportJob = Omit<
+  Import,
+  'kind' | 'mode' | 'progress' | 'counts' | 'dry_run_counts' | 'new_associations' | 'undo'
+> & {
   record_kind: RecordKind
   survey: Omit<ImportSurvey, 'suggestions' | 'suggested_mapping'>
   suggestions: Pick<ImportSurvey, 'suggestions' | 'suggested_mapping'>
-  counts: ImportCounts | null
+  counts: KeptCounts | null
+  dry_run_counts: KeptCounts | null
   undo_counts: { restored: number; kept: number } | null
   done: number
   total: number
@@ -197,13 +206,12 @@ export const toImport = async (ctx: TxCtx, row: ImportJob): Promise<Import> => (
   request: row.request,
   mode: row.request?.mode ?? null,
   progress: { done: row.done, total: row.total },
-  counts: (row.task === 'dry_run' ? row.dry_run_counts : row.counts) ?? {
-    create: 0,
-    update: 0,
-    skip: 0,
-    error: 0,
+  counts: rowsIn(countsOf(row)),
+  dry_run_counts: row.dry_run_counts && rowsIn(row.dry_run_counts),
+  new_associations: {
+    accounts: countsOf(row)?.new_accounts ?? 0,
+    contacts: countsOf(row)?.new_contacts ?? 0,
   },
-  dry_run_counts: row.dry_run_counts,
   undo: row.undo_counts && {
     restored: row.undo_counts.restored,
     kept_records: row.undo_counts.kept,
@@ -215,6 +223,16 @@ export const toImport = async (ctx: TxCtx, row: ImportJob): Promise<Import> => (
   started_at: row.started_at,
   finished_at: row.finished_at,
   updated_at: row.updated_at,
+})
+
+const countsOf = ({ task, counts, dry_run_counts }: ImportJob): KeptCounts | null =>
+  task === 'dry_run' ? dry_run_counts : counts
+
+const rowsIn = (counts: KeptCounts | null): ImportCounts => ({
+  create: counts?.create ?? 0,
+  update: counts?.update ?? 0,
+  skip: counts?.skip ?? 0,
+  error: counts?.error ?? 0,
 })
 
 /** So many of what an undo kept are named at once; the rows say all of it. */

@@ -226,6 +226,7 @@ test(
             one.rows.map(({ n, line, result, matched_by }) => [n, line, result, matched_by])
           expect(results(run), JSON.stringify(run.rows)).toEqual(results(dry))
           expect(run.body.counts).toEqual(dry.body.counts)
+          expect(run.body.new_associations).toEqual(dry.body.new_associations)
           const problems = (one: typeof run) =>
             one.rows.map(
               ({ result, problems }) =>

@@ -47,6 +47,12 @@ export const ImportShape = z
     progress: z.object({ done: Count, total: Count }),
     counts: Counts.describe('Rows of the task that it was last given, by what they came to.'),
     dry_run_counts: Counts.nullable(),
+    new_associations: z
+      .object({ accounts: Count, contacts: Count })
+      .optional()
+      .describe(
+        'Accounts and contacts that the task makes, or a dry run would, beside the rows’ own records: rows name them, and nobody is called so.',
+      ),
     undo: z
       .object({
         restored: Count,
@@ -95,7 +101,11 @@ const RowShape = z
     result: z.enum(importResults),
     record: z.object({ kind: Kind, id: Id, name: Text }).nullable(),
     matched_by: Text.describe('By what the record was recognised.'),
-    problems: z.array(ProblemOfRow).describe('What is wrong with it, or why it was passed by.'),
+    problems: z
+      .array(ProblemOfRow)
+      .describe(
+        'What is wrong with it, or why it was passed by. Of a row that is taken, warnings: `account_nearly_known` and `contact_nearly_known` name who is there and is called nearly like the one that it makes.',
+      ),
     changes: z
       .array(z.object({ field: z.string(), before: z.unknown(), after: z.unknown() }))
       .describe(
@@ -130,7 +140,7 @@ const example = {
 }
 
 const asked =
-  '`mapping` says which column is which field (`GET /api/import-targets`). `mode`: `skip` what is there already, `update` it, or `create_and_flag` it as a possible duplicate. Known is a row by its `id`, by `match_by`, by its external id, or by what the kind is known by everywhere (a lead: e-mail, phone, company domain with name); one without any of these by having been imported before. Blank cells change nothing unless `erase_blanks`. `defaults` are for what is made. An unknown stage, owner or choice is an error of its row that names the nearest.'
+  '`mapping` says which column is which field (`GET /api/import-targets`). `mode`: `skip` what is there already, `update` it, or `create_and_flag` it as a possible duplicate. Known is a row by its `id`, by `match_by`, by its external id, or by what the kind is known by everywhere (a lead: e-mail, phone, company domain with name); one without any of these by having been imported before. Blank cells change nothing unless `erase_blanks`. `defaults` are for what is made. An unknown stage, owner or choice is an error of its row that names the nearest. Accounts and contacts that nobody is called are made, and counted in `new_associations`; without `create_associations` they are such errors, too. Who is near is looked up for the first 100 such names of a file.'
 
 /** Files of records: read, tried, imported, taken back. */
 export const imports = [

@@ -22,6 +22,27 @@ export const bulkPermissions: Record<BulkKind, { read: Permission; write: Permis
   task: { read: 'tasks:read', write: 'tasks:write' },
 }
 
+/** What it takes to read whatever an activity can be about, or tell of. */
+const readPermissions: Record<string, Permission> = {
+  lead: recordPermissions.lead.read,
+  deal: recordPermissions.deal.read,
+  account: recordPermissions.account.read,
+  contact: recordPermissions.contact.read,
+  task: bulkPermissions.task.read,
+  note: 'notes:read',
+  file: 'files:read',
+  activity: 'activities:read',
+  message: 'messages:read',
+  approval: 'approvals:read',
+  run: 'runs:read',
+  bulk: 'bulk:read',
+  import: 'imports:read',
+  campaign: 'campaigns:read',
+  pipeline: 'pipelines:read',
+  field: 'fields:read',
+  score_formula: 'scores:read',
+}
+
 /** What it takes to ask about linked records: whether one is there is as good as reading it. */
 const linkPermissions: Record<string, Permission> = {
   leads: 'leads:read',
@@ -81,10 +102,7 @@ export const ctxOf = (db: Database, principal: Principal): Ctx => ({
 
 /** Nothing for whoever may read every kind, so that their lists have no condition more. */
 const readingOf = ({ permissions }: Principal): Reading | undefined => {
-  const takes = { ...recordPermissions, task: bulkPermissions.task }
-  const hidden = Object.entries(takes)
-    .filter(([, { read }]) => !permissions.includes(read))
-    .map(([kind, { read }]) => [kind, read] as const)
+  const hidden = Object.entries(readPermissions).filter(([, read]) => !permissions.includes(read))
   if (hidden.length === 0) return undefined
   const kinds = recordKinds.filter((kind) => permissions.includes(recordPermissions[kind].read))
   return { kinds, hidden: Object.fromEntries(hidden) }

@@ -29,7 +29,7 @@ export type ExportColumn = {
  */
 export const columnNames = async (ctx: TxCtx, kind: FilterKind): Promise<string[]> => {
   if (!isRecord(kind) && kind !== 'opportunity')
-    return [...Object.keys(filterKinds[kind].fields), ...detailNames(kind)]
+    return [...new Set([...Object.keys(filterKinds[kind].fields), ...detailNames(kind)])]
   const fields = await customFields(ctx)
   const names = (isRecord(kind) ? [kind] : (['lead', 'deal'] as const)).flatMap((one) =>
     importTargets(one, fields).map(({ field }) => field),

@@ -1,4 +1,5 @@
 import type { ActivityType } from './activities.ts'
+import { withheldSql, withheldSummary } from './activity-reading.ts'
 import { describeActivity } from './activity-summary.ts'
 import { joinList } from './csv-cells.ts'
 import type { ExportColumn } from './export-columns.ts'
@@ -44,9 +45,15 @@ const ofSubjects = (from: (a: string) => string): Record<string, Detail> => ({
 const reads = (name: 'data' | 'subjects') => (a: string) =>
   `(case when ${a}.actor_kind in ('user', 'api_key') then ${asItReads(name)(a)} else ${a}.${name} end)`
 
+/** Nothing of a line whose content is not for whoever asks. */
+const unlessWithheld =
+  (sql: (a: string) => string): Detail['sql'] =>
+  (a, reading) =>
+    reading ? `(case when not ${withheldSql(a, reading)} then ${sql(a)} end)` : sql(a)
+
 const said = (name: string): [string, Detail] => [
   `data.${name}`,
-  { sql: (a) => `${reads('data')(a)}->'${name}'` },
+  { sql: unlessWithheld((a) => `${reads('data')(a)}->'${name}'`) },
 ]
 
 /** What the rows of a list have in its file beside the fields that it is filtered by, by the names of its JSON. */
@@ -66,12 +73,14 @@ const details: Partial<Record<FilterKind, Record<string, Detail>>> = {
         from jsonb_array_elements(coalesce(${reads('subjects')(a)}, ${a}.subjects)) with ordinality as each (one, n)) about`,
     ),
     summary: {
-      sql: (a) => `jsonb_build_array(${a}.type, ${reads('data')(a)})`,
+      sql: (a, reading) => `jsonb_build_array(${a}.type, ${reads('data')(a)}, ${withheldSql(a, reading)})`,
       text: (value) => {
-        const [type, data] = value as [ActivityType, Record<string, unknown> | null]
+        const [type, data, withheld] = value as [ActivityType, Record<string, unknown> | null, boolean]
+        if (withheld) return withheldSummary(type)
         return data ? describeActivity(type, data) : `${describeActivity(type, {})} (deleted)`
       },
     },
+    reason: { sql: unlessWithheld(asItReads('reason')) },
     ...Object.fromEntries(
       ['subject', 'body', 'direction', 'duration_min', 'status', 'starts_at'].map((name) => said(name)),
     ),

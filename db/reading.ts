@@ -19,6 +19,12 @@ export const aboutActivity: About = { table: 'activity_subjects', id: 'activity_
 export const mayRead = ({ reading }: { reading?: Reading | undefined }, kind: string): boolean =>
   reading === undefined || !Object.hasOwn(reading.hidden, kind)
 
+/** Whether something about these may be read, by the rule of `requireReading`. */
+export const mayReadAbout = (
+  { reading }: { reading?: Reading | undefined },
+  subjects: readonly { kind: string }[],
+): boolean => missingFor(reading, subjects) === undefined
+
 /**
  * What is about a record is read by whoever may read that record: one of several is enough, and what is about none is
  * everybody's.
@@ -28,14 +34,13 @@ export const requireReading = (
   { reading }: { reading?: Reading | undefined },
   subjects: readonly { kind: string }[],
 ): void => {
-  if (!reading || subjects.some(({ kind }) => reading.kinds.includes(kind))) return
-  const kind = subjects.map((subject) => subject.kind).find((one) => Object.hasOwn(reading.hidden, one))
+  const kind = missingFor(reading, subjects)
   if (kind === undefined) return
-  const permission = reading.hidden[kind]
+  const permission = reading?.hidden[kind]
   throw new DomainError(
     'forbidden',
     'permission_missing',
-    `This is about ${kind === 'account' ? 'an' : 'a'} ${kind}, and takes “${permission}”.`,
+    `This is about ${/^[aeiou]/.test(kind) ? 'an' : 'a'} ${kind.replaceAll('_', ' ')}, and takes “${permission}”.`,
     { extra: { permission } },
   )
 }
@@ -57,4 +62,13 @@ export const readingCondition = (
     where about.organization_id = ${organization_id} and about.${tx(about.id)} = ${tx(alias)}.id
       and about.kind = any(${[...kinds]}::text[]))`
   return tx`(${among(reading.kinds)} or not ${among(hidden)})`
+}
+
+/** The first kind that may not be read, where none may; undefined where one may. */
+const missingFor = (
+  reading: Reading | undefined,
+  subjects: readonly { kind: string }[],
+): string | undefined => {
+  if (!reading || subjects.some(({ kind }) => reading.kinds.includes(kind))) return undefined
+  return subjects.map(({ kind }) => kind).find((one) => Object.hasOwn(reading.hidden, one))
 }

@@ -89,6 +89,8 @@ export const takeBack = (ctx: Ctx, id: string, { reason, allow, rest = false }: 
       data: {
         summary: activity.summary,
         activity_id: id,
+        // Of an undo: of what it had taken back.
+        activity_type: activity.type === 'undone' ? activity.data['activity_type'] : activity.type,
         changes: recorded.flatMap(({ data }) => changesOf(data)),
         ...(recorded.some(({ data }) => data['at_end'] === true) ? { at_end: true } : {}),
         ...(redo ? { undo: redo } : {}),

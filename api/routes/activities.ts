@@ -2,7 +2,9 @@ import { z } from 'zod'
 import { activityTypes, getActivity, type Activity } from '../../db/activities.ts'
 import { findActivities } from '../../db/activity-list.ts'
 import { EntryChange, logActivity, NewEntry } from '../../db/activity-logging.ts'
+import { asMayBeRead } from '../../db/activity-reading.ts'
 import { deleteActivity, editActivity, listRevisions } from '../../db/activity-revisions.ts'
+import type { Ctx } from '../../db/context.ts'
 import { Moment } from '../../db/lead-fields.ts'
 import type { Page } from '../../db/page.ts'
 import { isUndoable } from '../../db/undo.ts'
@@ -43,11 +45,14 @@ export const TimelineQuery = Paged.extend({
 })
 
 /** One line as it is answered. */
-export const presentActivity = (activity: Activity) => ({ ...activity, undoable: isUndoable(activity) })
+export const presentActivity = (ctx: Pick<Ctx, 'reading'>, activity: Activity) => ({
+  ...asMayBeRead(ctx, activity),
+  undoable: isUndoable(activity),
+})
 
 /** A page of a timeline as it is answered. */
-export const presentTimeline = ({ data, next_cursor }: Page<Activity>) => ({
-  data: data.map(presentActivity),
+export const presentTimeline = (ctx: Ctx, { data, next_cursor }: Page<Activity>) => ({
+  data: data.map((activity) => presentActivity(ctx, activity)),
   next_cursor,
 })
 
@@ -91,7 +96,7 @@ export const activities = [
       response: listOf(ActivityShape),
     },
     async ({ ctx, query: { type, ...query } }) =>
-      presentTimeline(await findActivities(ctx, { ...query, types: type })),
+      presentTimeline(ctx, await findActivities(ctx, { ...query, types: type })),
   ),
   route(
     {
@@ -115,7 +120,8 @@ export const activities = [
       response: ActivityShape,
       status: 201,
     },
-    async ({ ctx, body }) => presentActivity(await logActivity(ctx, body)),
+    // Who logs it knows what it says.
+    async ({ ctx, body }) => presentActivity({}, await logActivity(ctx, body)),
   ),
   route(
     {
@@ -126,7 +132,7 @@ export const activities = [
       params: ById,
       response: ActivityShape,
     },
-    async ({ ctx, params }) => presentActivity(await getActivity(ctx, params.id)),
+    async ({ ctx, params }) => presentActivity(ctx, await getActivity(ctx, params.id)),
   ),
   route(
     {
@@ -143,7 +149,10 @@ export const activities = [
       versioned: true,
     },
     async ({ ctx, principal, params, body, version }) =>
-      presentActivity(await editActivity(ctx, params.id, { version, changes: body }, editorOf(principal))),
+      presentActivity(
+        ctx,
+        await editActivity(ctx, params.id, { version, changes: body }, editorOf(principal)),
+      ),
   ),
   route(
     {

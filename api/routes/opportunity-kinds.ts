@@ -145,7 +145,7 @@ export const opportunityKinds = [
       response: listOf(ActivityShape),
     },
     async ({ ctx, params, query }) =>
-      presentTimeline(await listTimeline(ctx, await cardOf(ctx, params.id), query)),
+      presentTimeline(ctx, await listTimeline(ctx, await cardOf(ctx, params.id), query)),
   ),
 ]
 

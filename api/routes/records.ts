@@ -158,7 +158,7 @@ export const recordRoutes = <New extends z.ZodType, Change extends z.ZodObject>(
       },
       async ({ ctx, params, query }) => {
         const record = await requireRecord(ctx, { kind, id: params.id })
-        return presentTimeline(await listTimeline(ctx, record, query))
+        return presentTimeline(ctx, await listTimeline(ctx, record, query))
       },
     ),
   ]

@@ -51,7 +51,10 @@ export const undo = [
       response: ActivityShape,
     },
     async ({ ctx, params, body, principal }) =>
-      presentActivity(await undoActivity(ctx, params.id, { ...body, allow: (act) => allow(principal, act) })),
+      presentActivity(
+        ctx,
+        await undoActivity(ctx, params.id, { ...body, allow: (act) => allow(principal, act) }),
+      ),
   ),
   route(
     {

@@ -52,17 +52,19 @@ export type EntryReaders<T extends Entry> = {
   list: (ctx: Ctx, query: ListQuery) => Promise<Page<T>>
   /** For narrower lists: what they select of each, and how a row becomes an answer. */
   source: ListSource & { kind: 'account' | 'contact' }
-  present: <Row extends Omit<T, 'warnings'>>(row: Row) => Row & T
+  present: <Row extends Omit<T, 'warnings'>>(ctx: Ctx, row: Row) => Row & T
 }
 
 /**
  * The readers of accounts or contacts.
  * @param own selects what only this kind has
+ * @param told of that, as whoever asks may read it
  */
 export const entryReaders = <T extends Entry>(
   kind: 'account' | 'contact',
   alias: 'c' | 'p',
   own: (tx: TxCtx['tx']) => SqlPart,
+  told: (ctx: Ctx, row: Omit<T, 'warnings'>) => object = () => ({}),
 ): EntryReaders<T> => {
   type Row = Omit<T, 'warnings'>
   const table = `${kind}s`
@@ -77,15 +79,16 @@ export const entryReaders = <T extends Entry>(
       left join identity.users u on u.id = ${e}.owner_id`
   }
   const source = { kind, default_sort: '-created_at', select } as const
-  const present: EntryReaders<T>['present'] = (row) =>
-    Object.assign(row, { warnings: unreadPhone(row) }) as typeof row & T
+  const present: EntryReaders<T>['present'] = (ctx, row) =>
+    Object.assign(row, told(ctx, row), { warnings: unreadPhone(row) }) as typeof row & T
   const get = (ctx: Ctx, id: string): Promise<T> =>
-    inTx(ctx, async ({ tx, organization_id }) => {
+    inTx(ctx, async (ctx) => {
+      const { tx, organization_id } = ctx
       const e = tx(alias)
       const [row] = await tx<Row[]>`
         ${select(tx)} where ${e}.organization_id = ${organization_id} and ${e}.id = ${id}`
       if (!row) throw notFound(kind, id)
-      return present(row)
+      return present(ctx, row)
     })
   return {
     get,
@@ -99,7 +102,7 @@ export const entryReaders = <T extends Entry>(
     },
     list: async (ctx, query) => {
       const { data, next_cursor } = await listRecords<Row>(ctx, source, query)
-      return { data: data.map((row) => present(row)), next_cursor }
+      return { data: data.map((row) => present(ctx, row)), next_cursor }
     },
     source,
     present,

@@ -6,6 +6,7 @@ import { invalid } from './errors.ts'
 import { Email, Line, type Warning } from './lead-fields.ts'
 import { isPrimaryNow, linkedIds } from './link-tables.ts'
 import { replaceLinks } from './links.ts'
+import { mayRead } from './reading.ts'
 import { originOf, readChange, writeChanges } from './record-changes.ts'
 import { type Arrival, createEntries } from './record-creation.ts'
 import { changeOf, ChangeTerms, CustomValues, LinkedIds, newOf, normaliseFields } from './record-fields.ts'
@@ -41,8 +42,8 @@ export type Contact = Entry & {
   lifecycle: (typeof contactLifecycles)[number]
   /** The main one first. */
   account_ids: string[]
-  /** The main company. */
-  account: { id: string; name: string } | null
+  /** The main company; its name is for whoever may read accounts. */
+  account: { id: string; name?: string } | null
 }
 
 /** How contacts are read; `contactReaders.source` and `present` are for narrower lists. */
@@ -56,6 +57,7 @@ export const contactReaders = entryReaders<Contact>(
       join accounts c on c.organization_id = l.organization_id and c.id = l.account_id
       where l.organization_id = p.organization_id and l.contact_id = p.id
         and ${isPrimaryNow(tx, 'account_contacts', 'l', 'c')}) as account`,
+  (ctx, { account }) => (account && !mayRead(ctx, 'account') ? { account: { id: account.id } } : {}),
 )
 
 /** One contact, archived or not. */

@@ -36,7 +36,7 @@ const listEntries = async <T extends Entry>(
   query: ListQuery,
 ): Promise<Page<Linked<T>>> => {
   const listed = await listRecords<Linked<T>>(ctx, linkedTo(ctx, of, source, 'name'), query)
-  return { ...listed, data: listed.data.map((row) => present(row)) }
+  return { ...listed, data: listed.data.map((row) => present(ctx, row)) }
 }
 
 /** The deals of an account or contact, the newest first. */

@@ -133,3 +133,19 @@ test('F85: lines about links name contacts and accounts only to whoever may read
   expect(await timeline(of_lead, 'leads:read')).not.toContain('Hiddenperson')
   expect(await timeline(of_lead, 'leads:read', 'contacts:read')).toContain('Hiddenperson')
 })
+
+test('F85: a contact names its account only to whoever may read accounts; the id is told to everybody', async () => {
+  const { account, contact } = await linked()
+  const narrow = await keyWith('contacts:read')
+  const wide = await keyWith('contacts:read', 'accounts:read')
+  for (const path of ['/api/contacts', '/external/v1/contacts']) {
+    const told = async (key: Key) => {
+      const { data } = (await api.json('GET', path, undefined, key)).body
+      const { body: one } = await api.json('GET', `${path}/${contact.id}`, undefined, key)
+      return [data.find(({ id }: any) => id === contact.id), one].map(({ account }) => account)
+    }
+    expect(await told(narrow)).toEqual([{ id: account.id }, { id: account.id }])
+    const whole = { id: account.id, name: 'Hiddenworks' }
+    expect(await told(wide)).toEqual([whole, whole])
+  }
+})

@@ -20,7 +20,10 @@ export const ContactShape = EntryShape.extend({
   email: Text,
   lifecycle: z.enum(contactLifecycles),
   account_ids: z.array(Id).describe('The main company first.'),
-  account: z.object({ id: Id, name: z.string() }).nullable().describe('The main company.'),
+  account: z
+    .object({ id: Id, name: z.string().optional() })
+    .nullable()
+    .describe('The main company; its name for whoever may read accounts.'),
 }).meta({ id: 'Contact' })
 
 /** People. */

@@ -1,4 +1,6 @@
 import type { Event } from '../db/activity-events.ts'
+import type { Ctx } from '../db/context.ts'
+import { mayReadAbout } from '../db/reading.ts'
 import { startOf } from './event-feed.ts'
 import { requirePermission, type Principal } from './principal.ts'
 import { Problem } from './problem.ts'
@@ -20,7 +22,7 @@ export const eventsOperation = {
   permission: 'activities:read',
   summary: 'Follow what happens, live',
   description:
-    'Server-sent events: `event: change` with `{id, type, subject{kind,id}, version, run_id, approval_id}`. Send the last id you saw as `Last-Event-ID` (or `?last_event_id=`) to resume without a gap for 7 days; older than that, `event: reset` asks you to read everything again. `bulk_progress` and `import_progress` say, at most once a second, that an act on many records or an import has come further; they are told once and not kept.',
+    'Server-sent events: `event: change` with `{id, type, subject{kind,id}, version, run_id, approval_id}`. Send the last id you saw as `Last-Event-ID` (or `?last_event_id=`) to resume without a gap for 7 days; older than that, `event: reset` asks you to read everything again. `bulk_progress` and `import_progress` say, at most once a second, that an act on many records or an import has come further; they are told once and not kept. A key is told what it may read, by the kinds of `subjects`; the rest is passed by, and the ids go on over it.',
 } as const
 
 /**
@@ -65,7 +67,7 @@ export const streamEvents = async (
         heartbeat.unref()
         send(`retry: ${STREAM.retry_ms}\nid: ${seq}\n\n`)
         if (reset) send(`id: ${seq}\nevent: reset\ndata: {}\n\n`)
-        const following = feed.follow(ctx, seq, (events) => send(events.map(textOf).join('')), end)
+        const following = feed.follow(ctx, seq, (events) => send(toldOf(ctx, events)), end)
         leave = () => {
           ended = true
           clearInterval(heartbeat)
@@ -89,6 +91,14 @@ export const streamEvents = async (
 const utf8 = new TextEncoder()
 
 const textOf = (event: Event): string => `id: ${event.id}\nevent: change\ndata: ${JSON.stringify(event)}\n\n`
+
+/** Those that may be read. Whoever resumes begins after the last one, told or not. */
+const toldOf = (ctx: Ctx, events: readonly Event[]): string => {
+  const told = events.filter(({ subjects }) => mayReadAbout(ctx, subjects))
+  const last = events.at(-1)
+  const passed = last && told.at(-1) !== last ? `id: ${last.id}\n\n` : ''
+  return told.map(textOf).join('') + passed
+}
 
 const lastSeen = (request: Request): number | undefined => {
   const text = request.headers.get('last-event-id') ?? new URL(request.url).searchParams.get('last_event_id')

@@ -274,6 +274,53 @@ test('nobody follows without the right to', async () => {
   await revokeApiKey(api.ctx, id)
 })
 
+test('F85: a key hears of what it may read, by what it is about; the ids go on over the rest, and resuming misses nothing', async () => {
+  const keyOf = async (...scopes: string[]) =>
+    (await createApiKey(api.ctx, { name: scopes.join(' '), scopes, user_id: api.owner.user_id })).key
+  const key = await keyOf('activities:read', 'contacts:read')
+  const first = await follow({}, key)
+  await until(() => first.lastId() !== '', 'the stream starts')
+  const start = first.lastId()
+  const noted = async (noun: string, n: number) => {
+    const { id } = (await api.json('POST', `/api/${noun}s`, { name: `Heard ${n}` })).body
+    await api.json('POST', '/api/notes', { subject: { kind: noun, id }, body: 'Heard' })
+    return id as string
+  }
+  const contacts: string[] = []
+  for (let n = 0; n < 3; n++) {
+    contacts.push(await noted('contact', n))
+    for (const noun of ['lead', 'deal', 'account']) await noted(noun, n)
+  }
+  await api.json('POST', '/api/tasks', { title: 'About nothing' })
+  const everything = await follow({ 'last-event-id': start })
+  await until(() => everything.told.length >= 25, 'all is told to whoever reads all')
+  const newest = everything.lastId()
+  await until(() => first.lastId() === newest, 'the ids go on over what is left out')
+  const heard = (told: Told[]) => told.map(({ data }) => data.subject.id)
+  const theirs = contacts.flatMap((id) => [id, id])
+  expect(first.told.every(({ data }) => data.subject.kind === 'contact')).toBe(true)
+  expect(heard(first.told)).toEqual(theirs)
+  // From every place in between, what comes after it.
+  for (const { id } of everything.told.slice(0, -1)) {
+    const resumed = await follow({ 'last-event-id': String(id) }, key)
+    await until(() => resumed.lastId() === newest, 'it caught up')
+    expect(heard(resumed.told)).toEqual(heard(first.told.filter((one) => one.id > id)))
+    await resumed.stop()
+  }
+  const nothing = await follow({ 'last-event-id': start }, await keyOf('activities:read'))
+  await until(() => nothing.lastId() === newest, 'nothing is for it')
+  expect(nothing.told).toEqual([])
+  // What passes is told by the same rule.
+  const act = { kind: 'contact', ids: contacts, act: 'add_tags', input: { tags: ['x'] }, dry_run: true }
+  const bulk = (await api.json('POST', '/api/bulk', act)).body
+  await workBulk(api.db, api.organization.id, bulk.id)
+  const passing = ({ told }: { told: Told[] }) => told.filter(({ data }) => data.type === 'bulk_progress')
+  await until(() => passing(everything).length > 0, 'the progress is told')
+  await delay(100)
+  expect([passing(first), passing(nothing)]).toEqual([[], []])
+  await Promise.all([first.stop(), everything.stop(), nothing.stop()])
+})
+
 test('a server that stops ends its streams', async () => {
   const another = await openApi()
   const listening = await serveApi(another.app, { host: '127.0.0.1', port: 0 })

@@ -1,13 +1,13 @@
-import { isDeepStrictEqual } from 'node:util'
 import type { Actor, Ctx, TxCtx } from './context.ts'
 import { inSavepoint, inTx, recordingOf } from './context.ts'
 import { readKeptValues } from './custom-values.ts'
 import { DomainError } from './errors.ts'
 import { goingWith } from './field-units.ts'
 import { tellPassing } from './audit.ts'
+import { readBeneath } from './import-beneath.ts'
 import { CUSTOM } from './import-drafts.ts'
 import { valueChanges } from './import-plan-acts.ts'
-import { type Edit, editedBeside, isMadeHere, readEdits, readHolders } from './record-edits.ts'
+import { type Edit, editedBeside, isMadeHere, readEdits, readHolders, saysAll } from './record-edits.ts'
 import { type ImportedSet, readStanding, type StandingRecord, writeSets } from './import-kinds.ts'
 import { endImport, importLeases, importWork, releaseImport } from './import-leases.ts'
 import type { ImportJob } from './imports.ts'
@@ -208,11 +208,7 @@ const since = (edits: readonly Edit[], id: string, job: ImportJob): Edit[] =>
 /** What was done to a record after this import made these changes of it. */
 const after = (edits: readonly Edit[], id: string, job: ImportJob, changes: readonly Change[]): Edit[] => {
   const about = edits.filter((edit) => edit.id === id)
-  const own = about.findIndex(
-    (edit) =>
-      edit.import_id === job.id &&
-      changes.every((change) => edit.changes.some((one) => isDeepStrictEqual(one, change))),
-  )
+  const own = about.findIndex((edit) => edit.import_id === job.id && saysAll(edit.changes, changes))
   return own === -1 ? [] : about.slice(own + 1)
 }
 
@@ -229,6 +225,7 @@ const restoreValues = async (
   const ids = changed.map(({ record_id }) => record_id ?? '').toSorted()
   const standing = await readStanding(ctx, kind, ids, true)
   const kept = await readKeptValues(ctx, ids)
+  const beneath = await readBeneath(ctx, job.id, kind, ids)
   const sets = changed.flatMap(({ n, record_id, changes }): (ImportedSet & { n: number })[] => {
     const before = standing.get(record_id ?? '')
     if (!before) return []
@@ -255,7 +252,12 @@ const restoreValues = async (
     const back = changes.filter((change) => !fields.includes(change.field))
     if (back.length === 0) return []
     return [
-      { n, before, ...valuesBefore(back), origin: originOf(ctx, { door: 'import', import_id: job.id }) },
+      {
+        n,
+        before,
+        ...valuesBefore(beneath(before.id, back)),
+        origin: originOf(ctx, { door: 'import', import_id: job.id }),
+      },
     ]
   })
   try {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Change } from './activities.ts'
 import type { Actor, TxCtx } from './context.ts'
 import { besides } from './field-units.ts'
@@ -91,6 +92,10 @@ export const editedBeside = (
 const HANGING = ['note', 'task', 'file']
 
 const LINKS = ['record_linked', 'record_unlinked']
+
+/** Whether a line that changed `said` is the one that made these changes. */
+export const saysAll = (said: readonly Change[], changes: readonly Change[]): boolean =>
+  changes.every((change) => said.some((one) => isDeepStrictEqual(one, change)))
 
 /** Whether this import made the record. */
 export const isMadeHere = (edits: readonly Edit[], id: string, import_id: string): boolean =>

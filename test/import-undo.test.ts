@@ -175,19 +175,6 @@ describe('F68: an import is taken back', () => {
     expect(await own.list('accounts')).toHaveLength(1)
   })
 
-  test('an update, and a later one over it: the later goes back to the earlier, the earlier keeps what is the later’s', async () => {
-    const own = await openImporting(api)
-    const file = (city: string) => `Name,E-mail,City\nAna,ana@twice.example,${city}\n`
-    await own.run(file('Rome'))
-    const bern = await own.run(file('Bern'), { mode: 'update' })
-    const oslo = await own.run(file('Oslo'), { mode: 'update' })
-    const early = await own.undo(bern.id)
-    expect(early.body.undo).toMatchObject({ restored: 0, kept_records: 1, kept: [{ fields: ['city'] }] })
-    expect(await leadOf(own, 'ana@twice.example')).toMatchObject({ city: 'Oslo' })
-    expect((await own.undo(oslo.id)).body.undo).toMatchObject({ restored: 1, kept_records: 0 })
-    expect(await leadOf(own, 'ana@twice.example')).toMatchObject({ city: 'Bern' })
-  })
-
   test('rows of the same file about one lead are taken back in turn', async () => {
     const own = await openImporting(api)
     await own.run('Name,E-mail,City\nAna,ana@turn.example,Rome\n')

@@ -301,7 +301,7 @@ export const imports = [
       permission: 'imports:write',
       summary: 'Take an import back',
       description:
-        'What it made is archived, what it changed becomes what it was, but for what somebody changed since: `undo.kept` names that, with who and when.',
+        'What it made is archived, what it changed becomes what it was, but for what somebody changed or worked on since: `undo.kept` names that, with who and when.',
       params: ById,
       response: ImportShape,
       status: 202,

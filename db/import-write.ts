@@ -57,11 +57,14 @@ export const writeSingly = async (
   job: ImportJob,
   planned: readonly PlannedRow[],
 ): Promise<RowOutcome[]> => {
-  const made: Made = new Map()
+  let made: Made = new Map()
   const outcomes: RowOutcome[] = []
   for (const row of planned) {
+    // What a refused row made is gone with it: the next one of that name makes its own.
+    const tried: Made = new Map(made)
     try {
-      outcomes.push(...(await inSavepoint(ctx, (ctx) => writePlanned(ctx, terms, job, [row], made))))
+      outcomes.push(...(await inSavepoint(ctx, (ctx) => writePlanned(ctx, terms, job, [row], tried))))
+      made = tried
     } catch (error) {
       if (!(error instanceof DomainError)) throw error
       outcomes.push({ ...outcomeOf(row, made), ...refusalOf(error) })

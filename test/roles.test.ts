@@ -143,7 +143,7 @@ test('F85: a key reads and links contacts and accounts only with their scopes, a
     const { body } = await api.json('POST', '/api/api-keys', { name: 'Narrow', scopes })
     return { authorization: `Bearer ${body.key}` }
   }
-  const cards = ['leads:read', 'leads:write', 'exports:write', 'bulk:write']
+  const cards = ['leads:read', 'leads:write', 'activities:read', 'exports:write', 'bulk:write']
   const narrow = await keyWith(...cards)
   const wider = await keyWith(...cards, 'contacts:read')
   const { body: account } = await api.json('POST', '/api/accounts', { name: 'Hidden Works' })

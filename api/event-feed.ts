@@ -115,7 +115,8 @@ const openChannel = (db: Database, organization_id: string, onEmpty: () => void)
         const from = Math.min(...[...followers].map(({ seq }) => seq))
         if (!Number.isFinite(from)) break
         const events = await listEventsAfter(ctx, from, FEED.batch)
-        for (const follower of [...followers]) hand(follower, events)
+        // Who came meanwhile and stands further back is read for next: this would be a gap.
+        for (const follower of [...followers].filter(({ seq }) => seq >= from)) hand(follower, events)
         if (events.length === FEED.batch) again = true
       } while (again)
     } catch (error) {

@@ -408,6 +408,12 @@ test('whatever is sent, others wait at most 50 ms', async () => {
       '/external/v1/leads/batch',
       JSON.stringify({ items: many(1_000, () => wide(48)) }),
     ],
+    [
+      'good items',
+      'POST',
+      '/external/v1/leads/batch',
+      JSON.stringify({ items: many(1_000, (n) => ({ ...lead, email: `ana.${n}@firm${n}.example` })) }),
+    ],
     ['deep items', 'POST', '/external/v1/leads/batch', nested(1_999_000)],
   ]
   const stalls: Record<string, number> = {}

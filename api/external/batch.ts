@@ -11,6 +11,8 @@ const BATCH = {
   body_bytes: 4_000_000,
   /** Items that commit together, where nothing else holds a transaction open. */
   chunk: 100,
+  /** New ones that are made together: the work of more would keep everybody else waiting. */
+  together: 50,
   /** Wrong places that are named of an item. */
   faults: 3,
 }
@@ -59,13 +61,16 @@ export const batchOf = (noun: string, create: Route, update: Route): Route => {
   const makeAll = async (call: InTx, items: readonly Item[]): Promise<Outcome[]> => {
     const { together } = create
     if (!together) return inTurn(items, (item) => carryOut(call, item))
-    const read = items.map((item): Read => {
+    const read: Read[] = []
+    for (const item of items) {
       try {
-        return { item, read: together.read(item) }
+        read.push({ item, read: together.read(item) })
       } catch (error) {
-        return { item, refusal: refusalOf(error, call.request_id) }
+        read.push({ item, refusal: refusalOf(error, call.request_id) })
       }
-    })
+      // To understand many, one after another, would keep everybody else waiting.
+      await setImmediate()
+    }
     const made = await makeTogether(
       { ...call, make: together.make },
       read.filter((one) => 'read' in one),
@@ -138,7 +143,7 @@ const runsOf = (items: readonly Item[]): Item[][] => {
   const runs: Item[][] = []
   for (const [n, item] of items.entries()) {
     const [last, before] = [runs.at(-1), items[n - 1]]
-    if (last && before && isNew(item) && isNew(before)) last.push(item)
+    if (last && before && last.length < BATCH.together && isNew(item) && isNew(before)) last.push(item)
     else runs.push([item])
   }
   return runs

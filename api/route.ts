@@ -88,8 +88,6 @@ export type Definition<Params extends z.ZodObject, Query extends z.ZodObject, Bo
   upload?: boolean
   /** Refusals that leave something behind that is right, such as a proposal that was found to be stale. */
   keeps?: readonly string[]
-  /** Makes several at once, all of them or none, as one after the other would be made; answers them in their order. */
-  together?: (call: Performing, bodies: readonly z.output<Body>[]) => Promise<readonly Made[]>
 }
 
 /** What was made, of its answer. */
@@ -137,7 +135,10 @@ export type Differences = Partial<
 /** What an operation knows of the one that carries it out. */
 export type Performing = Omit<Call<unknown, unknown, unknown>, 'params' | 'query' | 'body' | 'version'>
 
-/** Declares an operation. Its three moves: validate, one call, answer. */
+/**
+ * Declares an operation. Its three moves: validate, one call, answer.
+ * @param together makes several at once, all of them or none, as one after the other would be made; answers them in their order
+ */
 export const route = <
   Params extends z.ZodObject = typeof Nothing,
   Query extends z.ZodObject = typeof Nothing,
@@ -145,13 +146,14 @@ export const route = <
 >(
   definition: Definition<Params, Query, Body>,
   handle: (call: Call<z.output<Params>, z.output<Query>, z.output<Body>>) => Promise<unknown>,
+  together?: (call: Performing, bodies: readonly z.output<Body>[]) => Promise<readonly Made[]>,
 ): Route => {
   // The schemas that were not given are the empty ones that their type parameters default to.
   const params = (definition.params ?? Nothing) as Params
   const query = (definition.query ?? Nothing).strict() as unknown as Query
   const body = strict(definition.body ?? Nothing) as Body
   const { permission, method, versioned, keys_only = false, body_limit = BODY_LIMIT, keeps = [] } = definition
-  const { report = false, together } = definition
+  const { report = false } = definition
   const writes = method !== 'GET'
   const paramsOf = (given: Record<string, string>) => {
     const found = params.safeParse(given)
@@ -198,8 +200,7 @@ export const route = <
   }
 
   return {
-    // Of any body, as the routes of a list are of one type.
-    definition: { ...definition, params, query, body, together: undefined },
+    definition: { ...definition, params, query, body },
     ...(together
       ? {
           together: {
@@ -211,7 +212,7 @@ export const route = <
           },
         }
       : {}),
-    at: (path, differences = {}) => route({ ...definition, ...differences, path }, handle),
+    at: (path, differences = {}) => route({ ...definition, ...differences, path }, handle, together),
     perform: async (call, given, sent) => prepare(given, sent)(call),
     prepare,
     answer: async (parts, principal, request, given, request_id) => {

@@ -15,12 +15,6 @@ afterAll(() => api.stop())
 
 const CARDS = '/external/v1/opportunities'
 
-const make = async (body: object): Promise<any> => {
-  const made = await api.json('POST', CARDS, body)
-  expect(made.status, JSON.stringify(made.body)).toBe(201)
-  return made.body
-}
-
 const countOf = async (table: string): Promise<number> => {
   const [row] = await inTx(
     api.ctx,
@@ -34,7 +28,7 @@ describe('batches', () => {
     api.json('POST', `${CARDS}/batch`, { items }, headers)
 
   test('F71: each item succeeds or fails alone, in order, as it would by itself', async () => {
-    const lead = await make({ contact_name: 'Kit Vale', external_id: 'kit' })
+    const { body: lead } = await api.json('POST', CARDS, { contact_name: 'Kit Vale', external_id: 'kit' })
     const before = await countOf('opportunities')
     const { status, body } = await batch([
       { contact_name: 'Lee One', external_id: 'b-1' },

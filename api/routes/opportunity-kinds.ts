@@ -55,21 +55,21 @@ export const createCard = route(
       external_id: 'erp-4711',
     },
     status: 201,
-    // Those of one kind that follow each other: leads and deals stay in the order in which they came.
-    together: async (call, bodies) => {
-      const kinds = await kindsOfNew(call.ctx, bodies)
-      const made: Made[] = []
-      for (let from = 0, to; from < bodies.length; from = to) {
-        const kind = kinds[from] ?? 'lead'
-        const other = kinds.findIndex((one, n) => n > from && one !== kind)
-        to = other < 0 ? bodies.length : other
-        made.push(...(await createRun(kind, call, bodies.slice(from, to))))
-      }
-      return made
-    },
   },
   async ({ body: { kind, ...values }, ...call }) =>
     create[await kindOfNew(call.ctx, { ...values, kind })].perform(call, {}, values),
+  // Those of one kind that follow each other: leads and deals stay in the order in which they came.
+  async (call, bodies) => {
+    const kinds = await kindsOfNew(call.ctx, bodies)
+    const made: Made[] = []
+    for (let from = 0, to; from < bodies.length; from = to) {
+      const kind = kinds[from] ?? 'lead'
+      const other = kinds.findIndex((one, n) => n > from && one !== kind)
+      to = other < 0 ? bodies.length : other
+      made.push(...(await createRun(kind, call, bodies.slice(from, to))))
+    }
+    return made
+  },
 )
 
 const createRun = async (

@@ -80,13 +80,13 @@ export const recordRoutes = <New extends z.ZodType, Change extends z.ZodObject>(
         example: create.example,
         response: shape,
         status: 201,
-        together: async ({ ctx, principal }, bodies) =>
-          readVersions(ctx, kind, await create.together(ctx, bodies, principal)),
       },
       async ({ ctx, body, principal }) => {
         const { id, warnings } = await create.run(ctx, body, principal)
         return { ...(await readOne(ctx, id)), ...(warnings ? { warnings } : {}) }
       },
+      async ({ ctx, principal }, bodies) =>
+        readVersions(ctx, kind, await create.together(ctx, bodies, principal)),
     ),
     route(
       {
